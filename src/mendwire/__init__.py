@@ -1,0 +1,26 @@
+"""Mendwire carries errors from running servers to coding agents and brings proven fixes back.
+
+This is the face of the Python SDK: ``init``, ``capture`` and ``flush``. Importing it has no side
+effect and loads nothing but this file; each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mendwire.capture import capture, flush, init
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "capture", "flush", "init"]
+
+
+def __getattr__(name: str) -> object:
+    if name in {"init", "capture", "flush"}:
+        from mendwire import capture as sdk  # noqa: PLC0415 - loaded on first use, so that importing mendwire stays free
+
+        # The package `mendwire.capture` would shadow the function of the same name.
+        globals().update(init=sdk.init, capture=sdk.capture, flush=sdk.flush)
+        return globals()[name]
+    message = f"module 'mendwire' has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,60 @@
+"""The whole command line, built with typer."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from mendwire import __version__
+from mendwire.cli import bare
+
+app = typer.Typer(
+    name="mendwire",
+    help="Errors from running servers to coding agents over NATS JetStream, and proven fixes back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+@app.command("report", context_settings=_FORWARD, help=bare.REPORT_HELP)
+def report(context: typer.Context) -> None:
+    """Forward to the bare command, so that both installs behave alike."""
+    raise typer.Exit(bare.run(["report", *context.args]))
+
+
+@app.command("signature", context_settings=_FORWARD, help=bare.SIGNATURE_HELP)
+def signature(context: typer.Context) -> None:
+    """Forward to the bare command, so that both installs behave alike."""
+    raise typer.Exit(bare.run(["signature", *context.args]))
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if wanted:
+        print(f"mendwire {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: bool = typer.Option(  # noqa: FBT001 - a flag of the command line
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass
+
+
+def run(arguments: list[str]) -> int:
+    """Parse and run; usage errors exit with 2 and one sentence."""
+    try:
+        code = app(arguments, prog_name="mendwire", standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show(file=sys.stderr)
+        return problem.exit_code
+    except click.Abort:
+        return 130
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,1 @@
+"""A proven change handed to people: commit, branch, patch."""

@@ -1,0 +1,155 @@
+"""Every exception Mendwire raises on purpose, one tree.
+
+Each carries one sentence that says what is wrong and what to do; the command line prints it and
+exits with the class's ``exit_code``.
+
+    MendwireError
+    ├── ConfigError              what the operator wrote cannot be used
+    │   └── InvalidName          a namespace, environment or token outside its pattern
+    ├── ServerError              the NATS server cannot be used
+    │   ├── Unreachable          no answer, or not in time
+    │   ├── AccessRefused        wrong credentials, or no permission for a subject
+    │   ├── ServerUnfit          too old, or without JetStream
+    │   └── StoreInUse           another server runs on the embedded server's store
+    ├── WireError                one message or stream operation failed
+    │   ├── Conflict             a compare-and-set met another revision
+    │   ├── StreamFull           a stream refuses new messages
+    │   └── RepeatedReentry      a re-entry was answered "duplicate" (rules A3)
+    ├── Undecodable              bytes from the wire that are no record of ours
+    ├── IllegalMove              a state machine was asked for a transition it does not have
+    ├── Fenced                   the lease on a case was lost; stop before the next effect
+    ├── ScreenUnavailable        the screen cannot run at all: stop pulling (rules A13)
+    ├── ScreenBroken             one report broke or outlasted the screen: quarantine it
+    ├── ExecutionError           something run on this machine
+    │   ├── SandboxUnavailable   the sandbox asked for is not there (fails closed)
+    │   ├── GitError             git refused
+    │   └── RepositoryUnfit      no repository, no commit, or not usable as a base
+    └── AgentError               a coding agent's run
+        ├── AgentFailed          the agent itself failed: counts as an attempt
+        ├── OverBudget           the run met its money limit
+        └── ProviderOutage       the model's provider is down or refuses: costs no attempt
+"""
+
+from __future__ import annotations
+
+
+class MendwireError(Exception):
+    """One sentence that says what is wrong and what to do."""
+
+    exit_code = 1
+
+
+class ConfigError(MendwireError):
+    """What the operator wrote cannot be used."""
+
+    exit_code = 2
+
+
+class InvalidName(ConfigError):
+    """A namespace, environment or token is outside its pattern."""
+
+
+class ServerError(MendwireError):
+    """The NATS server cannot be used."""
+
+    exit_code = 3
+
+
+class Unreachable(ServerError):
+    """No answer from the server, or not in time."""
+
+
+class AccessRefused(ServerError):
+    """Wrong credentials, or no permission for a subject."""
+
+
+class ServerUnfit(ServerError):
+    """The server is too old or has no JetStream."""
+
+
+class StoreInUse(ServerError):
+    """Another server runs on the embedded server's store."""
+
+
+class WireError(MendwireError):
+    """One message or stream operation failed."""
+
+
+class Conflict(WireError):
+    """A compare-and-set met another revision."""
+
+
+class StreamFull(WireError):
+    """A stream refuses new messages because a limit is reached."""
+
+
+class RepeatedReentry(WireError):
+    """A re-entry under its own id was answered ``duplicate`` (rules A3)."""
+
+
+class Undecodable(MendwireError):
+    """Bytes from the wire that are no record of ours."""
+
+
+class IllegalMove(MendwireError):
+    """A state machine was asked for a transition that it does not have."""
+
+
+class Fenced(MendwireError):
+    """The lease on a case was lost: whoever holds this must stop before the next effect."""
+
+
+class ScreenUnavailable(MendwireError):
+    """The screen cannot run at all; the worker stops pulling (rules A13)."""
+
+
+class ScreenBroken(MendwireError):
+    """One report broke the screen or outlasted it; that report goes to quarantine."""
+
+
+class ExecutionError(MendwireError):
+    """Something that was run on this machine failed as a tool, not as a result."""
+
+
+class SandboxUnavailable(ExecutionError):
+    """The sandbox that was asked for is not there."""
+
+
+class GitError(ExecutionError):
+    """Git refused."""
+
+
+class RepositoryUnfit(ExecutionError):
+    """There is no repository, or no commit in it, to work from."""
+
+
+class AgentError(MendwireError):
+    """A coding agent's run did not give an answer.
+
+    ``cost_usd`` is what the run spent all the same, in US dollars.
+    """
+
+    def __init__(self, message: str, *, cost_usd: float = 0.0) -> None:
+        super().__init__(message)
+        self.cost_usd = cost_usd
+
+
+class AgentFailed(AgentError):
+    """The agent itself failed (crash, time-out, turn limit, no structured answer): an attempt."""
+
+
+class OverBudget(AgentError):
+    """The run met its money limit; the case is parked, not judged."""
+
+
+class ProviderOutage(AgentError):
+    """The model's provider is down or refuses; costs no attempt.
+
+    ``retry_after_s`` is the provider's own wish, in seconds, or None.
+    """
+
+    def __init__(
+        self, message: str, *, cost_usd: float = 0.0, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, cost_usd=cost_usd)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,1 @@
+"""What runs on this machine: child processes, sandboxes, git and trees. Knows no NATS and no case."""

@@ -1,0 +1,1 @@
+"""The detectives: docket, specialists, proof; one bug, one fix."""

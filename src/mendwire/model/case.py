@@ -1,0 +1,249 @@
+"""A case: the life of one issue in one namespace, and every legal move of it (rules C, Case).
+
+The case is the truth, not the message (rules A1). Each ``move`` is saved by one compare-and-set
+of the docket, which carries the token of the lease.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from mendwire.errors import Fenced, IllegalMove
+from mendwire.model.delivery import MessageRef
+from mendwire.model.report import Trust
+from mendwire.model.work import Change, Finding, Proof, Review
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    OPEN = "open"
+    LEASED = "leased"
+    PARKED = "parked"
+    DELIVERING = "delivering"
+    DELIVERED = "delivered"
+    PUBLISHED = "published"
+    CLOSED = "closed"
+    FIXED = "fixed"
+    MERGED = "merged"
+    DEPLOYED = "deployed"
+    SOAKING = "soaking"
+    VERIFIED = "verified"
+    REGRESSED = "regressed"
+    WITHDRAWN = "withdrawn"
+    BLOCKED = "blocked"
+
+
+class Step(StrEnum):
+    """What a leased case is at."""
+
+    RESEARCH = "research"
+    IMPLEMENT = "implement"
+    VERIFY = "verify"
+    REVIEW = "review"
+
+
+class Verdict(StrEnum):
+    """Computed by us, never believed; exactly one per case and episode (rules A5)."""
+
+    FIXED = "fixed"
+    ALREADY_FIXED = "already_fixed"
+    NOT_REPRODUCED = "not_reproduced"
+    NOT_FIXED = "not_fixed"
+    REJECTED = "rejected"
+    NEEDS_HUMAN = "needs_human"
+    BLOCKED = "blocked"
+
+
+class ParkReason(StrEnum):
+    """Why nothing happens on a case for now."""
+
+    OUTAGE = "outage"
+    BUDGET = "budget"
+    SILENCED = "silenced"
+    PERSON = "person"
+
+
+_S = CaseState
+CASE_MOVES: Final[dict[CaseState, frozenset[CaseState]]] = {
+    _S.OPEN: frozenset({_S.LEASED, _S.PARKED}),
+    # A leased step may pass to the next step, to another holder, or to its decision; where the
+    # verdict leaves nothing to hand over, the decision is delivered by being saved.
+    _S.LEASED: frozenset({_S.LEASED, _S.OPEN, _S.PARKED, _S.DELIVERING, _S.DELIVERED}),
+    _S.PARKED: frozenset({_S.OPEN}),
+    _S.DELIVERING: frozenset({_S.DELIVERING, _S.DELIVERED}),
+    _S.DELIVERED: frozenset({_S.DELIVERED, _S.PUBLISHED}),
+    _S.PUBLISHED: frozenset({_S.PUBLISHED, _S.CLOSED, _S.FIXED, _S.BLOCKED}),
+    _S.CLOSED: frozenset({_S.OPEN}),
+    _S.FIXED: frozenset({_S.MERGED, _S.WITHDRAWN}),
+    _S.MERGED: frozenset({_S.DEPLOYED, _S.WITHDRAWN}),
+    _S.DEPLOYED: frozenset({_S.SOAKING, _S.REGRESSED}),
+    _S.SOAKING: frozenset({_S.VERIFIED, _S.REGRESSED}),
+    _S.VERIFIED: frozenset({_S.REGRESSED}),
+    _S.REGRESSED: frozenset({_S.OPEN}),
+    _S.WITHDRAWN: frozenset({_S.OPEN}),
+    _S.BLOCKED: frozenset({_S.OPEN}),
+}
+STEP_MOVES: Final[dict[Step | None, frozenset[Step]]] = {
+    None: frozenset({Step.RESEARCH}),
+    Step.RESEARCH: frozenset({Step.IMPLEMENT}),
+    Step.IMPLEMENT: frozenset({Step.VERIFY}),
+    Step.VERIFY: frozenset({Step.REVIEW, Step.IMPLEMENT}),
+    Step.REVIEW: frozenset({Step.IMPLEMENT}),
+}
+HELD: Final = frozenset({_S.LEASED, _S.DELIVERING, _S.DELIVERED, _S.PUBLISHED})
+"""States in which a worker holds the case."""
+UNFINISHED: Final = HELD | {_S.OPEN}
+"""States from which a worker must carry on by itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parking:
+    """Why a case waits, and until when."""
+
+    reason: ParkReason
+    note: str
+    until_ns: int
+    """Server time, nanoseconds since the epoch; 0 waits for a person."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivered:
+    """What was handed over to people."""
+
+    branch: str = ""
+    commit: str = ""
+    patch_path: str = ""
+    """Path of the patch file on the machine that delivered."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One issue's case. ``docket`` stores it as JSON under ``case.<issue>``."""
+
+    issue: str
+    """The docket's key: the issue key, with ``-r`` appended in the restricted lane."""
+    episode: int = 1
+    """Raised each time the issue comes back."""
+    state: CaseState = CaseState.OPEN
+    step: Step | None = None
+    token: int = 0
+    """Raised by each taking of the lease; fences the holders before."""
+    holder: str = ""
+    """Id of the worker that holds the lease; empty when none does."""
+    environment: str = ""
+    service: str = ""
+    release: str = ""
+    title: str = ""
+    """One generated line, safe to print: type, function, file."""
+    restricted: bool = False
+    trust: Trust = Trust.TRUSTED
+    opened_ns: int = 0
+    """Server time of the first message, nanoseconds since the epoch."""
+    report: bytes = b""
+    """The scrubbed report, exactly the bytes that were screened."""
+    screened_sha256: str = ""
+    message: MessageRef | None = None
+    occurrences: int = 1
+    signatures: tuple[str, ...] = ()
+    """Signatures seen under this issue; joining is provisional (rules A9)."""
+    attempts: int = 0
+    """Runs that the agent itself failed (rules A2)."""
+    rounds: int = 0
+    """Times the work was sent back from verify or review to implement."""
+    cost_usd: float = 0.0
+    base: str = ""
+    """The commit the case works from."""
+    finding: Finding | None = None
+    change: Change | None = None
+    proof: Proof | None = None
+    review: Review | None = None
+    feedback: str = ""
+    """What the implementation specialist is told when work is sent back."""
+    verdict: Verdict | None = None
+    reason: str = ""
+    delivered: Delivered | None = None
+    parking: Parking | None = None
+
+    @property
+    def case_id(self) -> str:
+        """``<issue>-e<episode>``: the id in results, branches' trailers and progress."""
+        return f"{self.issue}-e{self.episode}"
+
+
+def move(case: Case, to: CaseState, *, token: int, step: Step | None = None, **changes: Any) -> Case:  # noqa: ANN401 - the fields of Case, checked by replace
+    """The case after one legal transition, not yet saved; raises IllegalMove and Fenced.
+
+    ``token`` is the caller's; it must be the case's own. A lease is taken with ``take``.
+    """
+    if token != case.token:
+        message = f"Case {case.case_id} is held under token {case.token}, not {token}."
+        raise Fenced(message)
+    if to not in CASE_MOVES[case.state]:
+        message = f"A case that is {case.state} cannot become {to}."
+        raise IllegalMove(message)
+    if step is not None and step is not case.step and step not in STEP_MOVES[case.step]:
+        message = f"A case at {case.step} cannot go to {step}."
+        raise IllegalMove(message)
+    deciding = {CaseState.DELIVERING, CaseState.DELIVERED}
+    if to in deciding and "verdict" not in changes and case.verdict is None:
+        message = f"Case {case.case_id} cannot be delivered without a verdict."
+        raise IllegalMove(message)
+    if changes.get("verdict", case.verdict) is not case.verdict and case.verdict is not None:
+        message = f"Case {case.case_id} has its verdict already: {case.verdict}."
+        raise IllegalMove(message)
+    return replace(case, state=to, step=step if step is not None else case.step, **changes)
+
+
+def take(case: Case, holder: str) -> Case:
+    """The case leased to ``holder`` under the next token; raises IllegalMove.
+
+    Also how an heir takes over from a dead holder: the state stays, the token fences.
+    """
+    if case.state not in UNFINISHED:
+        message = f"A case that is {case.state} cannot be leased."
+        raise IllegalMove(message)
+    opening = case.state is CaseState.OPEN
+    return replace(
+        case,
+        state=CaseState.LEASED if opening else case.state,
+        step=case.step or Step.RESEARCH,
+        token=case.token + 1,
+        holder=holder,
+        parking=None,
+    )
+
+
+def released(case: Case, *, token: int) -> Case:
+    """The case given back unfinished, for another worker to take at once."""
+    if token != case.token:
+        message = f"Case {case.case_id} is held under token {case.token}, not {token}."
+        raise Fenced(message)
+    to = CaseState.OPEN if case.state is CaseState.LEASED else case.state
+    return replace(case, state=to, holder="")
+
+
+def reopened(case: Case, report: bytes, message: MessageRef | None, opened_ns: int) -> Case:
+    """The next episode of an issue, forgetting the work of the last one but not its counts."""
+    if CaseState.OPEN not in CASE_MOVES[case.state]:
+        text = f"A case that is {case.state} cannot be opened again."
+        raise IllegalMove(text)
+    return Case(
+        issue=case.issue,
+        episode=case.episode + 1,
+        token=case.token,
+        environment=case.environment,
+        service=case.service,
+        release=case.release,
+        title=case.title,
+        restricted=case.restricted,
+        trust=case.trust,
+        opened_ns=opened_ns,
+        report=report,
+        screened_sha256=case.screened_sha256,
+        message=message,
+        occurrences=case.occurrences,
+        signatures=case.signatures,
+    )

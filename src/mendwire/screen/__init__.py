@@ -1,0 +1,1 @@
+"""Untrusted text becomes screened text, or stops here."""

@@ -1,0 +1,1 @@
+"""What the operator wrote: environment variables, .env, mendwire.toml. Read once, passed on."""

@@ -1,0 +1,69 @@
+"""Named events. Logs, metrics and traces subscribe to them; nothing else is printed by a room.
+
+``EVENTS`` is the contract: every event's name and what its fields mean. A test holds the code and
+the documentation against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+EVENTS: Final[dict[str, str]] = {
+    "server.started": "url, version, pid, adopted: an embedded nats-server answers",
+    "server.stopped": "pid",
+    "connection.lost": "url: the client reconnects by itself",
+    "connection.restored": "url",
+    "connection.refused": "subject, error: the server denied a permission",
+    "stream.changed": "stream, action, fields: a plan was applied",
+    "worker.started": "worker, environments, concurrency",
+    "worker.paused": "reason: no new message is pulled",
+    "worker.resumed": "",
+    "worker.draining": "worker, held",
+    "worker.stopped": "worker",
+    "worker.lost": "worker: another worker was found dead, its cases are taken over",
+    "message.received": "subject, stream, seq, deliveries",
+    "message.settled": "stream, seq, how: acked | dead | later | held",
+    "message.dead": "stream, seq, reason",
+    "message.redriven": "stream, seq, generation",
+    "report.screened": "verdict, score, reasons, signature",
+    "report.quarantined": "reason, sha256",
+    "case.opened": "case, issue, title, environment, restricted",
+    "case.joined": "case, issue, occurrences",
+    "case.skipped": "case, issue, reason",
+    "case.taken_over": "case, token, from_worker",
+    "case.moved": "case, from_state, to_state, token",
+    "case.parked": "case, reason, until",
+    "case.closed": "case, verdict, reason, cost_usd, branch, commit",
+    "step.started": "case, step, agent, attempt",
+    "step.finished": "case, step, agent, summary, cost_usd, seconds",
+    "step.failed": "case, step, agent, error, kind: attempt | outage | budget",
+    "agent.said": "case, role, kind, text: one line of what an agent does",
+    "proof.ran": "case, what, passed, seconds",
+    "delivery.made": "case, branch, commit, patch",
+    "result.published": "case, subject, seq",
+    "capture.dropped": "count, reason",
+}
+
+Subscriber = Callable[[str, dict[str, object]], None]
+
+_subscribers: list[Subscriber] = []
+
+
+def emit(event: str, /, **fields: object) -> None:
+    """Tell every subscriber of ``event``; unknown names raise KeyError, so that tests catch them."""
+    if event not in EVENTS:
+        raise KeyError(event)
+    for subscriber in tuple(_subscribers):
+        subscriber(event, fields)
+
+
+@contextmanager
+def subscribed(subscriber: Subscriber) -> Iterator[None]:
+    """Call ``subscriber(event, fields)`` for every event while the block runs."""
+    _subscribers.append(subscriber)
+    try:
+        yield
+    finally:
+        _subscribers.remove(subscriber)

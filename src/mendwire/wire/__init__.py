@@ -1,0 +1,1 @@
+"""The only place that knows NATS: topology as data, connection, bus, worker, embedded server."""
