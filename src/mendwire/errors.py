@@ -14,6 +14,7 @@ exits with the class's ``exit_code``.
     ├── WireError                one message or stream operation failed
     │   ├── Conflict             a compare-and-set met another revision
     │   ├── StreamFull           a stream refuses new messages
+    │   ├── Damaged              an entry of the docket cannot be read: that one case stops
     │   └── RepeatedReentry      a re-entry was answered "duplicate" (rules A3)
     ├── Undecodable              bytes from the wire that are no record of ours
     ├── IllegalMove              a state machine was asked for a transition it does not have
@@ -81,6 +82,10 @@ class Conflict(WireError):
 
 class StreamFull(WireError):
     """A stream refuses new messages because a limit is reached."""
+
+
+class Damaged(WireError):
+    """An entry of the docket cannot be read; that one case stops (rules A8)."""
 
 
 class RepeatedReentry(WireError):

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from mendwire.errors import Undecodable
+from mendwire.errors import Damaged, Undecodable
 from mendwire.model.case import Case
 from mendwire.model.report import Trust, parse_report
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
@@ -23,12 +23,12 @@ def encode(record: object) -> bytes:
 
 
 def decode_case(data: bytes) -> Case:
-    """A case from the docket; raises Undecodable (rules A8: that one case stops)."""
+    """A case from the docket; raises Damaged (rules A8: that one case stops)."""
     try:
         return _case.decode(data)
     except (msgspec.DecodeError, msgspec.ValidationError) as problem:
-        message = f"The docket's entry is damaged ({problem}); run mendwire doctor."
-        raise Undecodable(message) from None
+        message = f"The docket's entry is damaged ({problem}); run mendwire cases list."
+        raise Damaged(message) from None
 
 
 def decode_as(kind: type[T], data: bytes) -> T:

@@ -106,6 +106,8 @@ class Outcome:
     reason: str = ""
     delay_s: float = 0.0
     """For ``DEFERRED``: not before this many seconds."""
+    removed: bool = False
+    """The room removed the message itself (``Bus.settle``); the worker sends nothing more."""
 
 
 SETTLED = Outcome(state=DeliveryState.SETTLED)
