@@ -68,12 +68,13 @@ class ParkReason(StrEnum):
 
 _S = CaseState
 CASE_MOVES: Final[dict[CaseState, frozenset[CaseState]]] = {
-    _S.OPEN: frozenset({_S.LEASED, _S.PARKED}),
+    # A case parked on its way to people has its verdict already and goes on with the delivery.
+    _S.OPEN: frozenset({_S.LEASED, _S.PARKED, _S.DELIVERING}),
     # A leased step may pass to the next step, to another holder, or to its decision; where the
     # verdict leaves nothing to hand over, the decision is delivered by being saved.
     _S.LEASED: frozenset({_S.LEASED, _S.OPEN, _S.PARKED, _S.DELIVERING, _S.DELIVERED}),
     _S.PARKED: frozenset({_S.OPEN}),
-    _S.DELIVERING: frozenset({_S.DELIVERING, _S.DELIVERED}),
+    _S.DELIVERING: frozenset({_S.DELIVERING, _S.DELIVERED, _S.PARKED}),
     _S.DELIVERED: frozenset({_S.DELIVERED, _S.PUBLISHED}),
     _S.PUBLISHED: frozenset({_S.PUBLISHED, _S.CLOSED, _S.FIXED, _S.BLOCKED}),
     _S.CLOSED: frozenset({_S.OPEN}),
@@ -205,10 +206,12 @@ def take(case: Case, holder: str) -> Case:
     if case.state not in UNFINISHED:
         message = f"A case that is {case.state} cannot be leased."
         raise IllegalMove(message)
-    opening = case.state is CaseState.OPEN
+    state = case.state
+    if state is CaseState.OPEN:
+        state = CaseState.LEASED if case.verdict is None else CaseState.DELIVERING
     return replace(
         case,
-        state=CaseState.LEASED if opening else case.state,
+        state=state,
         step=case.step or Step.RESEARCH,
         token=case.token + 1,
         holder=holder,

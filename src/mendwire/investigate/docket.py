@@ -1,0 +1,217 @@
+"""The docket: every case of a namespace in one key-value bucket, changed by compare-and-set alone.
+
+    case.<issue>     the case, JSON
+    report.<sha256>  a report too large to travel inside its case
+    due.<issue>      a case nobody holds that somebody must take: since when (parked, given back)
+    spend.<day>      US dollars spent on that UTC day
+    epoch            when this docket was begun (rules A8)
+
+Workers' own records live beside it under ``worker.<id>`` (``roster``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Final
+
+from mendwire.errors import Conflict, Damaged, Fenced
+from mendwire.model.case import UNFINISHED, Case, released, take
+from mendwire.model.codec import decode_case, encode
+from mendwire.telemetry import emit
+from mendwire.wire.bus import Bucket, Entry
+
+INLINE_BYTES: Final = 128 * 1024
+"""A report up to this size is stored within its case."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filed:
+    """A case as the docket has it."""
+
+    case: Case
+    revision: int
+
+
+class Docket:
+    """The cases of one namespace, for the worker ``holder``."""
+
+    def __init__(self, bucket: Bucket, holder: str) -> None:
+        self._bucket = bucket
+        self.holder = holder
+
+    async def get(self, issue: str) -> Filed | None:
+        """The case of ``issue``, or None; raises Damaged."""
+        entry = await self._bucket.get(f"case.{issue}")
+        return None if entry is None else await self._filed(entry)
+
+    async def open(self, case: Case) -> Filed:
+        """File a new case, leased to us; raises Conflict when the issue has one."""
+        mine = take(case, self.holder)
+        revision = await self._bucket.create(f"case.{mine.issue}", await self._packed(mine))
+        return Filed(case=mine, revision=revision)
+
+    async def change(self, filed: Filed, how: Callable[[Case], Case]) -> Filed:
+        """Save ``how(case)``; counts that others added meanwhile are kept.
+
+        Raises Fenced when the lease went to somebody else, and whatever ``how`` raises.
+        """
+        case, revision = filed.case, filed.revision
+        while True:
+            wanted = how(case)
+            try:
+                revision = await self._bucket.update(
+                    f"case.{wanted.issue}", await self._packed(wanted), revision
+                )
+            except Conflict:
+                latest = await self.get(case.issue)
+                if latest is None or latest.case.token != case.token:
+                    message = f"Case {case.case_id} was taken over by another worker."
+                    raise Fenced(message) from None
+                case, revision = latest.case, latest.revision
+                continue
+            if wanted.state is not case.state:
+                emit(
+                    "case.moved",
+                    case=wanted.case_id,
+                    from_state=case.state,
+                    to_state=wanted.state,
+                    token=wanted.token,
+                )
+            return Filed(case=wanted, revision=revision)
+
+    async def confirm(self, filed: Filed) -> Filed:
+        """The same case, still ours: asked before every effect. Raises Fenced (rules A4)."""
+        latest = await self.get(filed.case.issue)
+        if latest is None or latest.case.token != filed.case.token:
+            message = f"Case {filed.case.case_id} was taken over by another worker."
+            raise Fenced(message)
+        return latest
+
+    async def take_over(self, filed: Filed) -> Filed | None:
+        """Lease an unfinished case that nobody living holds; None when another was quicker."""
+        if filed.case.state not in UNFINISHED:
+            return None
+        mine = take(filed.case, self.holder)
+        try:
+            revision = await self._bucket.update(
+                f"case.{mine.issue}", await self._packed(mine), filed.revision
+            )
+        except Conflict:
+            return None
+        if filed.case.holder:
+            emit(
+                "case.taken_over",
+                case=mine.case_id,
+                token=mine.token,
+                from_worker=filed.case.holder,
+            )
+        await self._bucket.delete(f"due.{mine.issue}")
+        return Filed(case=mine, revision=revision)
+
+    async def give_back(self, filed: Filed) -> None:
+        """Release an unfinished case, so that any worker may take it at once."""
+        case = filed.case
+        await self.call(case.issue, 0)
+        try:
+            await self.change(filed, lambda now: released(now, token=case.token))
+        except Fenced:
+            return
+
+    async def call(self, issue: str, due_ns: int) -> None:
+        """Note that a worker must look at ``issue`` once the server's time is ``due_ns``."""
+        await self._bucket.put(f"due.{issue}", str(due_ns).encode())
+
+    async def called(self) -> list[tuple[str, int]]:
+        """(issue, due_ns) of every case that waits for a worker."""
+        return [
+            (entry.key.removeprefix("due."), int(entry.value))
+            async for entry in self._bucket.scan("due")
+        ]
+
+    async def dismiss(self, issue: str) -> None:
+        """Forget the note made by ``call``."""
+        await self._bucket.delete(f"due.{issue}")
+
+    async def cases(self) -> AsyncIterator[Filed]:
+        """Every readable case, oldest change first; a damaged one is left out and told of."""
+        async for entry in self._bucket.scan("case"):
+            try:
+                yield await self._filed(entry)
+            except Damaged as problem:
+                emit(
+                    "case.skipped", case=entry.key, issue=entry.key, reason=f"damaged: {problem}"
+                )
+
+    async def join(self, filed: Filed, signature: str) -> Filed:
+        """Count one more occurrence under an issue; joining is provisional (rules A9)."""
+
+        def counted(case: Case) -> Case:
+            known = case.signatures
+            more = known if signature in known else (*known, signature)[-50:]
+            return replace(case, occurrences=case.occurrences + 1, signatures=more)
+
+        case, revision = filed.case, filed.revision
+        while True:
+            wanted = counted(case)
+            try:
+                revision = await self._bucket.update(
+                    f"case.{case.issue}", await self._packed(wanted), revision
+                )
+            except Conflict:
+                latest = await self.get(case.issue)
+                if latest is None:
+                    return Filed(case=wanted, revision=revision)
+                case, revision = latest.case, latest.revision
+                continue
+            return Filed(case=wanted, revision=revision)
+
+    async def spent(self, day: str) -> float:
+        """US dollars spent on the UTC day ``YYYYMMDD`` by all workers."""
+        entry = await self._bucket.get(f"spend.{day}")
+        return 0.0 if entry is None else float(entry.value)
+
+    async def spend(self, day: str, usd: float) -> None:
+        """Add to the day's sum."""
+        while usd > 0:
+            entry = await self._bucket.get(f"spend.{day}")
+            total = f"{(float(entry.value) if entry else 0.0) + usd:.6f}".encode()
+            try:
+                if entry is None:
+                    await self._bucket.create(f"spend.{day}", total)
+                else:
+                    await self._bucket.update(f"spend.{day}", total, entry.revision)
+            except Conflict:
+                continue
+            return
+
+    async def begin(self) -> bool:
+        """Put the epoch marker; True if this docket was empty of one until now (rules A8)."""
+        try:
+            await self._bucket.create("epoch", b"1")
+        except Conflict:
+            return False
+        return True
+
+    async def begun(self) -> bool:
+        """Whether the epoch marker is there."""
+        return await self._bucket.get("epoch") is not None
+
+    async def _packed(self, case: Case) -> bytes:
+        if len(case.report) <= INLINE_BYTES:
+            return encode(case)
+        key = sha256(case.report).hexdigest()
+        if await self._bucket.get(f"report.{key}") is None:
+            await self._bucket.put(f"report.{key}", case.report)
+        return encode(replace(case, report=f"@{key}".encode()))
+
+    async def _filed(self, entry: Entry) -> Filed:
+        case = decode_case(entry.value)
+        if case.report.startswith(b"@"):
+            kept = await self._bucket.get(f"report.{case.report[1:].decode()}")
+            if kept is None:
+                message = f"The report of case {case.case_id} is missing from the docket."
+                raise Damaged(message)
+            case = replace(case, report=kept.value)
+        return Filed(case=case, revision=entry.revision)

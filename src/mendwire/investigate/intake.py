@@ -1,0 +1,182 @@
+"""From a message to a case: decode, scrub, screen, and open, join or skip in the docket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from mendwire.errors import Conflict, Damaged, ScreenBroken, Undecodable
+from mendwire.investigate.docket import Docket, Filed
+from mendwire.investigate.ports import Quarantine, Screened, Screener
+from mendwire.investigate.roster import Roster
+from mendwire.model.boundary import Boundary, OnBoundary
+from mendwire.model.case import UNFINISHED, Case, CaseState
+from mendwire.model.codec import encode
+from mendwire.model.delivery import DeliveryState, MessageRef, Outcome, Received
+from mendwire.model.names import Names
+from mendwire.model.printable import printable
+from mendwire.model.report import ErrorReport, Trust, parse_report
+from mendwire.model.screening import ScreenedReport, ScreenVerdict
+from mendwire.model.scrub import scrub_report
+from mendwire.model.signature import crash_frame, error_type, issue_key, signature
+from mendwire.telemetry import emit
+
+TRUST_HEADER: Final = "Mendwire-Trust"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Intake:
+    """Decides what becomes of each message before any agent is asked."""
+
+    names: Names
+    docket: Docket
+    roster: Roster
+    screen: Screener
+    quarantine: Quarantine
+    boundary: OnBoundary
+
+    async def admit(self, received: Received) -> Filed | Outcome:
+        """The case to work on, leased to us, or what becomes of the message right away."""
+        emit(
+            "message.received",
+            subject=received.ref.subject,
+            stream=received.ref.stream,
+            seq=received.ref.seq,
+            deliveries=received.deliveries,
+        )
+        self.boundary(Boundary.RECEIVED)
+        try:
+            payload = scrub_report(received.payload)
+            report = parse_report(payload)
+        except Undecodable as problem:
+            return Outcome(state=DeliveryState.UNDECODABLE, reason=str(problem))
+        trust = Trust.LOW if received.headers.get(TRUST_HEADER) == Trust.LOW else Trust.TRUSTED
+        try:
+            screened = await self.screen(report, payload, trust)
+        except ScreenBroken as problem:
+            await self.quarantine(received, str(problem), None)
+            return Outcome(state=DeliveryState.QUARANTINED, reason=str(problem))
+        return await self._screened(received, payload, screened, trust)
+
+    async def _screened(
+        self, received: Received, payload: bytes, screened: Screened, trust: Trust
+    ) -> Filed | Outcome:
+        screening, passed = screened.screening, screened.passed
+        emit(
+            "report.screened",
+            verdict=screening.verdict,
+            score=screening.score,
+            reasons=[reason.rule for reason in screening.reasons],
+            signature=received.ref.msg_id,
+        )
+        if screening.verdict is ScreenVerdict.REJECT:
+            await self.quarantine(received, "prompt_injection_detected", screening)
+            if passed is None:
+                return Outcome(state=DeliveryState.QUARANTINED, reason="prompt_injection_detected")
+            payload = core_bytes(passed.report)
+        self.boundary(Boundary.SCREENED)
+        assert passed is not None, "only a rejected report may come without a usable form"
+        return await self._file(newcomer(received, payload, passed, self._env(received)), received)
+
+    async def _file(self, case: Case, received: Received) -> Filed | Outcome:
+        while True:
+            try:
+                filed = await self.docket.open(case)
+            except Conflict:
+                pass
+            else:
+                self._opened(filed.case)
+                return filed
+            try:
+                known = await self.docket.get(case.issue)
+            except Damaged as problem:
+                return Outcome(state=DeliveryState.DEFERRED, reason=str(problem), delay_s=300)
+            if known is not None:
+                return await self._known(known, case, received)
+
+    async def _known(self, known: Filed, case: Case, received: Received) -> Filed | Outcome:
+        if same_message(known.case.message, received.ref):
+            return await self._again(known)
+        joined = await self.docket.join(known, case.signatures[0])
+        if known.case.state in UNFINISHED or known.case.state is CaseState.PARKED:
+            emit(
+                "case.joined",
+                case=known.case.case_id,
+                issue=known.case.issue,
+                occurrences=joined.case.occurrences,
+            )
+            return Outcome(state=DeliveryState.JOINED, reason=known.case.case_id)
+        reason = f"judged already: {known.case.verdict or known.case.state}"
+        emit("case.skipped", case=known.case.case_id, issue=known.case.issue, reason=reason)
+        return Outcome(state=DeliveryState.SKIPPED, reason=reason)
+
+    async def _again(self, known: Filed) -> Filed | Outcome:
+        """A redelivery of the message that opened the case (rules A4)."""
+        if known.case.state is CaseState.PARKED:
+            return Outcome(state=DeliveryState.PARKED, reason=known.case.case_id)
+        if known.case.state not in UNFINISHED:
+            return Outcome(state=DeliveryState.SETTLED, reason="finished before")
+        if known.case.holder and known.case.holder in await self.roster.living():
+            return Outcome(state=DeliveryState.LOST, reason=f"held by {known.case.holder}")
+        taken = await self.docket.take_over(known)
+        if taken is None:
+            return Outcome(state=DeliveryState.LOST, reason="taken by another worker")
+        return taken
+
+    def _opened(self, case: Case) -> None:
+        emit(
+            "case.opened",
+            case=case.case_id,
+            issue=case.issue,
+            title=case.title,
+            environment=case.environment,
+            restricted=case.restricted,
+        )
+        self.boundary(Boundary.OPENED)
+
+    def _env(self, received: Received) -> str:
+        return received.ref.subject.removeprefix(self.names.errors(None)).removeprefix(".")
+
+
+def newcomer(
+    received: Received, payload: bytes, passed: ScreenedReport, environment: str
+) -> Case:
+    """The case a screened report would open; the lane keeps trust levels apart (rules B1, B2)."""
+    report = passed.report
+    lane = "-r" if passed.restricted else "-l" if passed.trust is Trust.LOW else ""
+    return Case(
+        issue=issue_key(report) + lane,
+        environment=environment,
+        service=report.service,
+        release=report.release,
+        title=title_of(report),
+        restricted=passed.restricted,
+        trust=passed.trust,
+        opened_ns=received.published_ns,
+        report=payload,
+        screened_sha256=passed.screening.sha256,
+        message=received.ref,
+        signatures=(signature(report, environment),),
+    )
+
+
+def core_bytes(report: ErrorReport) -> bytes:
+    """The redacted core of a rejected report as the bytes that are kept and shown (rules B4)."""
+    return encode(report)
+
+
+def title_of(report: ErrorReport) -> str:
+    """One line of generated words: ``KeyError in checkout (shop/cart.py)``."""
+    frame = crash_frame(report)
+    kind = error_type(report) or "Error"
+    where = f" in {frame.function or '?'} ({frame.file or '?'})" if frame else ""
+    return printable(f"{kind}{where}", 120)
+
+
+def same_message(known: MessageRef | None, other: MessageRef) -> bool:
+    """Whether both name one stored message, also across a recreated stream (rules A6)."""
+    return known is not None and (known.stream, known.stream_created, known.seq) == (
+        other.stream,
+        other.stream_created,
+        other.seq,
+    )

@@ -1,0 +1,374 @@
+"""One case from its lease to its end: short verbs over one value, resumable at every state.
+
+The state in the docket says where to go on; each verb does its work, saves one transition and
+returns. What ends a case early is a verdict, a parking, or an exception that carries its payload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from mendwire.errors import (
+    AgentError,
+    AgentFailed,
+    Conflict,
+    ExecutionError,
+    OverBudget,
+    ProviderOutage,
+)
+from mendwire.investigate.docket import Docket, Filed
+from mendwire.investigate.ports import Deliver, Specialists
+from mendwire.investigate.report_out import progress_of, result_of
+from mendwire.investigate.verdict import verdict_of
+from mendwire.model.boundary import Boundary, OnBoundary
+from mendwire.model.case import (
+    Case,
+    CaseState,
+    Parking,
+    ParkReason,
+    Step,
+    Verdict,
+    move,
+)
+from mendwire.model.codec import encode
+from mendwire.model.delivery import DeliveryState, Outcome
+from mendwire.model.names import Names
+from mendwire.model.work import ProofStatus
+from mendwire.telemetry import emit
+from mendwire.wire.bus import Bus
+
+OUTAGE_WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Pauses between tries while the provider is down; the last one repeats."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """What one case may use up."""
+
+    attempts: int = 2
+    rounds: int = 2
+    run_usd: float = 2.0
+    day_usd: float = 20.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Investigation:
+    """Drives leased cases. One object serves all cases of a worker."""
+
+    bus: Bus
+    names: Names
+    docket: Docket
+    specialists: Specialists
+    deliver: Deliver
+    bounds: Bounds
+    boundary: OnBoundary
+    pause: Callable[[str], None]
+    """Stop pulling new messages (rules A2)."""
+    resume: Callable[[], None]
+    outage_waits_s: tuple[float, ...] = OUTAGE_WAITS_S
+    _down: dict[str, int] = field(default_factory=dict)
+    """Cases that met the provider's outage, and how often in a row."""
+
+    async def drive(self, filed: Filed) -> Outcome:
+        """Carry the case on from where it stands to its end or its parking.
+
+        Raises Fenced when the lease is lost, and the bus's errors when the server is away.
+        """
+        verbs = {
+            CaseState.LEASED: self._step,
+            CaseState.DELIVERING: self._hand_over,
+            CaseState.DELIVERED: self._publish,
+            CaseState.PUBLISHED: self._close,
+        }
+        while filed.case.state in verbs:
+            filed = await verbs[filed.case.state](filed)
+        case = filed.case
+        if case.state is CaseState.PARKED:
+            if case.message is not None:
+                await self.bus.settle(case.message)
+            return Outcome(state=DeliveryState.PARKED, reason=case.case_id, removed=True)
+        return Outcome(state=DeliveryState.SETTLED, reason=case.case_id, removed=True)
+
+    async def _step(self, filed: Filed) -> Filed:
+        steps = {
+            Step.RESEARCH: self._research,
+            Step.IMPLEMENT: self._implement,
+            Step.VERIFY: self._verify,
+            Step.REVIEW: self._review,
+        }
+        step = filed.case.step or Step.RESEARCH
+        if parked := await self._over_day_budget(filed, step):
+            return parked
+        await self._tell(filed.case, step)
+        started = time.monotonic()
+        try:
+            after = await steps[step](filed)
+        except ProviderOutage as problem:
+            return await self._outage(filed, step, problem)
+        except OverBudget as problem:
+            return await self._out_of_money(filed, step, problem)
+        except AgentFailed as problem:
+            return await self._attempt_failed(filed, step, problem)
+        except ExecutionError as problem:
+            self._failed(filed.case, step, problem, "attempt")
+            return await self._decide(filed, Verdict.BLOCKED, str(problem))
+        self.let_go(filed.case)
+        emit(
+            "step.finished",
+            case=filed.case.case_id,
+            step=step,
+            agent=self.specialists.name,
+            summary=_summary(after.case, step),
+            cost_usd=round(after.case.cost_usd - filed.case.cost_usd, 6),
+            seconds=round(time.monotonic() - started, 3),
+        )
+        return after
+
+    async def _research(self, filed: Filed) -> Filed:
+        case = filed.case
+        base = case.base or await self.specialists.base()
+        finding, cost = await self.specialists.research(replace(case, base=base))
+        self.boundary(Boundary.RESEARCHED)
+        await self._spend(cost)
+        known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
+        if case.restricted:
+            why = "The report's text was withheld by the screen; a person must look at this bug."
+            return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
+        filed = await self._save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
+        self.boundary(Boundary.RESEARCH_SAVED)
+        return filed
+
+    async def _implement(self, filed: Filed) -> Filed:
+        case = filed.case
+        change, written, cost = await self.specialists.implement(case)
+        self.boundary(Boundary.IMPLEMENTED)
+        await self._spend(cost)
+        finding = case.finding
+        if written is not None and finding is not None and finding.reproduction is None:
+            finding = replace(finding, reproduction=written)
+        filed = await self._save(
+            filed,
+            CaseState.LEASED,
+            step=Step.VERIFY,
+            change=change,
+            finding=finding,
+            cost_usd=case.cost_usd + cost,
+        )
+        self.boundary(Boundary.CHANGE_SAVED)
+        return filed
+
+    async def _verify(self, filed: Filed) -> Filed:
+        case = filed.case
+        proof = await self.specialists.prove(case)
+        self.boundary(Boundary.VERIFIED)
+        if proof.status is ProofStatus.VALID:
+            filed = await self._save(filed, CaseState.LEASED, step=Step.REVIEW, proof=proof)
+            self.boundary(Boundary.PROOF_SAVED)
+            return filed
+        if proof.status is ProofStatus.INVALID and case.rounds < self.bounds.rounds:
+            return await self._send_back(filed, "\n".join(proof.reasons), proof=proof)
+        verdict, reason = verdict_of(proof, review=None, restricted=case.restricted)
+        return await self._decide(filed, verdict, reason, proof=proof)
+
+    async def _review(self, filed: Filed) -> Filed:
+        case = filed.case
+        review, cost = await self.specialists.review(case)
+        self.boundary(Boundary.REVIEWED)
+        await self._spend(cost)
+        known = {"review": review, "cost_usd": case.cost_usd + cost}
+        if not review.approved and case.rounds < self.bounds.rounds:
+            return await self._send_back(filed, review.comments, **known)
+        assert case.proof is not None, "a case at review has its proof"
+        verdict, reason = verdict_of(case.proof, review=review, restricted=case.restricted)
+        return await self._decide(filed, verdict, reason, **known)
+
+    async def _send_back(self, filed: Filed, feedback: str, **changes: object) -> Filed:
+        return await self._save(
+            filed,
+            CaseState.LEASED,
+            step=Step.IMPLEMENT,
+            rounds=filed.case.rounds + 1,
+            feedback=feedback,
+            **changes,
+        )
+
+    async def _decide(
+        self, filed: Filed, verdict: Verdict, reason: str, **changes: object
+    ) -> Filed:
+        """Fix the one verdict in the docket, before anybody hears of it (rules A5)."""
+        to = CaseState.DELIVERING if verdict is Verdict.FIXED else CaseState.DELIVERED
+        filed = await self._save(filed, to, verdict=verdict, reason=reason, **changes)
+        self.boundary(Boundary.DECIDED)
+        return filed
+
+    async def _hand_over(self, filed: Filed) -> Filed:
+        filed = await self.docket.confirm(filed)
+        try:
+            delivered = await self.deliver(filed.case)
+        except ExecutionError as problem:
+            return await self._park(filed, ParkReason.PERSON, str(problem), 0)
+        self.boundary(Boundary.COMMITTED)
+        filed = await self._save(filed, CaseState.DELIVERED, delivered=delivered)
+        emit(
+            "delivery.made",
+            case=filed.case.case_id,
+            branch=delivered.branch,
+            commit=delivered.commit,
+            patch=delivered.patch_path,
+        )
+        self.boundary(Boundary.DELIVERED)
+        return filed
+
+    async def _publish(self, filed: Filed) -> Filed:
+        """Once for a case and episode: a second try on its subject is refused by the server."""
+        case = filed.case
+        assert case.verdict is not None, "a delivered case has its verdict"
+        subject = self.names.result(case.verdict, case.case_id)
+        body = encode(result_of(case, self.specialists.name))
+        try:
+            ack = await self.bus.publish(
+                subject, body, msg_id=case.case_id, expected_last_subject_seq=0
+            )
+        except Conflict:
+            pass  # published before a crash: the one result stands
+        else:
+            emit("result.published", case=case.case_id, subject=subject, seq=ack.seq)
+        self.boundary(Boundary.PUBLISHED)
+        filed = await self._save(filed, CaseState.PUBLISHED)
+        self.boundary(Boundary.RESULT_SAVED)
+        return filed
+
+    async def _close(self, filed: Filed) -> Filed:
+        case = filed.case
+        if case.message is not None:
+            await self.bus.settle(case.message)
+        self.boundary(Boundary.ACKNOWLEDGED)
+        ends = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
+        assert case.verdict is not None, "a published case has its verdict"
+        filed = await self._save(filed, ends.get(case.verdict, CaseState.CLOSED), holder="")
+        self.boundary(Boundary.CLOSED)
+        emit(
+            "case.closed",
+            case=case.case_id,
+            verdict=case.verdict,
+            reason=case.reason,
+            cost_usd=round(case.cost_usd, 6),
+            branch=case.delivered.branch if case.delivered else "",
+            commit=case.delivered.commit if case.delivered else "",
+        )
+        return filed
+
+    async def _outage(self, filed: Filed, step: Step, problem: ProviderOutage) -> Filed:
+        """Costs no attempt: no new message is pulled, what is held stays held, and we wait."""
+        case = filed.case
+        self._failed(case, step, problem, "outage")
+        await self._spend(problem.cost_usd)
+        if not self._down:
+            self.pause(str(problem))
+        tries = self._down.get(case.case_id, 0)
+        self._down[case.case_id] = tries + 1
+        waits = self.outage_waits_s
+        await asyncio.sleep(problem.retry_after_s or waits[min(tries, len(waits) - 1)])
+        return await self.docket.confirm(filed)
+
+    def let_go(self, case: Case) -> None:
+        """The case met an answer, or is no longer driven here: it keeps nothing paused."""
+        if self._down.pop(case.case_id, None) is not None and not self._down:
+            self.resume()
+
+    async def _attempt_failed(self, filed: Filed, step: Step, problem: AgentError) -> Filed:
+        case = filed.case
+        self._failed(case, step, problem, "attempt")
+        await self._spend(problem.cost_usd)
+        attempts = case.attempts + 1
+        used = {"attempts": attempts, "cost_usd": case.cost_usd + problem.cost_usd}
+        if attempts >= self.bounds.attempts:
+            why = f"The agent failed {attempts} times, last: {problem}"
+            return await self._decide(filed, Verdict.BLOCKED, why, **used)
+        return await self._save(filed, CaseState.LEASED, **used)
+
+    async def _out_of_money(self, filed: Filed, step: Step, problem: OverBudget) -> Filed:
+        """Not a verdict: parked until the next day, or for a person once the tries are used up."""
+        case = filed.case
+        self._failed(case, step, problem, "budget")
+        await self._spend(problem.cost_usd)
+        attempts = case.attempts + 1
+        until = _next_day_ns() if attempts < self.bounds.attempts else 0
+        cost = case.cost_usd + problem.cost_usd
+        return await self._park(
+            filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, cost_usd=cost
+        )
+
+    async def _over_day_budget(self, filed: Filed, step: Step) -> Filed | None:
+        if step is Step.VERIFY or self.bounds.run_usd == 0:
+            return None
+        spent = await self.docket.spent(_today())
+        if spent + self.bounds.run_usd <= self.bounds.day_usd:
+            return None
+        note = f"${spent:.2f} of today's ${self.bounds.day_usd:.2f} are spent."
+        return await self._park(filed, ParkReason.BUDGET, note, _next_day_ns())
+
+    async def _park(
+        self, filed: Filed, reason: ParkReason, note: str, until_ns: int, **changes: object
+    ) -> Filed:
+        parking = Parking(reason=reason, note=note, until_ns=until_ns)
+        if until_ns:
+            await self.docket.call(filed.case.issue, until_ns)
+        filed = await self._save(filed, CaseState.PARKED, parking=parking, holder="", **changes)
+        emit("case.parked", case=filed.case.case_id, reason=reason, until=until_ns)
+        return filed
+
+    async def _save(self, filed: Filed, to: CaseState, **changes: object) -> Filed:
+        token = filed.case.token
+        return await self.docket.change(filed, lambda now: move(now, to, token=token, **changes))
+
+    async def _spend(self, usd: float) -> None:
+        if usd:
+            await self.docket.spend(_today(), usd)
+
+    async def _tell(self, case: Case, step: Step) -> None:
+        emit(
+            "step.started",
+            case=case.case_id,
+            step=step,
+            agent=self.specialists.name,
+            attempt=case.attempts + 1,
+        )
+        body = encode(progress_of(case, step, self.specialists.name))
+        await self.bus.publish(self.names.progress(case.case_id), body)
+
+    def _failed(self, case: Case, step: Step, problem: Exception, kind: str) -> None:
+        emit(
+            "step.failed",
+            case=case.case_id,
+            step=step,
+            agent=self.specialists.name,
+            error=str(problem),
+            kind=kind,
+        )
+
+
+def _summary(case: Case, step: Step) -> str:
+    if step is Step.RESEARCH and case.finding:
+        return case.finding.summary
+    if step is Step.IMPLEMENT and case.change:
+        return f"{len(case.change.files)} files, +{case.change.added} -{case.change.removed}"
+    if step is Step.VERIFY and case.proof:
+        return f"{case.proof.status}: {'; '.join(case.proof.reasons)}"
+    if step is Step.REVIEW and case.review:
+        return "approved" if case.review.approved else "sent back"
+    return ""
+
+
+def _today() -> str:
+    return datetime.now(UTC).strftime("%Y%m%d")
+
+
+def _next_day_ns() -> int:
+    tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    return int(tomorrow.timestamp()) * 1_000_000_000

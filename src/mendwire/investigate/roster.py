@@ -1,0 +1,185 @@
+"""Who is alive: one record a worker, renewed by heartbeat; the lease of all it holds at once.
+
+A worker that cannot renew in time stops itself before anybody may think it dead. Silence is
+measured by this machine's own clock between changes of revision (rules A10), so no two machines'
+clocks are ever compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import psutil
+
+from mendwire.errors import Conflict, MendwireError
+from mendwire.model.codec import decode_as, encode
+from mendwire.telemetry import emit
+from mendwire.wire.bus import Bucket, Entry
+
+DEAD_AFTER: Final = 4.5
+"""Heartbeats of silence after which a worker is dead."""
+STOP_AFTER: Final = 3.0
+"""Heartbeats without a renewal after which a worker stops itself: well before others act."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Presence:
+    """One worker's record."""
+
+    worker: str
+    host: str
+    boot: str
+    """The kernel's boot id and process namespace: elsewhere a pid means nothing."""
+    pid: int
+    started: float
+    """The process's start time, seconds since the epoch, as the kernel gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    revision: int
+    at: float
+
+
+def clock() -> float:
+    """Seconds on a clock that counts through suspend."""
+    kind = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(kind)
+
+
+class Roster:
+    """Our place among the workers of a namespace.
+
+    ``lost`` is set when our own record could not be renewed in time, or somebody declared us
+    dead: everything held must stop.
+    """
+
+    def __init__(self, bucket: Bucket, worker: str, *, heartbeat_s: float = 10.0) -> None:
+        self._bucket = bucket
+        self._heartbeat_s = heartbeat_s
+        self._me = _presence(worker)
+        self._revision = 0
+        self._renewed = clock()
+        self._seen: dict[str, _Seen] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.lost = asyncio.Event()
+
+    @property
+    def worker(self) -> str:
+        """Our id."""
+        return self._me.worker
+
+    async def __aenter__(self) -> Roster:
+        self._revision = await self._bucket.put(self._key(self.worker), encode(self._me))
+        self._renewed = clock()
+        self._task = asyncio.create_task(self._beat(), name="roster")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        with suppress(MendwireError):
+            await self._bucket.delete(self._key(self.worker), self._revision)
+
+    async def living(self) -> frozenset[str]:
+        """Ids of the workers that are alive; the dead are struck off on the way."""
+        alive = {self.worker}
+        async for entry in self._bucket.scan("worker"):
+            worker = entry.key.removeprefix("worker.")
+            if worker == self.worker:
+                continue
+            if self._is_dead(worker, entry):
+                await self._strike(worker, entry)
+            else:
+                alive.add(worker)
+        return frozenset(alive)
+
+    def _is_dead(self, worker: str, entry: Entry) -> bool:
+        seen = self._seen.get(worker)
+        if seen is None or seen.revision != entry.revision:
+            self._seen[worker] = seen = _Seen(entry.revision, clock())
+        if clock() - seen.at > DEAD_AFTER * self._heartbeat_s:
+            return True
+        return _is_gone(decode_as(Presence, entry.value), self._me)
+
+    async def _strike(self, worker: str, entry: Entry) -> None:
+        """Fence first: once its record is gone, its next renewal fails and it stops."""
+        with suppress(Conflict):
+            await self._bucket.delete(entry.key, entry.revision)
+            self._seen.pop(worker, None)
+            emit("worker.lost", worker=worker)
+
+    async def _beat(self) -> None:
+        while not self.lost.is_set():
+            await asyncio.sleep(self._heartbeat_s)
+            try:
+                self._revision = await asyncio.wait_for(
+                    self._bucket.update(self._key(self.worker), encode(self._me), self._revision),
+                    self._heartbeat_s,
+                )
+                self._renewed = clock()
+            except Conflict:
+                if not await self._still_ours():
+                    self.lost.set()
+            except (MendwireError, TimeoutError):
+                if clock() - self._renewed > STOP_AFTER * self._heartbeat_s:
+                    self.lost.set()
+
+    async def _still_ours(self) -> bool:
+        """After a lost answer our own write stands under a newer revision; absence is a strike."""
+        with suppress(MendwireError):
+            entry = await self._bucket.get(self._key(self.worker))
+            if entry is None:
+                return False
+            self._revision = entry.revision
+            self._renewed = clock()
+        return clock() - self._renewed <= STOP_AFTER * self._heartbeat_s
+
+    @staticmethod
+    def _key(worker: str) -> str:
+        return f"worker.{worker}"
+
+
+def _presence(worker: str) -> Presence:
+    return Presence(
+        worker=worker,
+        host=socket.gethostname(),
+        boot=_boot_id(),
+        pid=os.getpid(),
+        started=psutil.Process().create_time(),
+    )
+
+
+def _boot_id() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return str(psutil.boot_time())
+
+
+def _is_gone(other: Presence, me: Presence) -> bool:
+    """Whether a worker of this very machine has no process any more: no need to wait for it."""
+    if (other.host, other.boot) != (me.host, me.boot):
+        return False
+    try:
+        return abs(psutil.Process(other.pid).create_time() - other.started) > 1.0
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False

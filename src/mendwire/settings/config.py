@@ -1,0 +1,178 @@
+"""``mendwire.toml``: what the operator decides, checked once and passed on.
+
+The file is read from the operator's own checkout, never from a tree an agent worked in
+(rules B8). Every field has a default, so that an empty file, or none, is valid.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mendwire.errors import ConfigError
+
+FILE_NAME = "mendwire.toml"
+
+Dollars = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0)]
+Command = tuple[str, ...]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Project(_Section):
+    """The code that is mended."""
+
+    repository: Path = Path()
+    """Relative to the file's own folder."""
+    base: str = "HEAD"
+    """Branch, tag or commit that fixes start from."""
+    test: Command = ()
+    """Argument vector of the whole suite; empty: detected."""
+    reproduce: Command = ()
+    """Argument vector that fails while the error is there; empty: built from the report."""
+    setup: Command = ()
+    """Run once in each fresh tree before its tests."""
+    test_timeout_s: Seconds = 600
+    reruns: Annotated[int, Field(ge=0, le=20)] = 2
+    """Further runs that must agree with the first."""
+
+
+class Worker(_Section):
+    """How errors are taken from the queue."""
+
+    environments: tuple[str, ...] = ("staging", "production")
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    """Cases worked on at once."""
+    attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    """Runs that an agent may fail by itself before the case is blocked."""
+    rounds: Annotated[int, Field(ge=0, le=10)] = 2
+    """Times that work may be sent back to implementation."""
+    heartbeat_s: Seconds = 10
+    """A worker silent for four and a half of these is dead, and its cases are taken over."""
+
+
+class Agent(_Section):
+    """Who investigates."""
+
+    kind: Literal["auto", "claude", "rollback"] = "auto"
+    """``auto``: Claude Code where it is installed, else rollback, which needs no model."""
+    program: str = "claude"
+    model: str = ""
+    """Empty: the program's own default."""
+    turns: Annotated[int, Field(ge=1)] = 40
+    seconds: Seconds = 900
+    """Wall clock of one run."""
+
+
+class Limits(_Section):
+    """Money, in US dollars by the provider's list price."""
+
+    run_usd: Dollars = 2.0
+    day_usd: Dollars = 20.0
+
+
+class Policy(_Section):
+    """What a fix may change."""
+
+    max_files: Annotated[int, Field(ge=1)] = 10
+    max_lines: Annotated[int, Field(ge=1)] = 400
+    allow_paths: tuple[str, ...] = ("**",)
+    deny_paths: tuple[str, ...] = ()
+    """Beside those always denied."""
+    allow_new_dependencies: bool = False
+
+
+class Sandbox(_Section):
+    """What commands of the project and of agents run in (rules B6)."""
+
+    kind: Literal["auto", "bwrap", "claude", "none"] = "auto"
+    """``auto`` refuses to run commands where no sandbox works; ``none`` is your explicit word."""
+
+
+class Screen(_Section):
+    """The prompt-injection screen."""
+
+    patterns: tuple[Path, ...] = ()
+    """Your own rules, JSON lines, beside the built-in ones."""
+    seconds: Seconds = 2.0
+    """Budget for one report; one that outlasts it goes to quarantine."""
+
+
+class Server(_Section):
+    """The embedded NATS server, used when no other is given."""
+
+    store: Path | None = None
+    """Relative to the file's folder; default: .mendwire/nats."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """0: chosen once and kept."""
+    sync: str = "always"
+    """When stored messages are flushed to disk: ``always`` or an interval such as ``2m``."""
+
+
+class Delivery(_Section):
+    """How fixes are handed over."""
+
+    branch_prefix: str = "mendwire"
+    author_name: str = "Mendwire"
+    author_email: str = "mendwire@localhost"
+
+
+class Config(_Section):
+    """All of ``mendwire.toml``."""
+
+    root: Path = Path()
+    """The folder the file is in, or the working directory without one."""
+    project: Project = Project()
+    worker: Worker = Worker()
+    agent: Agent = Agent()
+    limits: Limits = Limits()
+    policy: Policy = Policy()
+    sandbox: Sandbox = Sandbox()
+    screen: Screen = Screen()
+    server: Server = Server()
+    delivery: Delivery = Delivery()
+
+    @property
+    def repository(self) -> Path:
+        """Absolute path of the repository that is mended."""
+        return (self.root / self.project.repository).resolve()
+
+    @property
+    def state(self) -> Path:
+        """Folder of ours beside the config file: trees, patches, the embedded server's store."""
+        return self.root.resolve() / ".mendwire"
+
+
+def find_config(start: Path) -> Path | None:
+    """``mendwire.toml`` in ``start`` or the nearest folder above that has one."""
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return None
+
+
+def read_config(path: Path | None, start: Path) -> Config:
+    """The configuration in ``path``, or the defaults rooted at ``start``; raises ConfigError."""
+    if path is None:
+        return Config(root=start)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        message = f"{path} cannot be read: {problem.strerror}."
+        raise ConfigError(message) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        message = f"{path} is not valid TOML: {problem}."
+        raise ConfigError(message) from None
+    try:
+        return Config(**{**raw, "root": path.parent})
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"{path}: {where}: {first['msg']} (see the comments mendwire init writes)."
+        raise ConfigError(message) from None
