@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-import click
 import typer
 
 from mendwire import __version__
@@ -49,12 +46,9 @@ def _top(
 
 
 def run(arguments: list[str]) -> int:
-    """Parse and run; usage errors exit with 2 and one sentence."""
+    """Parse and run; usage errors print one box on standard error and give 2."""
     try:
-        code = app(arguments, prog_name="mendwire", standalone_mode=False)
-    except click.ClickException as problem:
-        problem.show(file=sys.stderr)
-        return problem.exit_code
-    except click.Abort:
-        return 130
-    return code if isinstance(code, int) else 0
+        app(arguments, prog_name="mendwire")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0

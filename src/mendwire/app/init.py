@@ -1,0 +1,131 @@
+"""``mendwire init``: the files a project needs, written once and never overwritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CONFIG_TEXT: Final = """\
+# Mendwire's settings for this project. Every line that is commented out shows its default.
+# Where the NATS server is, and its credentials, are no settings: they come from the environment,
+# from .env, or from a context of the `nats` command (see .env.example). Without any of them
+# `mendwire up` runs its own server in .mendwire/.
+
+[project]
+# repository = "."              # the repository that is mended, relative to this file
+# base = "HEAD"                 # branch, tag or commit that fixes start from
+# test = ["{python}", "-m", "pytest", "-q"]   # the whole suite; default: detected
+# reproduce = []                # a command that fails while the error is there; default: built
+                                # from the report's captured arguments (Python, trusted sources)
+# setup = []                    # run once in each fresh tree before its tests
+# test_timeout_s = 600
+# reruns = 2                    # further runs that must agree with the first: flaky is not green
+
+[worker]
+# environments = ["staging", "production"]
+# concurrency = 2               # cases worked on at once
+# attempts = 2                  # runs an agent may fail by itself before a person must look
+# rounds = 2                    # times that work may be sent back to implementation
+# heartbeat_s = 10              # a worker silent for 45 s is dead; its cases are taken over
+
+[agent]
+# kind = "auto"                 # claude | rollback (needs no model) | auto: claude where installed
+# program = "claude"
+# model = ""                    # empty: the program's own default
+# turns = 40
+# seconds = 900
+
+[limits]                        # US dollars by the provider's list price
+# run_usd = 2.0
+# day_usd = 20.0
+
+[policy]                        # what a fix may change
+# max_files = 10
+# max_lines = 400
+# allow_paths = ["**"]
+# deny_paths = []               # beside those always denied: CI, hooks, .claude, CLAUDE.md ...
+# allow_new_dependencies = false
+
+[sandbox]
+# kind = "auto"                 # bwrap | claude | none | auto: bwrap, else no command is run.
+                                # "none" is your explicit word that tests and agents may run
+                                # with your own rights.
+
+[screen]
+# patterns = []                 # your own rules, JSON lines, beside the built-in ones
+# seconds = 2.0                 # one report that outlasts this goes to quarantine
+
+[server]                        # the embedded NATS server
+# store = ".mendwire/nats"
+# port = 0                      # 0: chosen once and kept
+# sync = "always"               # or an interval, "2m": faster, at risk when the machine loses power
+
+[delivery]
+# branch_prefix = "mendwire"
+# author_name = "Mendwire"
+# author_email = "mendwire@localhost"
+"""
+
+ENV_TEXT: Final = """\
+# Copy to .env and fill in what you need; .env itself belongs into .gitignore.
+
+# The project's name on the wire: streams NAME_..., subjects name.errors.staging ...
+NATS_NAMESPACE={namespace}
+
+# A NATS server that others share. Leave all of it out to use Mendwire's own on this machine.
+# NATS_URL=nats://nats.example.org:4222
+# NATS_USER=
+# NATS_PASSWORD=
+# NATS_CREDS=/path/to/user.creds
+# or a context saved with `nats context save`:
+# NATS_CONTEXT=gcp-orchestrator
+
+# For Claude Code, if it is not logged in on this machine:
+# ANTHROPIC_API_KEY=
+"""
+
+IGNORED: Final = (".mendwire/", ".env")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """One file of ``init``."""
+
+    path: Path
+    what: str
+    """``written``, ``kept`` (it was there) or ``extended``."""
+
+
+def initialise(root: Path, namespace: str) -> tuple[Written, ...]:
+    """Write what is not there yet into ``root``."""
+    return (
+        _write(root / "mendwire.toml", CONFIG_TEXT),
+        _write(root / ".env.example", ENV_TEXT.replace("{namespace}", namespace, 1)),
+        _ignore(root / ".gitignore"),
+    )
+
+
+def namespace_from(folder: str) -> str:
+    """A usable namespace made of a folder's name: ``My App`` -> ``my_app``."""
+    kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in folder.lower()).strip("_")
+    return (kept if kept[:1].isalpha() else f"p_{kept}" if kept else "my_project")[:32]
+
+
+def _write(path: Path, text: str) -> Written:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return Written(path=path, what="kept")
+    return Written(path=path, what="written")
+
+
+def _ignore(path: Path) -> Written:
+    present = path.read_text(encoding="utf-8") if path.exists() else ""
+    missing = [line for line in IGNORED if line not in present.splitlines()]
+    if not missing:
+        return Written(path=path, what="kept")
+    gap = "" if not present or present.endswith("\n") else "\n"
+    path.write_text(present + gap + "\n".join(missing) + "\n", encoding="utf-8")
+    return Written(path=path, what="extended" if present else "written")
