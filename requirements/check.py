@@ -1,4 +1,4 @@
-"""Checks the requirement files: exact versions with hashes, the same ones in all files, no addresses."""
+"""Checks the requirement files: exact versions, hashes, the same in all, no addresses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^ ;]+)(?P<marker> ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
-REMARK = re.compile(r"    # +(via( [a-z].*)?|-c requirements/runtime\.txt|[a-z0-9.-]+( \([a-z.:]+\))?)")
+REMARK = re.compile(
+    r"    # +(via( [a-z].*)?|-c requirements/runtime\.txt|[a-z0-9.-]+( \([a-z.:]+\))?)"
+)
 
 Pins = dict[str, str]
 
@@ -21,7 +23,9 @@ def read(path: Path) -> tuple[Pins, list[str]]:
         if pin := PIN.fullmatch(line):
             pins[pin["name"] + (pin["marker"] or "")] = pin["version"]
         elif "://" in line or not (HASH.fullmatch(line) or REMARK.fullmatch(line)):
-            complaints.append(f"{path.name}:{number}: not a pin, a hash or a remark: {line.strip()}")
+            complaints.append(
+                f"{path.name}:{number}: not a pin, a hash or a remark: {line.strip()}"
+            )
     if not pins:
         complaints.append(f"{path.name}: pins nothing")
     return pins, complaints
@@ -33,7 +37,7 @@ def main() -> int:
         pins, more = read(path)
         complaints += more
         complaints += [
-            f"{path.name}: {name} is {version} here and {development.get(name, 'absent')} in dev.txt"
+            f"{path.name}: {name} is {version}, in dev.txt {development.get(name, 'absent')}"
             for name, version in pins.items()
             if development.get(name) != version
         ]
