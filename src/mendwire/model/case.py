@@ -174,7 +174,9 @@ class Case:
         return f"{self.issue}-e{self.episode}"
 
 
-def move(case: Case, to: CaseState, *, token: int, step: Step | None = None, **changes: Any) -> Case:  # noqa: ANN401 - the fields of Case, checked by replace
+def move(
+    case: Case, to: CaseState, *, token: int, step: Step | None = None, **changes: Any
+) -> Case:  # noqa: ANN401 - the fields of Case, checked by replace
     """The case after one legal transition, not yet saved; raises IllegalMove and Fenced.
 
     ``token`` is the caller's; it must be the case's own. A lease is taken with ``take``.

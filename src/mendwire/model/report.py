@@ -32,6 +32,8 @@ class Frame:
     """Path as the server saw it, or relative to the repository."""
     line: int = 0
     """1-based; 0 is unknown."""
+    column: int = 0
+    """1-based; 0 is unknown. Tells calls apart where a bundle has one line."""
     function: str = ""
     """Qualified name where the language gives one."""
     module: str = ""
@@ -135,16 +137,21 @@ def _frames(items: list[JSONValue]) -> tuple[Frame, ...]:
 
 
 def _frame(item: Mapping[str, JSONValue]) -> Frame:
-    line, in_app, arguments = item.get("line"), item.get("in_app"), item.get("arguments")
+    in_app, arguments = item.get("in_app"), item.get("arguments")
     return Frame(
         file=_text(item.get("file")),
-        line=line if isinstance(line, int) and line > 0 else 0,
+        line=_ordinal(item.get("line")),
+        column=_ordinal(item.get("column")),
         function=_text(item.get("function")),
         module=_text(item.get("module")),
         in_app=in_app if isinstance(in_app, bool) else None,
         code=_text(item.get("code")),
         arguments=arguments if isinstance(arguments, dict) else None,
     )
+
+
+def _ordinal(value: JSONValue) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _text(value: JSONValue) -> str:
