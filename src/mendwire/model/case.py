@@ -98,6 +98,8 @@ HELD: Final = frozenset({_S.LEASED, _S.DELIVERING, _S.DELIVERED, _S.PUBLISHED})
 """States in which a worker holds the case."""
 UNFINISHED: Final = HELD | {_S.OPEN}
 """States from which a worker must carry on by itself."""
+REOPENABLE: Final = frozenset({_S.CLOSED, _S.BLOCKED, _S.WITHDRAWN, _S.REGRESSED})
+"""States from which the issue may begin a new episode."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,7 +234,7 @@ def released(case: Case, *, token: int) -> Case:
 
 def reopened(case: Case, report: bytes, message: MessageRef | None, opened_ns: int) -> Case:
     """The next episode of an issue, forgetting the work of the last one but not its counts."""
-    if CaseState.OPEN not in CASE_MOVES[case.state]:
+    if case.state not in REOPENABLE:
         text = f"A case that is {case.state} cannot be opened again."
         raise IllegalMove(text)
     return Case(
