@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mendwire.errors import Conflict, Damaged, ScreenBroken, Undecodable
-from mendwire.investigate.docket import Docket, Filed
+from mendwire.docket.cases import Docket, Filed
 from mendwire.investigate.ports import Quarantine, Screened, Screener
-from mendwire.investigate.roster import Roster
+from mendwire.docket.roster import Roster
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import UNFINISHED, Case, CaseState
 from mendwire.model.codec import encode

@@ -21,7 +21,7 @@ from mendwire.errors import (
     OverBudget,
     ProviderOutage,
 )
-from mendwire.investigate.docket import Docket, Filed
+from mendwire.docket.cases import Docket, Filed
 from mendwire.investigate.ports import Deliver, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.investigate.verdict import verdict_of

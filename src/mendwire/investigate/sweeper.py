@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from mendwire.errors import ServerError, WireError
-from mendwire.investigate.docket import Docket, Filed
+from mendwire.docket.cases import Docket, Filed
 from mendwire.investigate.orchestrator import Orchestrator
-from mendwire.investigate.roster import Roster
+from mendwire.docket.roster import Roster
 from mendwire.model.case import UNFINISHED, Case, CaseState, move
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus

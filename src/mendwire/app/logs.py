@@ -1,0 +1,43 @@
+"""Events as log lines on standard error: readable on a terminal, JSON for machines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import structlog
+
+from mendwire.model.printable import printable
+from mendwire.telemetry import subscribed
+
+Style = Literal["auto", "console", "json"]
+
+
+@contextmanager
+def logged(style: Style = "auto") -> Iterator[None]:
+    """Write every event as one line while the block runs."""
+    pretty = style == "console" or (style == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    )
+    log = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.add_log_level,
+            renderer,
+        ],
+    )
+
+    def on_event(event: str, fields: dict[str, object]) -> None:
+        log.info(event, **{name: _safe(value) for name, value in fields.items()})
+
+    with subscribed(on_event):
+        yield
+
+
+def _safe(value: object) -> object:
+    """Foreign text may stand in a field: no escape sequence reaches a terminal."""
+    return printable(value, 2_000) if isinstance(value, str) else value

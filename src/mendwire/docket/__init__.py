@@ -1,0 +1,1 @@
+"""The docket: every case of a namespace, and the workers that hold them, in one bucket."""
