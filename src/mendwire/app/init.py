@@ -62,6 +62,7 @@ CONFIG_TEXT: Final = """\
 # sync = "always"               # or an interval, "2m": faster, at risk when the machine loses power
 
 [delivery]
+# autonomy = "branch"           # investigate (finding only) | propose (patch file) | branch
 # branch_prefix = "mendwire"
 # author_name = "Mendwire"
 # author_email = "mendwire@localhost"

@@ -76,7 +76,7 @@ class Intake:
             payload = core_bytes(passed.report)
         self.boundary(Boundary.SCREENED)
         assert passed is not None, "only a rejected report may come without a usable form"
-        return await self._file(newcomer(received, payload, passed, self._env(received)), received)
+        return await self._file(self._newcomer(received, payload, passed), received)
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
         while True:
@@ -134,30 +134,28 @@ class Intake:
         )
         self.boundary(Boundary.OPENED)
 
-    def _env(self, received: Received) -> str:
-        return received.ref.subject.removeprefix(self.names.errors(None)).removeprefix(".")
-
-
-def newcomer(
-    received: Received, payload: bytes, passed: ScreenedReport, environment: str
-) -> Case:
-    """The case a screened report would open; the lane keeps trust levels apart (rules B1, B2)."""
-    report = passed.report
-    lane = "-r" if passed.restricted else "-l" if passed.trust is Trust.LOW else ""
-    return Case(
-        issue=issue_key(report) + lane,
-        environment=environment,
-        service=report.service,
-        release=report.release,
-        title=title_of(report),
-        restricted=passed.restricted,
-        trust=passed.trust,
-        opened_ns=received.published_ns,
-        report=payload,
-        screened_sha256=passed.screening.sha256,
-        message=received.ref,
-        signatures=(signature(report, environment),),
-    )
+    def _newcomer(self, received: Received, payload: bytes, passed: ScreenedReport) -> Case:
+        """The case this report would open; the lane keeps trust levels apart (rules B1, B2)."""
+        report = passed.report
+        lane = "-r" if passed.restricted else "-l" if passed.trust is Trust.LOW else ""
+        environment = received.ref.subject.removeprefix(self.names.errors(None)).removeprefix(".")
+        key = signature(
+            report, namespace=self.names.namespace, environment=environment, source=lane
+        )
+        return Case(
+            issue=issue_key(report) + lane,
+            environment=environment,
+            service=report.service,
+            release=report.release,
+            title=title_of(report),
+            restricted=passed.restricted,
+            trust=passed.trust,
+            opened_ns=received.published_ns,
+            report=payload,
+            screened_sha256=passed.screening.sha256,
+            message=received.ref,
+            signatures=(key,),
+        )
 
 
 def core_bytes(report: ErrorReport) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -24,7 +25,7 @@ from mendwire.errors import (
 from mendwire.docket.cases import Docket, Filed
 from mendwire.investigate.ports import Deliver, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
-from mendwire.investigate.verdict import verdict_of
+from mendwire.investigate.proof import verdict_of
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (
     Case,
@@ -38,12 +39,14 @@ from mendwire.model.case import (
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, Outcome
 from mendwire.model.names import Names
+from mendwire.model.printable import printable
 from mendwire.model.work import ProofStatus
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
 
 OUTAGE_WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Pauses between tries while the provider is down; the last one repeats."""
+_ENDS: Final = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +57,8 @@ class Bounds:
     rounds: int = 2
     run_usd: float = 2.0
     day_usd: float = 20.0
+    autonomy: str = "branch"
+    """``investigate`` ends with the finding; ``propose`` and ``branch`` hand a fix over."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -82,8 +87,8 @@ class Investigation:
         verbs = {
             CaseState.LEASED: self._step,
             CaseState.DELIVERING: self._hand_over,
-            CaseState.DELIVERED: self._publish,
-            CaseState.PUBLISHED: self._close,
+            CaseState.DELIVERED: self._finish,
+            CaseState.PUBLISHED: self._finish,
         }
         while filed.case.state in verbs:
             filed = await verbs[filed.case.state](filed)
@@ -93,6 +98,15 @@ class Investigation:
                 await self.bus.settle(case.message)
             return Outcome(state=DeliveryState.PARKED, reason=case.case_id, removed=True)
         return Outcome(state=DeliveryState.SETTLED, reason=case.case_id, removed=True)
+
+    async def stop(self, filed: Filed, bug: Exception) -> Filed:
+        """A bug of ours met this case: it ends for a person, with what is known of it."""
+        why = f"Mendwire itself failed: {type(bug).__name__}: {printable(str(bug), 300)}"
+        if filed.case.state is CaseState.LEASED:
+            return await self._decide(filed, Verdict.BLOCKED, why)
+        if filed.case.state is CaseState.DELIVERING:
+            return await self._park(filed, ParkReason.PERSON, why, 0)
+        raise bug
 
     async def _step(self, filed: Filed) -> Filed:
         steps = {
@@ -138,6 +152,9 @@ class Investigation:
         known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
         if case.restricted:
             why = "The report's text was withheld by the screen; a person must look at this bug."
+            return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
+        if self.bounds.autonomy == "investigate":
+            why = "Found, not mended: autonomy is set to investigate."
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
         filed = await self._save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
         self.boundary(Boundary.RESEARCH_SAVED)
@@ -224,33 +241,22 @@ class Investigation:
         self.boundary(Boundary.DELIVERED)
         return filed
 
-    async def _publish(self, filed: Filed) -> Filed:
-        """Once for a case and episode: a second try on its subject is refused by the server."""
+    async def _finish(self, filed: Filed) -> Filed:
+        """Result, then acknowledgement, then the end: in that order (rules A4)."""
         case = filed.case
         assert case.verdict is not None, "a delivered case has its verdict"
-        subject = self.names.result(case.verdict, case.case_id)
-        body = encode(result_of(case, self.specialists.name))
-        try:
-            ack = await self.bus.publish(
-                subject, body, msg_id=case.case_id, expected_last_subject_seq=0
-            )
-        except Conflict:
-            pass  # published before a crash: the one result stands
-        else:
-            emit("result.published", case=case.case_id, subject=subject, seq=ack.seq)
+        await self._publish(case, case.verdict)
         self.boundary(Boundary.PUBLISHED)
-        filed = await self._save(filed, CaseState.PUBLISHED)
-        self.boundary(Boundary.RESULT_SAVED)
-        return filed
-
-    async def _close(self, filed: Filed) -> Filed:
-        case = filed.case
         if case.message is not None:
             await self.bus.settle(case.message)
         self.boundary(Boundary.ACKNOWLEDGED)
-        ends = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
-        assert case.verdict is not None, "a published case has its verdict"
-        filed = await self._save(filed, ends.get(case.verdict, CaseState.CLOSED), holder="")
+        end = _ENDS.get(case.verdict, CaseState.CLOSED)
+
+        def ended(now: Case) -> Case:
+            published = move(now, CaseState.PUBLISHED, token=case.token)
+            return move(published, end, token=case.token, holder="")
+
+        filed = await self.docket.change(filed, ended)
         self.boundary(Boundary.CLOSED)
         emit(
             "case.closed",
@@ -262,6 +268,16 @@ class Investigation:
             commit=case.delivered.commit if case.delivered else "",
         )
         return filed
+
+    async def _publish(self, case: Case, verdict: Verdict) -> None:
+        """Once for a case and episode: a second try on its subject is refused by the server."""
+        subject = self.names.result(verdict, case.case_id)
+        body = encode(result_of(case, self.specialists.name))
+        with suppress(Conflict):
+            ack = await self.bus.publish(
+                subject, body, msg_id=case.case_id, expected_last_subject_seq=0
+            )
+            emit("result.published", case=case.case_id, subject=subject, seq=ack.seq)
 
     async def _outage(self, filed: Filed, step: Step, problem: ProviderOutage) -> Filed:
         """Costs no attempt: no new message is pulled, what is held stays held, and we wait."""
@@ -340,7 +356,7 @@ class Investigation:
             attempt=case.attempts + 1,
         )
         body = encode(progress_of(case, step, self.specialists.name))
-        await self.bus.publish(self.names.progress(case.case_id), body)
+        await self.bus.tell(self.names.progress(case.case_id), body)
 
     def _failed(self, case: Case, step: Step, problem: Exception, kind: str) -> None:
         emit(

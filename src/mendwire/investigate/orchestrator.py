@@ -68,7 +68,7 @@ class Orchestrator:
                 return await self._until_settled(filed)
         except Fenced as problem:
             return Outcome(state=DeliveryState.LOST, reason=str(problem))
-        except BaseException:
+        except asyncio.CancelledError:
             await asyncio.shield(self._give_back(filed))
             raise
         finally:
@@ -83,6 +83,10 @@ class Orchestrator:
             except (WireError, ServerError) as problem:
                 emit("connection.lost", url=f"case {filed.case.case_id} waits: {problem}")
                 filed = await self._reread(filed)
+            except Fenced:
+                raise
+            except Exception as bug:  # noqa: BLE001 - a bug of ours blocks one case and is told
+                filed = await self.investigation.stop(await self._reread(filed), bug)
 
     async def _reread(self, filed: Filed) -> Filed:
         while True:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from mendwire.errors import ServerError, WireError
+from mendwire.errors import MendwireError, ServerError, WireError
 from mendwire.docket.cases import Docket, Filed
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.docket.roster import Roster
@@ -109,6 +108,8 @@ class Sweeper:
         task.add_done_callback(self._heirs.discard)
 
     async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
-        """What fails here is met again at the next sweep: the docket keeps it unfinished."""
-        with suppress(WireError, ServerError):
+        """What fails here is met again at a later sweep: the docket keeps it unfinished."""
+        try:
             await work
+        except MendwireError as problem:
+            emit("worker.paused", reason=f"the sweeper could not finish a case: {problem}")

@@ -27,7 +27,6 @@ class Boundary(StrEnum):
     COMMITTED = "committed"
     DELIVERED = "delivered"
     PUBLISHED = "published"
-    RESULT_SAVED = "result_saved"
     ACKNOWLEDGED = "acknowledged"
     CLOSED = "closed"
 

@@ -75,6 +75,7 @@ CASE_MOVES: Final[dict[CaseState, frozenset[CaseState]]] = {
     _S.LEASED: frozenset({_S.LEASED, _S.OPEN, _S.PARKED, _S.DELIVERING, _S.DELIVERED}),
     _S.PARKED: frozenset({_S.OPEN}),
     _S.DELIVERING: frozenset({_S.DELIVERING, _S.DELIVERED, _S.PARKED}),
+    # Published and closed are saved together: the result's own key refuses a repeat meanwhile.
     _S.DELIVERED: frozenset({_S.DELIVERED, _S.PUBLISHED}),
     _S.PUBLISHED: frozenset({_S.PUBLISHED, _S.CLOSED, _S.FIXED, _S.BLOCKED}),
     _S.CLOSED: frozenset({_S.OPEN}),

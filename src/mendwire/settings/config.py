@@ -118,6 +118,9 @@ class Server(_Section):
 class Delivery(_Section):
     """How fixes are handed over."""
 
+    autonomy: Literal["investigate", "propose", "branch"] = "branch"
+    """``investigate`` ends with the finding, ``propose`` with a patch file, ``branch`` with a
+    commit on a branch of its own."""
     branch_prefix: str = "mendwire"
     author_name: str = "Mendwire"
     author_email: str = "mendwire@localhost"

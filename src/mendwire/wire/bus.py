@@ -76,6 +76,10 @@ class Bus(Protocol):
         """
         ...
 
+    async def tell(self, subject: str, payload: bytes) -> None:
+        """Publish without waiting for storage: progress, counts, whatever may be lost."""
+        ...
+
     def bucket(self, name: str) -> Bucket:
         """A bucket of the topology by its full name, e.g. ``AI_TUTOR_DOCKET``."""
         ...
