@@ -1,0 +1,248 @@
+"""The spaCy pipeline: words, a gate of phrases, and rules that run only where the gate opened.
+
+``spacy.blank("en")`` on purpose: no trained model takes part, so that the verdict is the same
+whatever is installed. A component that scores segments can be added behind ``mendwire_rules``; the
+document carries its segments in ``doc.user_data[PIECES]``.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mendwire.errors import ScreenBroken, ScreenUnavailable
+from mendwire.model.printable import printable
+from mendwire.screen.rules import Chain, Rules
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+PIECES: Final = "mendwire_pieces"
+FOUND: Final = "mendwire_found"
+_APART: Final = 10_000
+"""Tokens of two pieces are this far from each other, more than any gap spans."""
+_MAX_SPANS: Final = 50
+_AROUND: Final = 40
+
+# Scripts that write no spaces are compared letter by letter.
+_WORD: Final = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]"
+    r"|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f_]{1,64}(?:['’][^\W_]{1,8})?|[^\w\s]|_+"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """A rule that matched."""
+
+    rule: str
+    piece: int
+    """Index of the piece it begins in."""
+    joined: bool
+    """It spans pieces: a payload split over fields."""
+    excerpt: str
+    """At most 100 characters, safe to print."""
+
+
+class Pipeline:
+    """One loaded pipeline. Calls are serialised: spaCy's memory zone belongs to one thread."""
+
+    def __init__(self, nlp: Language) -> None:
+        self._nlp = nlp
+        self._lock = threading.Lock()
+
+    def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
+        """What the rules find in folded texts; ScreenBroken past ``deadline`` (monotonic)."""
+        words: list[str] = []
+        starts: list[int] = []
+        for piece in pieces:
+            starts.append(len(words))
+            words += _WORD.findall(piece)
+            if time.monotonic() > deadline:
+                raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
+        if not words:
+            return []
+        # The zone frees this text's words: the vocabulary must not grow with what strangers send.
+        with self._lock, self._nlp.memory_zone():
+            return self._run(words, starts, pieces)
+
+    def _run(self, words: list[str], starts: list[int], pieces: Sequence[str]) -> list[Hit]:
+        from spacy.tokens import Doc  # noqa: PLC0415 - the extra is loaded already here
+
+        doc = Doc(self._nlp.vocab, words=words)
+        doc.user_data[PIECES] = (starts, pieces)
+        found: list[Hit] = self._nlp(doc).user_data[FOUND]
+        return found
+
+
+def load_pipeline(rules: Rules) -> Pipeline:
+    """Build the pipeline, about two seconds with spaCy's import; raises ScreenUnavailable."""
+    try:
+        import spacy  # noqa: PLC0415 - heavy, and an extra
+        from spacy.language import Language  # noqa: PLC0415 - the same
+    except ImportError as problem:
+        raise ScreenUnavailable(
+            f"The screen needs spaCy ({problem}): pip install 'mendwire[screen]'."
+        ) from None
+    if not Language.has_factory("mendwire_rules"):
+        Language.factory("mendwire_rules", func=_component)
+    nlp = spacy.blank("en")
+    try:
+        component: Any = nlp.add_pipe("mendwire_rules")
+        component.build(rules)
+    except Exception as problem:
+        raise ScreenUnavailable(f"spaCy refuses the screen's rules: {problem}") from problem
+    return Pipeline(nlp)
+
+
+def _component(nlp: Language, name: str) -> RuleMatcher:  # noqa: ARG001 - spaCy calls factories by these names
+    return RuleMatcher(nlp)
+
+
+class RuleMatcher:
+    """spaCy's PhraseMatcher as the gate, then chains over its hits and Matcher patterns.
+
+    Chains are walked over the phrases found, not over the tokens: linear in what was found, where
+    a Matcher with gaps forks at every token an attacker repeats.
+    """
+
+    def __init__(self, nlp: Language) -> None:
+        self._nlp = nlp
+
+    def build(self, rules: Rules) -> None:
+        """Compile the rules; raises ValueError where spaCy refuses one."""
+        from spacy.matcher import Matcher, PhraseMatcher  # noqa: PLC0415 - an extra
+        from spacy.tokens import Doc  # noqa: PLC0415 - the same
+
+        vocab = self._nlp.vocab
+        self._gate = PhraseMatcher(vocab, attr="ORTH")
+        for name, phrases in rules.lists.items():
+            self._gate.add(name, [Doc(vocab, words=_WORD.findall(phrase)) for phrase in phrases])
+        self._names = {vocab.strings[name]: name for name in rules.lists}
+        self._chains = rules.chains
+        self._tokens = Matcher(vocab, validate=True)
+        for number, (rule, patterns) in enumerate(rules.tokens):
+            self._tokens.add(f"{number} {rule}", list(patterns))
+        self._regexes = rules.regexes
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Write the hits to ``doc.user_data[FOUND]``."""
+        starts, pieces = doc.user_data[PIECES]
+        found = [*self._by_regex(pieces), *self._by_tokens(doc, starts)]
+        places: dict[str, list[tuple[int, int]]] = {}
+        for name, start, end in self._gate(doc):
+            places.setdefault(self._names[name], []).append((start, end))
+        for chain in self._chains:
+            if all(any(name in places for name in step.lists) for step in chain.steps):
+                found += _by_chain(chain, places, starts, doc)
+        doc.user_data[FOUND] = found
+        return doc
+
+    def _by_regex(self, pieces: Sequence[str]) -> list[Hit]:
+        found = []
+        for index, piece in enumerate(pieces):
+            for rule, needs, pattern in self._regexes:
+                if needs and not any(need in piece for need in needs):
+                    continue
+                match = pattern.search(piece)
+                if match:
+                    begin = max(0, match.start() - 20)
+                    excerpt = printable(piece[begin : match.end() + 40])
+                    found.append(Hit(rule=rule, piece=index, joined=False, excerpt=excerpt))
+        return found
+
+    def _by_tokens(self, doc: Doc, starts: list[int]) -> list[Hit]:
+        if not len(self._tokens):
+            return []
+        found = []
+        for index, start in enumerate(starts):
+            end = starts[index + 1] if index + 1 < len(starts) else len(doc)
+            for at in range(start, end, _AROUND):
+                span = doc[at : min(end, at + 2 * _AROUND)]
+                for name, begin, stop in self._tokens(span)[:_MAX_SPANS]:
+                    rule = self._nlp.vocab.strings[name].partition(" ")[2]
+                    excerpt = _excerpt(doc, at + begin, at + stop, (start, end))
+                    found.append(Hit(rule=rule, piece=index, joined=False, excerpt=excerpt))
+        return found
+
+
+def _by_chain(
+    chain: Chain, places: dict[str, list[tuple[int, int]]], starts: list[int], doc: Doc
+) -> list[Hit]:
+    def piece(at: int) -> int:
+        return bisect_right(starts, at) - 1
+
+    for joined in (False, True):
+        if joined and (chain.at_start or chain.at_end or len(chain.steps) < 2):  # noqa: PLR2004 - one word cannot be split
+            break
+        spread: Callable[[int], int] = (
+            (lambda at: at) if joined else (lambda at: at + piece(at) * _APART)
+        )
+        hits = _walk(chain, places, spread)
+        if chain.at_start:
+            hits = [hit for hit in hits if hit[0] - starts[piece(hit[0])] <= 1]
+        if chain.at_end:
+            hits = [hit for hit in hits if hit[1] >= _end_of(piece(hit[0]), starts, doc) - 1]
+        if hits:
+            pieces = {piece(start): (start, end) for start, end in reversed(hits)}
+            return [
+                Hit(
+                    rule=chain.rule,
+                    piece=index,
+                    joined=joined,
+                    excerpt=_excerpt(doc, *place, _bounds(place, starts, doc)),
+                )
+                for index, place in pieces.items()
+            ]
+    return []
+
+
+def _end_of(piece: int, starts: list[int], doc: Doc) -> int:
+    return starts[piece + 1] if piece + 1 < len(starts) else len(doc)
+
+
+def _walk(
+    chain: Chain, places: dict[str, list[tuple[int, int]]], spread: Callable[[int], int]
+) -> list[tuple[int, int]]:
+    """(start, end) of each way through the chain, the shortest for each end."""
+    reached = [(spread(start), end, start) for start, end in _of(chain.steps[0].lists, places)]
+    frontier = [(spread(end - 1) + 1, start) for _, end, start in reached]
+    ends = {spread(end - 1) + 1: end for _, end, _ in reached}
+    for step in chain.steps[1:]:
+        frontier.sort()
+        keys = [key for key, _ in frontier]
+        following: list[tuple[int, int]] = []
+        ends = {}
+        for start, end in _of(step.lists, places):
+            at = spread(start)
+            nearest = bisect_right(keys, at) - 1
+            if nearest >= 0 and at - keys[nearest] <= step.gap:
+                key = spread(end - 1) + 1
+                following.append((key, frontier[nearest][1]))
+                ends[key] = end
+        frontier = following
+        if not frontier:
+            return []
+    return [(start, ends[key]) for key, start in frontier]
+
+
+def _of(lists: Sequence[str], places: dict[str, list[tuple[int, int]]]) -> list[tuple[int, int]]:
+    if len(lists) == 1:
+        return places.get(lists[0], [])
+    return sorted(place for name in lists for place in places.get(name, ()))
+
+
+def _bounds(place: tuple[int, int], starts: list[int], doc: Doc) -> tuple[int, int]:
+    first, last = bisect_right(starts, place[0]) - 1, bisect_right(starts, place[1] - 1) - 1
+    return starts[first], _end_of(last, starts, doc)
+
+
+def _excerpt(doc: Doc, start: int, end: int, bounds: tuple[int, int]) -> str:
+    words = doc[max(bounds[0], start - 4) : min(bounds[1], end + 8)]
+    return printable(" ".join(word.text for word in words))
