@@ -1,0 +1,336 @@
+"""Running a project's commands in a tree: placeholders, aux folder, sandbox, clean environment.
+
+Every run has an aux folder of its own, outside the tree: the private home, reports and the files
+of a reproduction lie there. Nothing of the operator's environment but the path and the language
+goes in; the network is cut where the sandbox can.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from mendwire.errors import ExecutionError, SandboxUnavailable
+from mendwire.execution.environment import allowed_environment
+from mendwire.execution.process import Completed, ResourceLimits, run
+from mendwire.execution.reports import Report, UnreadableReport
+from mendwire.execution.runners import is_plain_python, read_report, reporting, runner_of
+from mendwire.execution.sandbox import Sandbox
+from mendwire.model.printable import printable
+from mendwire.model.project import Runner
+from mendwire.model.work import Reproduction, Run
+
+RunsReproductions = Callable[[Path, Reproduction], Awaitable[Run]]
+"""``await judge(tree, reproduction)``: see ``run_reproduction``."""
+OUTPUT: Final = 4000
+"""Characters of output kept as evidence."""
+_SCRIPTS: Final = ("witness.py", "unittest_report.py")
+_EMPTIED: Final = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - what the sandbox mounts empty
+_ANSI: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """Where a project's commands run."""
+
+    repo: Path
+    """The operator's repository: ``{repo}``."""
+    sandbox: Sandbox
+    scratch: Path
+    """Folder of ours in which the aux folders are made; exists."""
+    python: str = sys.executable
+    """``{python}``."""
+    timeout_s: float = 600.0
+    """Wall clock of one run, in seconds."""
+    limits: ResourceLimits = ResourceLimits()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Raised:
+    """One exception of a chain, as the witness saw it."""
+
+    type: str
+    """Module and qualified name."""
+    files: tuple[str, ...]
+    """The tree's files of its traceback, relative to the tree, outermost first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """One run of a reproduction."""
+
+    run: Run
+    own: bool
+    """It failed with the expected exception at the expected place."""
+    raised: tuple[Raised, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tested:
+    """One run of a suite."""
+
+    run: Run
+    named: bool
+    """The runner told the tests apart by id."""
+    problem: str = ""
+    """Why the run says nothing, a sentence; empty when it does."""
+
+
+async def run_command(
+    bench: Bench,
+    command: tuple[str, ...],
+    *,
+    tree: Path,
+    aux: Path,
+    stdin: bytes = b"",
+    seed: int = 0,
+    network: bool = False,
+) -> Completed:
+    """Run ``command`` in ``tree`` inside the sandbox; raises SandboxUnavailable (rules B6).
+
+    ``seed`` becomes PYTHONHASHSEED, so that reruns differ where code depends on chance.
+    """
+    if not bench.sandbox.may_run:
+        raise SandboxUnavailable(
+            "No sandbox works here, so nothing of the project is run; install bubblewrap, or "
+            "set sandbox.kind = 'none' in mendwire.toml to run commands unconfined."
+        )
+    words = [_filled(word, bench, tree, aux) for word in command]
+    inside = bench.sandbox.wrap(
+        words, tree=tree, writable=(aux,), readable=_brought_back(bench), network=network
+    )
+    return await run(
+        inside,
+        cwd=tree,
+        env=_environment(bench, tree, aux, seed),
+        timeout_s=bench.timeout_s,
+        stdin=stdin,
+        limits=bench.limits,
+        marker="mendwire-judge",
+    )
+
+
+async def run_tests(
+    bench: Bench, command: tuple[str, ...], tree: Path, *, what: str, seed: int = 0
+) -> Tested:
+    """Run a suite; ids are compared by the caller. Exit code and report must agree."""
+    runner = runner_of(command)
+    with _aux(bench) as aux:
+        done = await run_command(
+            bench, reporting(command, runner), tree=tree, aux=aux, seed=seed
+        )
+        try:
+            report = read_report(runner, done, aux)
+        except UnreadableReport as problem:
+            return Tested(run=_run_of(what, done), named=False, problem=_why(done, str(problem)))
+    shown = _run_of(what, done)
+    if report is None:
+        return Tested(run=shown, named=False, problem=_why(done, ""))
+    shown = replace(shown, passing=report.passing, failing=report.failing)
+    if shown.passed and report.failing:
+        problem = "The exit code says success, the report names failing tests."
+        return Tested(run=replace(shown, passed=False), named=True, problem=problem)
+    return Tested(run=shown, named=True, problem=_why(done, ""))
+
+
+def _why(done: Completed, otherwise: str) -> str:
+    return f"It was stopped after {done.seconds:.0f} s." if done.timed_out else otherwise
+
+
+async def run_reproduction(
+    bench: Bench,
+    tree: Path,
+    reproduction: Reproduction,
+    *,
+    what: str = "reproduction",
+    seed: int = 0,
+) -> Observed:
+    """Run a reproduction in a tree.
+
+    It passed only when it ended normally: a Python program under the witness must return, a test
+    run must have passing tests, anything else must exit with 0. ``run.failing`` names the expected
+    exception exactly when that is how it failed.
+    """
+    runner = runner_of(reproduction.command)
+    witnessed = is_plain_python(reproduction.command)
+    command = reporting(reproduction.command, runner)
+    if witnessed:
+        command = (command[0], "{aux}/judge/witness.py", *command[1:])
+    nonce = secrets.token_hex(24)
+    with _aux(bench) as aux:
+        _lay(aux, reproduction)
+        stdin = f"{nonce}\n".encode() if witnessed else b""
+        done = await run_command(bench, command, tree=tree, aux=aux, stdin=stdin, seed=seed)
+        report = _report_or_none(runner, done, aux)
+    if witnessed:
+        return _by_witness(what, done, nonce, reproduction)
+    return _by_output(what, done, runner, report, reproduction)
+
+
+def reproductions_on(bench: Bench) -> RunsReproductions:
+    """The callable that agents are given to try a reproduction in a tree."""
+
+    async def judge(tree: Path, reproduction: Reproduction) -> Run:
+        return (await run_reproduction(bench, tree, reproduction)).run
+
+    return judge
+
+
+def shown_output(stdout: str, stderr: str) -> str:
+    """The last characters of a run's output, safe to print."""
+    both = "\n".join(part.strip("\n") for part in (stdout, stderr) if part.strip())
+    plain = _ANSI.sub("", both[-2 * OUTPUT :])
+    return printable(plain, 8 * OUTPUT, lines=True)[-OUTPUT:]
+
+
+@contextmanager
+def _aux(bench: Bench) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(
+        prefix="aux-", dir=bench.scratch, ignore_cleanup_errors=True
+    ) as name:
+        aux = Path(name).resolve()
+        (aux / "judge").mkdir()
+        for script in _SCRIPTS:
+            shutil.copyfile(Path(__file__).with_name(script), aux / "judge" / script)
+        yield aux
+
+
+def _lay(aux: Path, reproduction: Reproduction) -> None:
+    for name, text in reproduction.files:
+        target = (aux / name).resolve()
+        if not target.is_relative_to(aux) or target.is_relative_to(aux / "judge"):
+            raise ExecutionError(f"The reproduction's file {name[:80]!r} leaves its folder.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+def _filled(word: str, bench: Bench, tree: Path, aux: Path) -> str:
+    values = {"python": bench.python, "repo": bench.repo, "tree": tree, "aux": aux}
+    return re.sub(r"\{(python|repo|tree|aux)\}", lambda found: str(values[found[1]]), word)
+
+
+def _brought_back(bench: Bench) -> tuple[Path, ...]:
+    """The interpreter's own folders, where the sandbox would hide them."""
+    roots = [Path(bench.python).parent.parent]
+    if Path(bench.python).is_symlink():
+        roots.append(Path(bench.python).resolve().parent.parent)
+    hidden = [root for root in roots if any(root.is_relative_to(place) for place in _EMPTIED)]
+    return tuple(dict.fromkeys(root for root in hidden if root.is_dir()))
+
+
+def _environment(bench: Bench, tree: Path, aux: Path, seed: int) -> dict[str, str]:
+    env = allowed_environment(private=aux)
+    folder = Path(bench.python).parent
+    if folder.is_absolute():
+        env["PATH"] = f"{folder}:{env['PATH']}"
+    # The tree's code must win over an editable install of the operator's checkout.
+    places = [tree / "src", tree] if (tree / "src").is_dir() else [tree]
+    return env | {
+        "PYTHONPATH": ":".join(map(str, places)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONHASHSEED": str(seed),
+        "GOPROXY": "off",
+        "GOMODCACHE": str(Path.home() / "go" / "pkg" / "mod"),
+        "GOCACHE": str(aux / "gocache"),
+        "GOTOOLCHAIN": "local",
+        "CI": "true",
+        "NO_COLOR": "1",
+    }
+
+
+def _report_or_none(runner: Runner, done: Completed, aux: Path) -> Report | None:
+    try:
+        return read_report(runner, done, aux)
+    except UnreadableReport:
+        return None
+
+
+def _run_of(what: str, done: Completed) -> Run:
+    text = shown_output(done.text, done.stderr.decode("utf-8", "replace"))
+    if done.timed_out:
+        text = (text + f"\n[stopped after {done.seconds:.0f} s]")[-OUTPUT:]
+    return Run(
+        what=what,
+        passed=done.exit_code == 0 and not done.timed_out,
+        exit_code=done.exit_code,
+        seconds=round(done.seconds, 3),
+        output=text,
+    )
+
+
+def _by_witness(what: str, done: Completed, nonce: str, wanted: Reproduction) -> Observed:
+    said = [line for line in done.text.splitlines() if line.startswith(nonce)]
+    plain = replace(done, stdout=done.stdout.replace(nonce.encode(), b"witness:"))
+    shown = _run_of(what, plain)
+    testimony = json.loads(said[0].removeprefix(nonce)) if len(said) == 1 else {}
+    ended = testimony.get("ended", "")
+    # A command line program of the operator's may end by sys.exit; what we or agents write may not.
+    normal = ended == "returned" or (ended == "exited" and wanted.origin == "config")
+    shown = replace(shown, passed=shown.passed and normal)
+    raised = tuple(
+        Raised(type=item["type"], files=tuple(item["files"]))
+        for item in testimony.get("raised", ())
+    )
+    own = ended == "raised" and any(_is_own(item, wanted) for item in raised)
+    if not ended and done.exit_code == 0:
+        note = "\n[the process ended by itself, without the program having come to its end]"
+        shown = replace(shown, output=(shown.output + note)[-OUTPUT:])
+    return Observed(run=_failing(shown, wanted, own=own), own=own, raised=raised)
+
+
+def _is_own(raised: Raised, wanted: Reproduction) -> bool:
+    if not wanted.expects_type and not wanted.expects_file:
+        return False
+    kind = not wanted.expects_type or _last(raised.type) == _last(wanted.expects_type)
+    own = [name for name in raised.files if "site-packages" not in name.split("/")]
+    place = not wanted.expects_file or (
+        bool(own) and f"/{own[-1]}".endswith(f"/{wanted.expects_file}")
+    )
+    return kind and place
+
+
+def _last(name: str) -> str:
+    return re.split(r"[.:]+", name)[-1]
+
+
+def _by_output(
+    what: str, done: Completed, runner: Runner, report: Report | None, wanted: Reproduction
+) -> Observed:
+    shown = _run_of(what, done)
+    text = done.text + "\n" + done.complaint
+    own = not shown.passed and not done.timed_out
+    if runner in {Runner.PYTEST, Runner.UNITTEST, Runner.GO}:
+        ran = report is not None
+        shown = replace(shown, passed=shown.passed and ran and bool(report and report.passing))
+        own = own and report is not None and bool(report.failing)
+        text = report.text or text if report is not None else text
+    own = own and _names(text, wanted)
+    return Observed(run=_failing(shown, wanted, own=own), own=own)
+
+
+def _names(text: str, wanted: Reproduction) -> bool:
+    if not wanted.expects_type and not wanted.expects_file:
+        return False
+    kind = re.escape(_last(wanted.expects_type))
+    place = re.escape(wanted.expects_file)
+    return (not kind or re.search(rf"(?<!\w){kind}(?!\w)", text) is not None) and (
+        not place or re.search(rf"(?<![\w.\-]){place}(?![\w\-])", text) is not None
+    )
+
+
+def _failing(shown: Run, wanted: Reproduction, *, own: bool) -> Run:
+    if not own:
+        return shown
+    kind = wanted.expects_type or "failure"
+    place = f" in {wanted.expects_file}" if wanted.expects_file else ""
+    return replace(shown, failing=(f"{kind}{place}",))

@@ -1,0 +1,98 @@
+"""Runs a Python program and testifies how it ended, under a nonce the program was not given.
+
+Run by the judged project's own interpreter, so: standard library alone, old syntax. The nonce
+comes as the first line of standard input and goes before the testimony, one line of JSON on
+standard output. A program that ends the process by itself leaves no testimony.
+
+    witness.py script.py ARG... | -c CODE ARG... | -m MODULE ARG...
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+import traceback
+
+
+def main() -> int:
+    """Run what ``sys.argv`` names; the exit code of the program."""
+    nonce = _nonce()
+    voice = os.dup(1)
+    tree = os.path.realpath(os.getcwd())
+    testimony: dict[str, object] = {"ended": "returned", "raised": []}
+    code = 0
+    try:
+        _run(sys.argv[1:])
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        testimony["ended"] = "exited"
+    except BaseException as problem:  # noqa: BLE001 - whatever it is, it is testified
+        code = 1
+        testimony = {"ended": "raised", "raised": _told(problem, tree)}
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.write(voice, "\n{} {}\n".format(nonce, json.dumps(testimony)).encode())
+    return code
+
+
+def _nonce() -> str:
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 1)
+        if not piece:
+            break
+        line += piece
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    return line.decode().strip()
+
+
+def _run(words: list[str]) -> None:
+    if words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        sys.path[0] = ""
+        scope = {"__name__": "__main__", "__builtins__": __builtins__}
+        exec(compile(words[1], "<string>", "exec"), scope)  # noqa: S102 - what `python -c` does
+    elif words[0] == "-m":
+        sys.argv = words[1:]
+        sys.path[0] = os.getcwd()
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = words
+        sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
+        runpy.run_path(words[0], run_name="__main__")
+
+
+def _told(problem: BaseException | None, tree: str) -> list[dict[str, object]]:
+    """The exception and those behind it: type names, and the tree's files outermost first."""
+    told: list[dict[str, object]] = []
+    seen: set[int] = set()
+    waiting = [problem]
+    while waiting and len(told) < 20:
+        current = waiting.pop(0)
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        kind = type(current)
+        files = [_inside(entry.filename, tree) for entry in traceback.extract_tb(current.__traceback__)]
+        told.append(
+            {
+                "type": kind.__module__ + "." + kind.__qualname__,
+                "files": [name for name in files if name],
+            }
+        )
+        waiting += [current.__cause__, current.__context__]
+        waiting += list(getattr(current, "exceptions", ()))
+    return told
+
+
+def _inside(filename: str, tree: str) -> str:
+    path = os.path.realpath(filename)
+    return os.path.relpath(path, tree) if path.startswith(tree + os.sep) else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
