@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -51,7 +51,7 @@ class Bench:
     """``{python}``."""
     timeout_s: float = 600.0
     """Wall clock of one run, in seconds."""
-    limits: ResourceLimits = ResourceLimits()
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,13 +125,11 @@ async def run_tests(
     """Run a suite; ids are compared by the caller. Exit code and report must agree."""
     runner = runner_of(command)
     with _aux(bench) as aux:
-        done = await run_command(
-            bench, reporting(command, runner), tree=tree, aux=aux, seed=seed
-        )
+        done = await run_command(bench, reporting(command, runner), tree=tree, aux=aux, seed=seed)
         try:
             report = read_report(runner, done, aux)
-        except UnreadableReport as problem:
-            return Tested(run=_run_of(what, done), named=False, problem=_why(done, str(problem)))
+        except UnreadableReport as missing:
+            return Tested(run=_run_of(what, done), named=False, problem=_why(done, str(missing)))
     shown = _run_of(what, done)
     if report is None:
         return Tested(run=shown, named=False, problem=_why(done, ""))

@@ -33,8 +33,12 @@ def runner_of(command: tuple[str, ...]) -> Runner:
     first = PurePath(command[0]).name
     if first in {"pytest", "py.test"}:
         return Runner.PYTEST
-    if _is_python(command) and len(command) > 2 and command[1] == "-m":
-        return {"pytest": Runner.PYTEST, "unittest": Runner.UNITTEST}.get(command[2], Runner.COMMAND)
+    if _is_python(command) and command[1:2] == ("-m",):
+        modules: dict[tuple[str, ...], Runner] = {
+            ("pytest",): Runner.PYTEST,
+            ("unittest",): Runner.UNITTEST,
+        }
+        return modules.get(command[2:3], Runner.COMMAND)
     if first == "go" and command[1:2] == ("test",):
         return Runner.GO
     return {"npm": Runner.NPM, "make": Runner.MAKE}.get(first, Runner.COMMAND)
@@ -42,9 +46,9 @@ def runner_of(command: tuple[str, ...]) -> Runner:
 
 def is_plain_python(command: tuple[str, ...]) -> bool:
     """Whether ``command`` runs a script, ``-c`` or ``-m`` with Python, so that a witness can."""
-    if not _is_python(command) or len(command) < 2 or runner_of(command) is not Runner.COMMAND:
+    if not _is_python(command) or runner_of(command) is not Runner.COMMAND:
         return False
-    return command[1] in {"-c", "-m"} or not command[1].startswith("-")
+    return any(word in {"-c", "-m"} or not word.startswith("-") for word in command[1:2])
 
 
 def _is_python(command: tuple[str, ...]) -> bool:

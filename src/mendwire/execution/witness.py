@@ -14,13 +14,17 @@ import os
 import runpy
 import sys
 import traceback
+from pathlib import Path
+
+LINKS = 20
+"""Exceptions of one chain that are told."""
 
 
 def main() -> int:
     """Run what ``sys.argv`` names; the exit code of the program."""
     nonce = _nonce()
     voice = os.dup(1)
-    tree = os.path.realpath(os.getcwd())
+    tree = os.path.realpath(Path.cwd())
     testimony: dict[str, object] = {"ended": "returned", "raised": []}
     code = 0
     try:
@@ -34,7 +38,7 @@ def main() -> int:
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
-    os.write(voice, "\n{} {}\n".format(nonce, json.dumps(testimony)).encode())
+    os.write(voice, f"\n{nonce} {json.dumps(testimony)}\n".encode())
     return code
 
 
@@ -58,11 +62,11 @@ def _run(words: list[str]) -> None:
         exec(compile(words[1], "<string>", "exec"), scope)  # noqa: S102 - what `python -c` does
     elif words[0] == "-m":
         sys.argv = words[1:]
-        sys.path[0] = os.getcwd()
+        sys.path[0] = str(Path.cwd())
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = words
-        sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
+        sys.path[0] = str(Path(words[0]).absolute().parent)
         runpy.run_path(words[0], run_name="__main__")
 
 
@@ -71,13 +75,15 @@ def _told(problem: BaseException | None, tree: str) -> list[dict[str, object]]:
     told: list[dict[str, object]] = []
     seen: set[int] = set()
     waiting = [problem]
-    while waiting and len(told) < 20:
+    while waiting and len(told) < LINKS:
         current = waiting.pop(0)
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
         kind = type(current)
-        files = [_inside(entry.filename, tree) for entry in traceback.extract_tb(current.__traceback__)]
+        files = [
+            _inside(entry.filename, tree) for entry in traceback.extract_tb(current.__traceback__)
+        ]
         told.append(
             {
                 "type": kind.__module__ + "." + kind.__qualname__,
@@ -91,7 +97,8 @@ def _told(problem: BaseException | None, tree: str) -> list[dict[str, object]]:
 
 def _inside(filename: str, tree: str) -> str:
     path = os.path.realpath(filename)
-    return os.path.relpath(path, tree) if path.startswith(tree + os.sep) else ""
+    inside = path.startswith(tree + os.sep) and os.path.isfile(path)
+    return os.path.relpath(path, tree) if inside else ""
 
 
 if __name__ == "__main__":

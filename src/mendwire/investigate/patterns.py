@@ -23,5 +23,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     pieces = re.split(r"(\*\*/|\*\*|\*|\?)", bare.removeprefix("/"))
     shown = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return re.compile(
-        anywhere + "".join(shown.get(piece, re.escape(piece)) for piece in pieces) + below, re.DOTALL
+        anywhere + "".join(shown.get(piece, re.escape(piece)) for piece in pieces) + below,
+        re.DOTALL,
     )

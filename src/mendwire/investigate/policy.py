@@ -32,7 +32,10 @@ _REACHES: Final = tuple(
         ("reaches for the judge", r"MENDWIRE|\bwitness\b.*\bnonce\b|/proc/self\b"),
         ("hooks into the interpreter", r"\bsys\.(?:settrace|setprofile|_getframe|meta_path)\b"),
         ("hooks into the interpreter", r"\bsys\.(?:path_hooks|excepthook|addaudithook)\b"),
-        ("hooks into the interpreter", r"\bgc\.get_|\binspect\.(?:stack|currentframe)\b|\bctypes\b"),
+        (
+            "hooks into the interpreter",
+            r"\bgc\.get_|\binspect\.(?:stack|currentframe)\b|\bctypes\b",
+        ),
         ("hooks into the interpreter", r"\batexit\b|\bbuiltins\.\w+\s*=|\b__builtins__\b"),
     )
 )
@@ -49,7 +52,7 @@ class BaseFiles:
 
 
 def check_patch(patch: str, base: BaseFiles, policy: Policy) -> tuple[str, ...]:
-    """Every reason to refuse ``patch``, a sentence each, safe to print; empty when there is none."""
+    """Every reason to refuse ``patch``, a sentence each, safe to print; empty when none is."""
     try:
         files = read_patch(patch)
     except UnreadablePatch as problem:

@@ -29,7 +29,7 @@ TEST_FILES: Final = (
     "*-test.js",
     "*_test.go",
 )
-"""What pytest, unittest, jest, mocha, node --test and go test take for tests, and what tests read."""
+"""What test runners take for tests, and where tests keep what they read."""
 
 _COLLECTION: Final = re.compile(
     r"^\s*(?:python_files|testpaths)\s*=\s*(?P<rest>.*(?:\n[ \t]+.*|\n\s*[\"'].*)*)", re.MULTILINE
@@ -37,17 +37,29 @@ _COLLECTION: Final = re.compile(
 _NARROWER: Final = tuple(
     (what, re.compile(pattern))
     for what, pattern in (
-        ("skips a test", r"\bmark\.skip|\b(?:pytest|unittest)\.skip|@skip|\bskipTest\b|\bSkipTest\b"),
+        (
+            "skips a test",
+            r"\bmark\.skip|\b(?:pytest|unittest)\.skip|@skip|\bskipTest\b|\bSkipTest\b",
+        ),
         ("skips a test", r"\bimportorskip\b|\bfrom\s+(?:pytest|unittest)\s+import\b.*\bskip"),
-        ("skips a test", r"\bx(?:it|describe|test|specify)\s*\(|\.(?:skip|todo|fixme|failing)\s*\("),
+        (
+            "skips a test",
+            r"\bx(?:it|describe|test|specify)\s*\(|\.(?:skip|todo|fixme|failing)\s*\(",
+        ),
         ("skips a test", r"\b[tb]\.Skip(?:Now|f)?\b|\btesting\.Short\(\)|\bskip\s*:\s*true\b"),
         ("expects a test to fail", r"\bxfail\b|\bexpectedFailure\b"),
-        ("runs only some tests", r"\b(?:describe|it|test|suite|context)\.only\b|\bf(?:it|describe)\("),
+        (
+            "runs only some tests",
+            r"\b(?:describe|it|test|suite|context)\.only\b|\bf(?:it|describe)\(",
+        ),
         ("runs only some tests", r"\bonly\s*:\s*true\b"),
         ("asserts nothing", r"\bassert\s*\(?\s*(?:True|1|not\s+False)\s*\)?\s*(?:,|#|;|$)"),
         ("asserts nothing", r"\bassertTrue\(\s*True\s*\)|\b(?:expect|assert)\(\s*true\s*\)"),
         ("hides tests from collection", r"\b__test__\b|\bcollect_ignore|\bload_tests\b"),
-        ("loads a plugin into the run", r"\bdef\s+pytest_|\bpytest_plugins\b|\bhookimpl\b|\b_pytest\b"),
+        (
+            "loads a plugin into the run",
+            r"\bdef\s+pytest_|\bpytest_plugins\b|\bhookimpl\b|\b_pytest\b",
+        ),
         ("ends the run", r"\bpytest\.exit\b|\bos\._exit\b|\bsys\.exit\b|\bSystemExit\b"),
         ("ends the run", r"\bprocess\.exit\b|\bos\.Exit\b"),
     )
@@ -68,7 +80,7 @@ def test_patterns(base: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _told(rest: str, kind: str) -> list[str]:
-    words = [word.strip("/") for word in re.split(r"[\s,\[\]\"']+", rest.split("=")[0])]
+    words = [word.strip("/") for word in re.split(r"[\s,\[\]\"']+", rest.partition("=")[0])]
     names = [word for word in words if re.fullmatch(r"[\w*][\w.*/\-]*", word)]
     # A project may collect doctests from its sources: those stay sources.
     if kind == "testpaths":

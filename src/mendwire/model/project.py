@@ -41,7 +41,7 @@ class ProjectCommands:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What a fix may change. Patterns: ``*`` within a folder, ``**`` across, bare names anywhere."""
+    """What a fix may change. ``*`` is within a folder, ``**`` across, a bare name anywhere."""
 
     max_files: int = 10
     max_lines: int = 400
