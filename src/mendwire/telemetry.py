@@ -52,7 +52,7 @@ _subscribers: list[Subscriber] = []
 
 
 def emit(event: str, /, **fields: object) -> None:
-    """Tell every subscriber of ``event``; unknown names raise KeyError, so that tests catch them."""
+    """Tell every subscriber of ``event``; an unknown name raises KeyError, so tests catch it."""
     if event not in EVENTS:
         raise KeyError(event)
     for subscriber in tuple(_subscribers):

@@ -30,7 +30,7 @@ def signature(context: typer.Context) -> None:
     raise typer.Exit(bare.run(["signature", *context.args]))
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback signature
+def _show_version(wanted: bool) -> None:
     if wanted:
         print(f"mendwire {__version__}")
         raise typer.Exit
@@ -38,7 +38,7 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback sign
 
 @app.callback()
 def _top(
-    version: bool = typer.Option(  # noqa: FBT001 - a flag of the command line
+    version: bool = typer.Option(
         False, "--version", callback=_show_version, is_eager=True, help="Print the version."
     ),
 ) -> None:

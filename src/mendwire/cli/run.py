@@ -94,7 +94,9 @@ def demo(
     keep: Annotated[
         Path | None, typer.Option(help="An empty folder to play in; default: a temporary one.")
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Plain lines, also on a terminal.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the published results as JSON at the end.")
     ] = False,

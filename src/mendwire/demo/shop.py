@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 from importlib.resources import as_file, files
 from json import dumps
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mendwire.errors import ExecutionError
@@ -86,7 +86,8 @@ async def open_shop(folder: Path, environment: Mapping[str, str]) -> AsyncIterat
         name="shop",
     )
     try:
-        await asyncio.wait({service, address}, timeout=_START_S, return_when="FIRST_COMPLETED")
+        waiting: set[asyncio.Future[Any]] = {service, address}
+        await asyncio.wait(waiting, timeout=_START_S, return_when="FIRST_COMPLETED")
         if not address.done():
             complaint = service.result().complaint if service.done() else "it said nothing"
             message = f"The demo's shop did not start: {complaint[-500:]}"

@@ -46,7 +46,11 @@ _LINES: Final[dict[str, Line]] = {
         "judge",
         f"{f['what']}: {'passes' if f['passed'] else 'fails'} ({f['seconds']} s)",
     ),
-    "delivery.made": lambda f: ("green", "deliver", f"commit {str(f['commit'])[:12]} on {f['branch']}"),
+    "delivery.made": lambda f: (
+        "green",
+        "deliver",
+        f"commit {str(f['commit'])[:12]} on {f['branch']}",
+    ),
     "result.published": lambda f: ("green", "result", f"{f['subject']}"),
     "case.parked": lambda f: ("yellow", "docket", f"parked: {f['reason']}"),
     "case.closed": lambda f: ("bold", "docket", f"case closed: {f['verdict']}. {f['reason']}"),

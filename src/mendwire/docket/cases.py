@@ -140,9 +140,7 @@ class Docket:
             try:
                 yield await self._filed(entry)
             except Damaged as problem:
-                emit(
-                    "case.skipped", case=entry.key, issue=entry.key, reason=f"damaged: {problem}"
-                )
+                emit("case.skipped", case=entry.key, issue=entry.key, reason=f"damaged: {problem}")
 
     async def join(self, filed: Filed, signature: str) -> Filed:
         """Count one more occurrence under an issue; joining is provisional (rules A9)."""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 import psutil
 
@@ -77,7 +77,7 @@ class Roster:
         """Our id."""
         return self._me.worker
 
-    async def __aenter__(self) -> Roster:
+    async def __aenter__(self) -> Self:
         self._revision = await self._bucket.put(self._key(self.worker), encode(self._me))
         self._renewed = clock()
         self._task = asyncio.create_task(self._beat(), name="roster")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from mendwire.errors import Conflict, Damaged, ScreenBroken, Undecodable
 from mendwire.docket.cases import Docket, Filed
-from mendwire.investigate.ports import Quarantine, Screened, Screener
 from mendwire.docket.roster import Roster
+from mendwire.errors import Conflict, Damaged, ScreenBroken, Undecodable
+from mendwire.investigate.ports import Quarantine, Screened, Screener
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import UNFINISHED, Case, CaseState
 from mendwire.model.codec import encode
@@ -56,10 +56,10 @@ class Intake:
         except ScreenBroken as problem:
             await self.quarantine(received, str(problem), None)
             return Outcome(state=DeliveryState.QUARANTINED, reason=str(problem))
-        return await self._screened(received, payload, screened, trust)
+        return await self._screened(received, payload, screened)
 
     async def _screened(
-        self, received: Received, payload: bytes, screened: Screened, trust: Trust
+        self, received: Received, payload: bytes, screened: Screened
     ) -> Filed | Outcome:
         screening, passed = screened.screening, screened.passed
         emit(

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
+from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import (
     AgentError,
     AgentFailed,
@@ -22,10 +23,9 @@ from mendwire.errors import (
     OverBudget,
     ProviderOutage,
 )
-from mendwire.docket.cases import Docket, Filed
 from mendwire.investigate.ports import Deliver, Specialists
-from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.investigate.proof import verdict_of
+from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (
     Case,
@@ -204,7 +204,7 @@ class Investigation:
         verdict, reason = verdict_of(case.proof, review=review, restricted=case.restricted)
         return await self._decide(filed, verdict, reason, **known)
 
-    async def _send_back(self, filed: Filed, feedback: str, **changes: object) -> Filed:
+    async def _send_back(self, filed: Filed, feedback: str, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
         return await self._save(
             filed,
             CaseState.LEASED,
@@ -215,7 +215,11 @@ class Investigation:
         )
 
     async def _decide(
-        self, filed: Filed, verdict: Verdict, reason: str, **changes: object
+        self,
+        filed: Filed,
+        verdict: Verdict,
+        reason: str,
+        **changes: Any,  # noqa: ANN401 - as in move
     ) -> Filed:
         """Fix the one verdict in the docket, before anybody hears of it (rules A5)."""
         to = CaseState.DELIVERING if verdict is Verdict.FIXED else CaseState.DELIVERED
@@ -330,7 +334,12 @@ class Investigation:
         return await self._park(filed, ParkReason.BUDGET, note, _next_day_ns())
 
     async def _park(
-        self, filed: Filed, reason: ParkReason, note: str, until_ns: int, **changes: object
+        self,
+        filed: Filed,
+        reason: ParkReason,
+        note: str,
+        until_ns: int,
+        **changes: Any,  # noqa: ANN401 - as in move
     ) -> Filed:
         parking = Parking(reason=reason, note=note, until_ns=until_ns)
         if until_ns:
@@ -339,7 +348,7 @@ class Investigation:
         emit("case.parked", case=filed.case.case_id, reason=reason, until=until_ns)
         return filed
 
-    async def _save(self, filed: Filed, to: CaseState, **changes: object) -> Filed:
+    async def _save(self, filed: Filed, to: CaseState, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
         token = filed.case.token
         return await self.docket.change(filed, lambda now: move(now, to, token=token, **changes))
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from mendwire.errors import Fenced, MendwireError, ServerError, WireError
 from mendwire.docket.cases import Docket, Filed
+from mendwire.errors import Fenced, MendwireError, ServerError, WireError
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Investigation
 from mendwire.model.case import UNFINISHED

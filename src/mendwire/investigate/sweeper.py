@@ -8,10 +8,10 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from mendwire.errors import MendwireError, ServerError, WireError
 from mendwire.docket.cases import Docket, Filed
-from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.docket.roster import Roster
+from mendwire.errors import MendwireError, ServerError, WireError
+from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.model.case import UNFINISHED, Case, CaseState, move
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus

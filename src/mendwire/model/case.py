@@ -178,8 +178,13 @@ class Case:
 
 
 def move(
-    case: Case, to: CaseState, *, token: int, step: Step | None = None, **changes: Any
-) -> Case:  # noqa: ANN401 - the fields of Case, checked by replace
+    case: Case,
+    to: CaseState,
+    *,
+    token: int,
+    step: Step | None = None,
+    **changes: Any,  # noqa: ANN401 - fields of Case, checked by replace
+) -> Case:
     """The case after one legal transition, not yet saved; raises IllegalMove and Fenced.
 
     ``token`` is the caller's; it must be the case's own. A lease is taken with ``take``.

@@ -65,7 +65,7 @@ class Names:
         return self.stream("ERROR_REPORTS" if env is None else f"{env.upper()}_ERRORS")
 
     def bucket(self, kind: str) -> str:
-        """``DOCKET`` -> ``AI_TUTOR_DOCKET``; the server stores it as the stream KV_AI_TUTOR_DOCKET."""
+        """``DOCKET`` -> ``AI_TUTOR_DOCKET``, which the server stores as KV_AI_TUTOR_DOCKET."""
         return self.stream(kind)
 
     def errors(self, env: str | None) -> str:

@@ -9,7 +9,7 @@ _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def printable(text: str, limit: int = 100, *, lines: bool = False) -> str:
-    """At most ``limit`` characters; unsafe ones become ``\\uXXXX``. ``lines`` keeps newlines."""
+    r"""At most ``limit`` characters; unsafe ones become ``\uXXXX``. ``lines`` keeps newlines."""
     shown: list[str] = []
     length = 0
     for char in text:

@@ -15,7 +15,7 @@ from mendwire.model.report import ErrorReport, Trust
 class ScreenVerdict(StrEnum):
     """``restrict`` counts as detected: research only, no shell, ends ``needs_human``."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict, no password
     RESTRICT = "restrict"
     REJECT = "reject"
 

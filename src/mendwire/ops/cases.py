@@ -48,9 +48,7 @@ async def retry(docket: Docket, wanted: str) -> Case:
     filed = await find(docket, wanted)
 
     def again(case: Case) -> Case:
-        return released(
-            reopened(case, case.report, case.message, time.time_ns()), token=case.token
-        )
+        return released(reopened(case, case.report, case.message, time.time_ns()), token=case.token)
 
     await docket.call(filed.case.issue, 0)
     return (await docket.change(filed, again)).case
