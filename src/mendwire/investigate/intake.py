@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from mendwire.docket.cases import Docket, Filed
@@ -152,7 +153,7 @@ class Intake:
             trust=passed.trust,
             opened_ns=received.published_ns,
             report=payload,
-            screened_sha256=passed.screening.sha256,
+            screened_sha256=sha256(payload).hexdigest(),
             message=received.ref,
             signatures=(key,),
         )

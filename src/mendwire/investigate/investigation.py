@@ -24,7 +24,7 @@ from mendwire.errors import (
     ProviderOutage,
 )
 from mendwire.investigate.ports import Deliver, Specialists
-from mendwire.investigate.proof import verdict_of
+from mendwire.investigate.verdict import verdict_of
 from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (

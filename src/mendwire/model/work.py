@@ -66,6 +66,8 @@ class Change:
     """Lines."""
     explanation: str = ""
     """The specialist's own words; fenced before people see them."""
+    outside: tuple[str, ...] = ()
+    """What was found changed outside of the tree after the specialist worked: harm."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
