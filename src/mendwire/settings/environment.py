@@ -69,8 +69,8 @@ class Environment:
     server: ServerAddress
     directory: Path
     """The working directory."""
-    root: Path
-    """The repository's root, else ``directory``."""
+    root: Path | None
+    """The root of the repository that ``directory`` is in."""
     config_home: Path
     state_home: Path
     server_program: str = ""
@@ -95,7 +95,7 @@ def read_environment(environ: Mapping[str, str], directory: Path) -> Environment
         namespace=variables.get("NATS_NAMESPACE") or variables.get("PROJECT_NAME") or None,
         server=_server(variables),
         directory=directory,
-        root=repository_root(directory) or directory,
+        root=repository_root(directory),
         config_home=Path(environ.get("XDG_CONFIG_HOME") or home / ".config"),
         state_home=Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state"),
         server_program=environ.get("NATS_SERVER", ""),
