@@ -1,0 +1,212 @@
+"""Requests to the server and its JetStream API, with its refusals as our errors.
+
+One inbox for all requests of a connection, like the client library's own, but a request whose
+subject is refused ends at once instead of at its time-out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import BadSubjectError, ConnectionClosedError, MaxPayloadError
+from nats.errors import Error as NatsError
+
+from mendwire.errors import AccessRefused, Conflict, StreamFull, Unreachable, WireError
+from mendwire.wire.denials import Denials
+
+TIMEOUT_S: Final = 5.0
+
+_WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
+_FULL: Final = frozenset({10023, 10047, 10077})
+_NO_JETSTREAM: Final = frozenset({10039, 10076})
+
+
+class ApiError(WireError):
+    """The server refused a request of the JetStream API, or a message.
+
+    ``code`` is the server's own error code (``err_code``), stable across its versions.
+    """
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NobodyListens(WireError):
+    """No stream, consumer or service takes messages on that subject."""
+
+
+class Api:
+    """Requests over one connection. Needs no closing: it ends with the connection."""
+
+    def __init__(
+        self, client: Client, denials: Denials | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self.client = client
+        self.denials = denials or Denials()
+        self.timeout_s = timeout_s
+        self._inbox = client.new_inbox()
+        self._numbers = itertools.count(1)
+        self._waiting: dict[str, tuple[asyncio.Future[Msg], str]] = {}
+        self._subscribed = False
+        self.denials.listen(self._refused)
+
+    @property
+    def reconnects(self) -> int:
+        """How often the client has reconnected; a change means that open pulls are lost."""
+        return self.client.stats["reconnects"]
+
+    async def call(self, endpoint: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Ask ``$JS.API.<endpoint>``; raises ApiError with the server's code."""
+        payload = b"" if body is None else json.dumps(body).encode()
+        try:
+            message = await self.request(f"$JS.API.{endpoint}", payload)
+        except NobodyListens:
+            text = f"JetStream does not answer {endpoint}; is it enabled for this account?"
+            raise NobodyListens(text) from None
+        answer: dict[str, Any] = json.loads(message.data)
+        if "error" in answer:
+            raise api_error(answer["error"], endpoint)
+        return answer
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Msg:
+        """Publish and wait for the one answer; raises Unreachable, AccessRefused, NobodyListens."""
+        if not self._subscribed:
+            await self._subscribe()
+        token = str(next(self._numbers))
+        future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = (future, subject)
+        try:
+            async with asyncio.timeout(timeout_s or self.timeout_s):
+                await self.publish(
+                    subject, payload, reply=f"{self._inbox}.{token}", headers=headers
+                )
+                message = await future
+        except TimeoutError:
+            raise self._unanswered(subject) from None
+        finally:
+            del self._waiting[token]
+        if message.headers and message.headers.get("Status") == "503" and not message.data:
+            text = f"Nobody takes messages on {subject}; run mendwire streams plan."
+            raise NobodyListens(text)
+        return message
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send without waiting; raises Unreachable, or WireError for what cannot be sent."""
+        try:
+            await self.client.publish(
+                subject, payload, reply, headers=dict(headers) if headers else None
+            )
+        except MaxPayloadError:
+            limit = self.client.max_payload
+            text = f"The message has {len(payload)} bytes; the server takes {limit} at most."
+            raise WireError(text) from None
+        except BadSubjectError:
+            raise WireError(f"{subject[:80]!r} cannot be used as a subject.") from None
+        except ConnectionClosedError:
+            raise Unreachable("The connection to the NATS server is closed.") from None
+        except (NatsError, OSError) as problem:
+            raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
+
+    async def stream_of(self, subject: str, body: Mapping[str, object]) -> AsyncIterator[Msg]:
+        """Ask for several messages (a batched direct get); ends at the server's end mark.
+
+        The last message yielded carries the end mark's headers and no data.
+        """
+        subscription = await self.subscribe(f"{self.client.new_inbox()}")
+        try:
+            await self.publish(subject, json.dumps(body).encode(), reply=subscription.subject)
+            while True:
+                message = await self._next(subscription, subject)
+                yield message
+                if message.headers and "Status" in message.headers:
+                    return
+        finally:
+            await unsubscribe(subscription)
+
+    async def subscribe(self, subject: str, **options: Any) -> Subscription:
+        """Subscribe over the connection; raises Unreachable."""
+        try:
+            return await self.client.subscribe(subject, **options)
+        except (NatsError, OSError) as problem:
+            raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
+
+    async def _next(self, subscription: Subscription, asked: str) -> Msg:
+        try:
+            return await subscription.next_msg(timeout=self.timeout_s)
+        except TimeoutError:
+            raise self._unanswered(asked) from None
+        except NatsError as problem:
+            raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
+
+    async def _subscribe(self) -> None:
+        # Set first: of two first requests the second must not subscribe again, and the client
+        # sends this subscription before whatever is published after it.
+        self._subscribed = True
+        try:
+            await self.subscribe(f"{self._inbox}.*", cb=self._answered)
+        except Unreachable:
+            self._subscribed = False
+            raise
+
+    async def _answered(self, message: Msg) -> None:
+        waiting = self._waiting.get(message.subject[len(self._inbox) + 1 :])
+        if waiting and not waiting[0].done():
+            waiting[0].set_result(message)
+
+    def _refused(self, action: str, subject: str) -> None:
+        own_inbox = action == "subscription" and subject.startswith(self._inbox.lower())
+        for future, asked in tuple(self._waiting.values()):
+            if not future.done() and (own_inbox or asked.lower() == subject):
+                future.set_exception(refused(subject if own_inbox else asked))
+
+    def _unanswered(self, subject: str) -> Exception:
+        if self.denials.find(subject) or self.denials.find(f"{self._inbox}.*"):
+            return refused(subject)
+        return Unreachable(f"The NATS server did not answer in time (asked on {subject}).")
+
+
+async def unsubscribe(subscription: Subscription) -> None:
+    """End a subscription; a closed connection or subscription is no error."""
+    try:
+        await subscription.unsubscribe()
+    except (NatsError, OSError):
+        return
+
+
+def refused(subject: str) -> AccessRefused:
+    """The sentence about a subject that this user may not use."""
+    return AccessRefused(f"The server refuses {subject} to this user; grant the permission.")
+
+
+def api_error(error: Mapping[str, Any], about: str) -> WireError:
+    """Our error for the server's: Conflict and StreamFull where it is one."""
+    code, said = int(error.get("err_code", 0)), str(error.get("description", "no reason given"))
+    if code in _WRONG_LAST_SEQUENCE:
+        return Conflict(f"{about} was changed by another process: {said}.")
+    if code in _FULL:
+        return StreamFull(f"The server refuses {about}: {said}. Make room or raise the limit.")
+    if code in _NO_JETSTREAM:
+        return NobodyListens(f"JetStream is not enabled for this account ({said}).")
+    return ApiError(f"The server refuses {about}: {said}.", code=code)

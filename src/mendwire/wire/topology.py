@@ -1,0 +1,281 @@
+"""Every stream, consumer and bucket of a namespace, as data.
+
+What is stated here is what the plan compares; what the server adds by itself is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mendwire.model.names import CONSUMER, Names, environment
+
+VERSION: Final = "1"
+"""Raised when a namespace's streams need a change that the fields alone do not show."""
+OWNER: Final = "mendwire.owner"
+NAMESPACE: Final = "mendwire.namespace"
+MOVER: Final = "dead-letter-mover"
+
+DEFAULT_DISK_BYTES: Final = 2 * 1024**3
+"""Taken for the whole namespace when nobody says how much there is."""
+
+_NS: Final = 1_000_000_000
+_MINUTE: Final = 60.0
+_DAY: Final = 86_400.0
+
+_SHARES: Final[dict[str, float]] = {
+    "ERRORS": 0.40,
+    "TASKS": 0.06,
+    "INVESTIGATIONS": 0.06,
+    "RESULTS": 0.10,
+    "SECURITY": 0.02,
+    "QUARANTINE": 0.10,
+    "DEAD": 0.12,
+    "OCCURRENCES": 0.02,
+    "ADVISORIES": 0.02,
+    "DOCKET": 0.10,
+}
+_ERROR_STREAMS: Final = 4
+"""The share for errors is divided by at least this many, so that a third environment changes
+nothing for the first two."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConsumerSpec:
+    """One durable consumer."""
+
+    name: str
+    ack_wait_s: float
+    max_deliver: int
+    """-1 is without end."""
+    filter_subject: str = ""
+    """Empty takes all of the stream."""
+
+    def config(self) -> dict[str, Any]:
+        """No more fields than ``nats consumer add`` sends, so that it finds this one equal."""
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "durable_name": self.name,
+            "ack_policy": "explicit",
+            "ack_wait": int(self.ack_wait_s * _NS),
+            "max_deliver": self.max_deliver,
+        }
+        return fields | ({"filter_subject": self.filter_subject} if self.filter_subject else {})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamSpec:
+    """One stream, or the stream of a bucket."""
+
+    name: str
+    subjects: tuple[str, ...]
+    retention: str
+    """``workqueue`` or ``limits``."""
+    max_age_s: float
+    """Seconds; 0 keeps for ever."""
+    duplicate_s: float
+    """The duplicate window, seconds."""
+    discard: str
+    """``new`` refuses when full, ``old`` drops the oldest."""
+    max_bytes: int
+    description: str
+    namespace: str
+    replicas: int = 1
+    history: int = -1
+    """Messages kept for each subject; -1 is without limit, 1 for buckets."""
+    bucket: bool = False
+    consumers: tuple[ConsumerSpec, ...] = ()
+
+    def config(self) -> dict[str, Any]:
+        """The server's fields, every limit stated."""
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "description": self.description,
+            "subjects": list(self.subjects),
+            "retention": self.retention,
+            "storage": "file",
+            "num_replicas": self.replicas,
+            "max_age": int(self.max_age_s * _NS),
+            "duplicate_window": int(self.duplicate_s * _NS),
+            "discard": self.discard,
+            "max_bytes": self.max_bytes,
+            "max_msgs": -1,
+            "max_msgs_per_subject": self.history,
+            "max_msg_size": -1,
+            "max_consumers": -1,
+            "allow_direct": True,
+            "metadata": self.metadata(),
+        }
+        return fields | ({"allow_rollup_hdrs": True, "deny_delete": True} if self.bucket else {})
+
+    def metadata(self) -> dict[str, str]:
+        """What marks the stream as ours (rules B13)."""
+        return {OWNER: "mendwire", NAMESPACE: self.namespace, "mendwire.version": VERSION}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ground:
+    """What all streams of one topology have in common."""
+
+    names: Names
+    replicas: int
+    disk: int
+    """Bytes for all of them together."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topology:
+    """All that one namespace needs on its server."""
+
+    namespace: str
+    streams: tuple[StreamSpec, ...]
+
+    def stream(self, name: str) -> StreamSpec:
+        """By full name; raises KeyError."""
+        return {spec.name: spec for spec in self.streams}[name]
+
+    @property
+    def error_streams(self) -> tuple[str, ...]:
+        """Names of the work queues that ``claude-error-fixer`` reads."""
+        return tuple(
+            spec.name
+            for spec in self.streams
+            if any(consumer.name == CONSUMER for consumer in spec.consumers)
+        )
+
+
+def topology(
+    names: Names,
+    environments: Sequence[str],
+    *,
+    replicas: int = 1,
+    disk_bytes: int | None = None,
+) -> Topology:
+    """The wire contract for one namespace.
+
+    ``disk_bytes`` is what all of its streams may use together. Raises InvalidName for an
+    environment outside its pattern.
+    """
+    known = tuple(dict.fromkeys(environment(env) for env in environments))
+    ground = _Ground(names=names, replicas=replicas, disk=disk_bytes or DEFAULT_DISK_BYTES)
+    errors = _error_streams(known, ground)
+    return Topology(
+        namespace=names.namespace,
+        streams=(
+            *errors,
+            *_kept(ground),
+            _advisories(tuple(spec.name for spec in errors), ground),
+            _bucket("DOCKET", "The docket: every case, the truth of the namespace.", ground),
+        ),
+    )
+
+
+def share(kind: str, disk_bytes: int, parts: int = 1) -> int:
+    """Bytes of ``disk_bytes`` for one stream of a kind."""
+    return max(1024 * 1024, int(disk_bytes * _SHARES[kind] / parts))
+
+
+def _error_streams(known: tuple[str, ...], ground: _Ground) -> tuple[StreamSpec, ...]:
+    size = share("ERRORS", ground.disk, max(_ERROR_STREAMS, len(known) + 1))
+
+    def one(env: str | None, days: float, window_s: float) -> StreamSpec:
+        subject = ground.names.errors(env)
+        fixer = ConsumerSpec(
+            name=CONSUMER, filter_subject=subject, ack_wait_s=10 * _MINUTE, max_deliver=3
+        )
+        return StreamSpec(
+            name=ground.names.error_stream(env),
+            subjects=(subject,),
+            retention="workqueue",
+            max_age_s=days * _DAY,
+            duplicate_s=window_s,
+            discard="new",
+            max_bytes=size,
+            description=f"Error reports{f' of {env}' if env else ''} that wait to be handled.",
+            namespace=ground.names.namespace,
+            replicas=ground.replicas,
+            consumers=(fixer,),
+        )
+
+    return (one(None, 7, 2 * _MINUTE), *(one(env, 30, _DAY) for env in known))
+
+
+def _kept(ground: _Ground) -> tuple[StreamSpec, ...]:
+    table: tuple[tuple[str, str, str, float, str, str], ...] = (
+        ("TASKS", "tasks", "workqueue", 30, "new", "Tasks for agents."),
+        ("INVESTIGATIONS", "investigation", "limits", 30, "old", "Progress of cases and tasks."),
+        ("RESULTS", "results", "limits", 90, "old", "Verdicts and answers."),
+        ("SECURITY", "security", "limits", 90, "old", "What the screen rejected, in short."),
+        ("QUARANTINE", "quarantine", "limits", 0, "new", "Rejected reports, whole."),
+        ("DEAD", "dead", "limits", 0, "new", "Messages that could not be handled, and why."),
+        ("OCCURRENCES", "occurrences", "limits", 30, "old", "Counts of repeated errors."),
+    )
+    return tuple(
+        StreamSpec(
+            name=ground.names.stream(kind),
+            subjects=(f"{ground.names.namespace}.{subject}.>",),
+            retention=retention,
+            max_age_s=days * _DAY,
+            duplicate_s=_DAY,
+            discard=discard,
+            max_bytes=share(kind, ground.disk),
+            description=description,
+            namespace=ground.names.namespace,
+            replicas=ground.replicas,
+        )
+        for kind, subject, retention, days, discard, description in table
+    )
+
+
+def _advisories(watched: tuple[str, ...], ground: _Ground) -> StreamSpec:
+    event = "$JS.EVENT.ADVISORY.CONSUMER"
+    return StreamSpec(
+        name=ground.names.stream("ADVISORIES"),
+        subjects=tuple(
+            f"{event}.{kind}.{stream}.*"
+            for stream in watched
+            for kind in ("MAX_DELIVERIES", "MSG_TERMINATED")
+        ),
+        retention="workqueue",
+        max_age_s=30 * _DAY,
+        duplicate_s=2 * _MINUTE,
+        discard="new",
+        max_bytes=share("ADVISORIES", ground.disk),
+        description="The server's word on messages that ran out of deliveries.",
+        namespace=ground.names.namespace,
+        replicas=ground.replicas,
+        consumers=(ConsumerSpec(name=MOVER, ack_wait_s=_MINUTE, max_deliver=-1),),
+    )
+
+
+def _bucket(kind: str, description: str, ground: _Ground) -> StreamSpec:
+    name = ground.names.bucket(kind)
+    return StreamSpec(
+        name=f"KV_{name}",
+        subjects=(f"$KV.{name}.>",),
+        retention="limits",
+        max_age_s=0,
+        duplicate_s=2 * _MINUTE,
+        discard="new",
+        max_bytes=share(kind, ground.disk),
+        description=description,
+        namespace=ground.names.namespace,
+        replicas=ground.replicas,
+        history=1,
+        bucket=True,
+    )
+
+
+def drift(actual: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The fields of ``wanted`` that differ, as (actual, wanted); of metadata only our keys."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for name, value in wanted.items():
+        have = actual.get(name)
+        if name == "metadata":
+            have = {key: (have or {}).get(key) for key in value}
+        elif name == "subjects":
+            have, value = sorted(have or []), sorted(value)  # noqa: PLW2901 - order says nothing
+        if have != value and (have or value):
+            found[name] = (have, value)
+    return found
