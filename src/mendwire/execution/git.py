@@ -1,0 +1,346 @@
+"""Our own bare repository beside the operator's: it borrows the objects and nothing else.
+
+Everything that reads a change, makes a commit or undoes one happens here, under our configuration
+(rules B7). What is written is content-addressed, so that two workers may do the same at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mendwire.errors import GitError
+from mendwire.execution.history import Blamed, Commit, read_blame, read_log
+from mendwire.execution.links import outside_links
+from mendwire.execution.origin import Origin, find_origin
+from mendwire.execution.plumbing import Git, bytes_of, text_of, write_atomically
+from mendwire.execution.process import Completed
+from mendwire.execution.unreadable import attributes_for, undecodable_paths
+
+LINK: Final = "120000"
+SUBMODULE: Final = "160000"
+_OURS: Final = "Mendwire <mendwire@localhost>"
+_MERGE_TREE: Final = (2, 38)
+"""The first git with ``merge-tree --write-tree``."""
+RAW_ATTRIBUTES: Final = (
+    "* -text !crlf !eol !ident !filter !working-tree-encoding !merge !conflict-marker-size\n"
+)
+"""Files are their blobs, byte for byte, whatever a tree's own .gitattributes say."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """The commit that a case works from."""
+
+    commit: str
+    notices: tuple[str, ...] = ()
+    """Sentences the operator should read: work not committed, history cut."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseRepository:
+    """Ours, one for each operator's repository."""
+
+    git_dir: Path
+    origin: Origin
+
+    @classmethod
+    async def open(cls, repository: Path, state: Path) -> CaseRepository:
+        """The one for ``repository``, made in ``state`` when new; raises RepositoryUnfit."""
+        origin = await find_origin(repository)
+        name = hashlib.sha256(os.fsencode(origin.common)).hexdigest()[:16]
+        git_dir = state / "repositories" / f"{name}.git"
+        await asyncio.to_thread(_prepare, git_dir, origin)
+        return cls(git_dir=git_dir, origin=origin)
+
+    @property
+    def git(self) -> Git:
+        """Commands on our own objects, without a working tree."""
+        return Git(cwd=self.git_dir, git_dir=self.git_dir)
+
+    async def base_commit(self, revision: str = "HEAD") -> Base:
+        """What is committed at ``revision`` in the operator's repository; never its working tree.
+
+        Raises RepositoryUnfit when there is no such commit.
+        """
+        commit = await self.origin.commit_of(revision)
+        notices = []
+        if dirty := await self._uncommitted(commit):
+            notices.append(
+                f"{len(dirty)} changed files in {self.origin.top} are not committed and not part "
+                f"of what is fixed (first: {dirty[0]})."
+            )
+        if self.origin.shallow:
+            notices.append(
+                f"The history of {self.origin.top} is cut (a shallow clone), so the commit that "
+                "broke something may not be found: run `git fetch --unshallow`."
+            )
+        return Base(commit=commit, notices=tuple(notices))
+
+    async def tree_of(self, commit: str) -> str:
+        """The tree's name."""
+        return await self.git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
+
+    async def entries(self, commit: str) -> dict[str, str]:
+        """Every path of a commit or tree, with its octal mode, e.g. ``100755`` or LINK."""
+        done = await self.git("ls-tree", "-r", "-z", "--full-tree", commit)
+        rows = (row.partition("\t") for row in text_of(done.stdout).split("\0") if row)
+        return {path: head.split(" ", 1)[0] for head, _, path in rows}
+
+    async def list_files(self, commit: str) -> tuple[str, ...]:
+        """Paths of the regular files of a commit or tree."""
+        entries = await self.entries(commit)
+        return tuple(path for path, mode in entries.items() if mode not in {LINK, SUBMODULE})
+
+    async def read_file(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes as committed, or None when the commit has no such file."""
+        found = await self.git("ls-tree", "-z", "--full-tree", commit, "--", path)
+        row = text_of(found.stdout).split("\0")[0]
+        if not row.startswith("100") or row.partition("\t")[2] != path:
+            return None
+        blob = row.partition("\t")[0].split(" ")[2]
+        return (await self.git("cat-file", "blob", blob)).stdout
+
+    async def outside_links(self, commit: str) -> frozenset[str]:
+        """Symbolic links of a commit or tree that lead out of it; no tree of ours has them."""
+        links = [path for path, mode in (await self.entries(commit)).items() if mode == LINK]
+        targets = {path: text_of((await self._blob(commit, path)).rstrip(b"\0")) for path in links}
+        return outside_links(targets)
+
+    async def log(
+        self, commit: str, paths: Sequence[str] = (), *, limit: int = 30
+    ) -> tuple[Commit, ...]:
+        """At most ``limit`` commits that led to ``commit``, newest first, touching ``paths``."""
+        words = ("log", "-z", f"--max-count={limit}", f"--format={Commit.FORMAT}", commit)
+        done = await self.git(*words, "--", *paths)
+        return read_log(text_of(done.stdout))
+
+    async def commit_info(self, commit: str) -> Commit:
+        """One commit; raises GitError when there is none of that name."""
+        return (await self.log(commit, limit=1))[0]
+
+    async def blame(
+        self, commit: str, path: str, first: int = 1, last: int | None = None
+    ) -> tuple[Blamed, ...]:
+        """Which commit each line from ``first`` to ``last`` (1-based) comes from."""
+        where = f"-L{first},{'' if last is None else last}"
+        done = await self.git("blame", "--porcelain", where, commit, "--", path)
+        return read_blame(text_of(done.stdout))
+
+    async def diff(self, base: str, tree: str) -> str:
+        """The unified diff from one commit or tree to another, with ``--binary``.
+
+        Files that are not UTF-8 are shown as binary, so that the diff is always text.
+        """
+        raw = (await self._diff(base, tree)).stdout
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            names = await self.changed(base, tree)
+        with tempfile.TemporaryDirectory(prefix="mendwire-attributes-") as folder:
+            file = Path(folder, "attributes")
+            file.write_bytes(attributes_for(undecodable_paths(raw, names)))
+            return (await self._diff(base, tree, f"core.attributesFile={file}")).text
+
+    async def changed(self, base: str, tree: str) -> tuple[str, ...]:
+        """Paths that differ between two commits or trees."""
+        words = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", base, tree)
+        return tuple(filter(None, text_of((await self.git(*words)).stdout).split("\0")))
+
+    async def write_tree(self, worktree: Path, base: str) -> str:
+        """The tree that a folder grown from ``base`` holds now, as we read it.
+
+        The folder's own ``.git`` is not looked at. Ignored files, nested repositories and names
+        git cannot store (``.GIT``) are left out; links that ``tree`` withheld count as unchanged.
+        Raises GitError.
+        """
+        async with self.scratch_index() as index:
+            git = Git(cwd=worktree, git_dir=self.git_dir, work_tree=worktree, index=index)
+            await git("read-tree", base)
+            if withheld := await self.outside_links(base):
+                listed = bytes_of("\0".join(sorted(withheld)))
+                await git("update-index", "--skip-worktree", "-z", "--stdin", stdin=listed)
+            await git("add", "-u", timeout_s=300.0)
+            found = await git("ls-files", "-z", "--others", "--exclude-standard")
+            fresh = [path for path in text_of(found.stdout).split("\0") if _storable(path)]
+            fresh = [path for path in fresh if path not in withheld]
+            listed = bytes_of("\0".join(fresh))
+            await git("update-index", "--add", "-z", "--stdin", stdin=listed)
+            return await git.line("write-tree")
+
+    async def commit(
+        self,
+        tree: str,
+        parent: str | None,
+        message: str,
+        when_ns: int,
+        *,
+        identity: str = _OURS,
+    ) -> str:
+        """A commit whose name follows from the arguments alone; returns that name.
+
+        ``when_ns`` is nanoseconds since the epoch, ``identity`` is ``Name <address>``.
+        """
+        name, _, address = identity.removesuffix(">").partition(" <")
+        who = {"NAME": name, "EMAIL": address, "DATE": f"@{when_ns // 1_000_000_000} +0000"}
+        roles = ("AUTHOR", "COMMITTER")
+        env = {f"GIT_{role}_{key}": who[key] for role in roles for key in who}
+        words = ("commit-tree", tree, *(("-p", parent) if parent else ()), "-F", "-")
+        text = message.rstrip("\n") + "\n"
+        return (await self.git(*words, stdin=text.encode(), env=env)).text.strip()
+
+    async def apply_patch(self, base: str, patch: str) -> str:
+        """The tree of ``base`` with ``patch`` applied; raises GitError when it does not apply."""
+        async with self.scratch_index() as index:
+            git = Git(cwd=self.git_dir, git_dir=self.git_dir, index=index)
+            await git("read-tree", base)
+            if patch:
+                words = ("apply", "--cached", "--whitespace=nowarn", "-")
+                await git(*words, stdin=bytes_of(patch))
+            return await git.line("write-tree")
+
+    async def revert_tree(
+        self, base: str, commit: str, paths: Sequence[str] | None = None
+    ) -> str | None:
+        """The tree of ``base`` with just what ``commit`` did undone, in ``paths`` or everywhere.
+
+        None when there is nothing to undo to (a root or a merge commit), when later changes stand
+        in the way, or when the undo changes nothing.
+        """
+        parents = (await self.commit_info(commit)).parents
+        if len(parents) != 1:
+            return None
+        before = parents[0] if paths is None else await self._with_paths(commit, parents[0], paths)
+        merged = await self._merge(ancestor=commit, ours=base, theirs=before)
+        return None if merged == await self.tree_of(base) else merged
+
+    async def pack(self, commit: str, base: str) -> bytes:
+        """The objects that ``commit`` adds to ``base``."""
+        wanted = f"{commit}\n^{base}\n".encode()
+        return (await self.git("pack-objects", "--revs", "--stdout", "-q", stdin=wanted)).stdout
+
+    @asynccontextmanager
+    async def scratch_index(self) -> AsyncIterator[Path]:
+        """A path for an index file of one command sequence; gone afterwards."""
+        folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="mendwire-", dir=self.git_dir)
+        try:
+            yield Path(folder, "index")
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _blob(self, commit: str, path: str) -> bytes:
+        return (await self.git("cat-file", "blob", f"{commit}:{path}")).stdout
+
+    async def _diff(self, base: str, tree: str, *settings: str) -> Completed:
+        words = ("diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color")
+        how = ("--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+        return await self.git(*words, *how, base, tree, settings=settings)
+
+    async def _with_paths(self, commit: str, source: str, paths: Sequence[str]) -> str:
+        """The tree of ``commit`` with ``paths`` as they are in ``source``."""
+        then = {path: row for row, path in await self._rows(source, paths)}
+        rows = [then.get(path) or f"0 {'0' * len(commit)}\t{path}" for path in paths]
+        async with self.scratch_index() as index:
+            git = Git(cwd=self.git_dir, git_dir=self.git_dir, index=index)
+            await git("read-tree", commit)
+            listed = bytes_of("\0".join(rows))
+            await git("update-index", "-z", "--index-info", stdin=listed)
+            return await git.line("write-tree")
+
+    async def _rows(self, commit: str, paths: Sequence[str]) -> list[tuple[str, str]]:
+        done = await self.git("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
+        rows = [row for row in text_of(done.stdout).split("\0") if row]
+        return [(row, row.partition("\t")[2]) for row in rows]
+
+    async def _merge(self, *, ancestor: str, ours: str, theirs: str) -> str | None:
+        if self.origin.git_version < _MERGE_TREE:
+            return await self._merge_by_index(ancestor, ours, theirs)
+        # merge-tree takes commits and finds their ancestor itself: make three that have one.
+        root = await self.commit(await self.tree_of(ancestor), None, "ancestor", 0)
+        sides = [await self.commit(await self.tree_of(x), root, "side", 0) for x in (ours, theirs)]
+        words = ("merge-tree", "--write-tree", "--no-messages")
+        done = await self.git(*words, *sides, answers=(0, 1))
+        return done.text.strip() if done.exit_code == 0 else None
+
+    async def _merge_by_index(self, ancestor: str, ours: str, theirs: str) -> str | None:
+        async with self.scratch_index() as index:
+            folder = index.parent / "tree"
+            folder.mkdir()
+            git = Git(cwd=folder, git_dir=self.git_dir, work_tree=folder, index=index)
+            trees = [await self.tree_of(side) for side in (ancestor, ours, theirs)]
+            await git("read-tree", "-i", "-m", "--aggressive", *trees)
+            words = ("merge-index", "-o", "-q", "git-merge-one-file", "-a")
+            done = await git(*words, answers=range(256))
+            return await git.line("write-tree") if done.exit_code == 0 else None
+
+    async def _uncommitted(self, base: str) -> tuple[str, ...]:
+        """Tracked files of the operator's checkout or index that are not as in ``base``.
+
+        Compared under our configuration over a copy of the index, because the operator's may name
+        filters; where that cannot be done, nothing is said.
+        """
+        origin = self.origin
+        if not origin.index.is_file():
+            return ()
+        async with self.scratch_index() as index:
+            await asyncio.to_thread(shutil.copyfile, origin.index, index)
+            git = Git(cwd=origin.top, git_dir=self.git_dir, work_tree=origin.top, index=index)
+            await git("update-index", "-q", "--refresh", answers=range(256))
+            words = ("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=all")
+            done = await git(*words, base, "--", answers=range(256))
+        return tuple(filter(None, text_of(done.stdout).split("\0"))) if not done.exit_code else ()
+
+
+def _storable(path: str) -> bool:
+    """Not a nested repository, and no name that git itself would take for its folder."""
+    parts = path.split("/")
+    return parts[-1] != "" and not any(_is_git_folder(part) for part in parts)
+
+
+def _is_git_folder(name: str) -> bool:
+    # As git's own is_ntfs_dotgit and is_hfs_dotgit would have it, a little stricter.
+    plain = name.encode("ascii", "ignore").decode().casefold().rstrip(" .")
+    return plain.partition(":")[0] in {".git", "git~1"}
+
+
+def _prepare(git_dir: Path, origin: Origin) -> None:
+    """Make the repository, or bring what it knows of the operator's up to date."""
+    for folder in ("objects/info", "objects/pack", "refs/heads", "info"):
+        (git_dir / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    extension = (
+        "[extensions]\n\tobjectFormat = sha256\n" if origin.object_format == "sha256" else ""
+    )
+    version = 1 if extension else 0
+    config = (
+        f"[core]\n\trepositoryformatversion = {version}\n\tbare = true\n\tfilemode = true\n"
+        f"\tsymlinks = true\n{extension}[uploadpack]\n\tallowAnySHA1InWant = true\n"
+    )
+    files = {
+        "config": config.encode(),
+        "HEAD": b"ref: refs/heads/unborn\n",
+        "info/attributes": RAW_ATTRIBUTES.encode(),
+        "objects/info/alternates": _alternate(origin.objects),
+        "shallow": origin.shallow,
+    }
+    for name, content in files.items():
+        path = git_dir / name
+        if name == "shallow" and not content:
+            path.unlink(missing_ok=True)
+        elif not path.is_file() or path.read_bytes() != content:
+            write_atomically(path, content)
+
+
+def _alternate(objects: Path) -> bytes:
+    text = str(objects)
+    if "\n" in text:
+        message = f"The path {text!r} has a line break, which git cannot borrow objects through."
+        raise GitError(message)
+    return os.fsencode(text) + b"\n"
