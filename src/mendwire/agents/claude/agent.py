@@ -1,0 +1,83 @@
+"""Runs the program for one assignment and says what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from mendwire.agents import OnSaid
+from mendwire.agents.claude.command import Folders, arguments, environment, prompt, wrapped
+from mendwire.agents.claude.config import ClaudeConfig
+from mendwire.agents.claude.login import Login, prepare_login
+from mendwire.agents.claude.outcome import judge
+from mendwire.agents.claude.stream import Stream
+from mendwire.errors import ConfigError
+from mendwire.execution.process import Completed, run
+from mendwire.model.work import AgentAnswer, Assignment
+
+
+class ClaudeAgent:
+    """Plays every role with the user's ``claude`` program."""
+
+    name = "claude"
+
+    def __init__(self, config: ClaudeConfig) -> None:
+        self._config = config
+
+    def find_program(self) -> Path:
+        """Where the program is; raises ConfigError with how to install it."""
+        found = shutil.which(self._config.program, path=self._config.environ.get("PATH"))
+        if found:
+            return Path(found).absolute()
+        message = (
+            f"The program {self._config.program} was not found: install Claude Code "
+            "(npm install -g @anthropic-ai/claude-code, or https://code.claude.com), put it on "
+            "PATH, or choose the agent rollback, which needs no model."
+        )
+        raise ConfigError(message)
+
+    async def run(self, assignment: Assignment, said: OnSaid) -> AgentAnswer:
+        """Work on one assignment in its tree and answer.
+
+        Raises AgentFailed, OverBudget, ProviderOutage, and for what is missing on this machine
+        ConfigError and SandboxUnavailable. No process of the run is alive afterwards.
+        """
+        program = self.find_program()
+        folders = Folders.below(assignment.scratch)
+        login = prepare_login(self._config.environ, self._config.home, folders.config)
+        try:
+            done, stream = await self._played(assignment, said, login, program)
+        finally:
+            login.forget()
+        return judge(assignment.role, done, stream, limit_s=assignment.limits.seconds)
+
+    async def _played(
+        self, assignment: Assignment, said: OnSaid, login: Login, program: Path
+    ) -> tuple[Completed | None, Stream]:
+        """The ended child, None when we gave up waiting for the provider; and what it said."""
+        config = self._config
+        argv = [str(program), *arguments(assignment, config, login)[1:]]
+
+        def give_up() -> None:
+            child.cancel()
+
+        stream = Stream(said, patience_s=config.api_patience_s, give_up=give_up)
+        child = asyncio.ensure_future(
+            run(
+                wrapped(argv, assignment, config, login, program),
+                cwd=assignment.tree,
+                env=environment(assignment, config, login),
+                stdin=prompt(assignment),
+                timeout_s=assignment.limits.seconds,
+                limits=config.limits,
+                on_line=stream.hear,
+            )
+        )
+        try:
+            return await child, stream
+        except asyncio.CancelledError:
+            ours = asyncio.current_task()
+            if stream.gave_up and ours is not None and not ours.cancelling():
+                return None, stream
+            raise

@@ -1,0 +1,142 @@
+"""What a finished run of the program means.
+
+Neither the exit code alone (an interrupt gives 0) nor ``subtype`` alone (an API error says
+``success``) can be trusted: an answer needs exit code 0, no error and the structured output.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mendwire.agents.answers import read_answer, with_cost
+from mendwire.agents.claude.stream import Stream
+from mendwire.errors import AgentError, AgentFailed, OverBudget, ProviderOutage, SandboxUnavailable
+from mendwire.execution.process import Completed
+from mendwire.model.printable import printable
+from mendwire.model.work import AgentAnswer, Role
+
+OURS: Final = frozenset({400, 413, 422})
+"""Statuses that say something about the request; all others are the provider's."""
+_MONEY: Final = re.compile(r"credit balance|billing|quota|usage limit|spend", re.IGNORECASE)
+_LOGIN: Final = re.compile(
+    r"not logged in|/login|authenticat|invalid api key|oauth|x-api-key", re.IGNORECASE
+)
+_UNCONFINED: Final = re.compile(
+    r"refusing to start|sandbox.{0,40}(required|unavailable)", re.IGNORECASE
+)
+_LOGIN_ADVICE: Final = (
+    "set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN from `claude setup-token`, or log in again "
+    "with `claude`"
+)
+
+
+def cost_of(result: Mapping[str, Any]) -> float:
+    """US dollars by the program's own count; ``modelUsage`` first, ``usage`` misses turns."""
+    models = result.get("modelUsage")
+    if isinstance(models, dict) and models:
+        costs = [model.get("costUSD") for model in models.values() if isinstance(model, dict)]
+        return float(sum(cost for cost in costs if isinstance(cost, int | float)))
+    total = result.get("total_cost_usd")
+    return float(total) if isinstance(total, int | float) else 0.0
+
+
+def judge(role: Role, done: Completed | None, stream: Stream, *, limit_s: float) -> AgentAnswer:
+    """The answer, or the exception that says why there is none. ``done`` is None after giving up.
+
+    Raises AgentFailed, OverBudget, ProviderOutage, SandboxUnavailable.
+    """
+    result = stream.result
+    cost = cost_of(result) if result else stream.spent_at_most_usd
+    if result is None or done is None:
+        raise _unfinished(done, stream, cost, limit_s)
+    output = result.get("structured_output")
+    if result.get("is_error") is not False or done.exit_code != 0:
+        raise _failed(result, done, stream, cost, limit_s)
+    if output is None:
+        message = "The agent ended without its structured answer; the attempt is lost."
+        raise AgentFailed(message, cost_usd=cost)
+    turns = result.get("num_turns")
+    try:
+        answer = read_answer(role, output)
+    except AgentFailed as problem:
+        raise AgentFailed(str(problem), cost_usd=cost) from None
+    return with_cost(
+        answer, cost_usd=cost, turns=turns if isinstance(turns, int) else 0, log=stream.log
+    )
+
+
+def _unfinished(
+    done: Completed | None, stream: Stream, cost: float, limit_s: float
+) -> AgentError | SandboxUnavailable:
+    if stream.retry is not None:
+        retry = stream.retry
+        return _outage(retry.status, retry.error, cost, retry.delay_s)
+    if done is None or done.timed_out:
+        return _out_of_time(stream, cost, limit_s)
+    if done.signalled:
+        message = f"The agent was killed by signal {done.signalled}; the attempt is lost."
+        return AgentFailed(message, cost_usd=cost)
+    complaint = printable(" ".join(done.complaint.split()) or "it said nothing", 300)
+    if _UNCONFINED.search(complaint):
+        message = f"Claude Code refuses to run without its sandbox: {complaint}"
+        return SandboxUnavailable(message)
+    advice = " Update it with `claude update`." if "unknown option" in complaint else ""
+    message = f"The agent's program ended with {done.exit_code}: {complaint}.{advice}"
+    return AgentFailed(message, cost_usd=cost)
+
+
+def _out_of_time(stream: Stream, cost: float, limit_s: float) -> AgentError:
+    if not stream.heard_model:
+        message = f"The model's provider did not answer within {limit_s:.0f} s; try again later."
+        return ProviderOutage(message, cost_usd=cost)
+    message = (
+        f"The agent was not done after {limit_s:.0f} s; raise the time limit if it needs more."
+    )
+    return AgentFailed(message, cost_usd=cost)
+
+
+def _failed(
+    result: Mapping[str, Any], done: Completed, stream: Stream, cost: float, limit_s: float
+) -> AgentError:
+    subtype, text = result.get("subtype"), _text_of(result)
+    if subtype == "error_max_budget_usd":
+        message = f"The agent's run met its money limit (spent {cost:.2f} US dollars)."
+        return OverBudget(message, cost_usd=cost)
+    if subtype == "error_max_turns":
+        message = "The agent used up its turns; raise the turn limit if it needs more."
+        return AgentFailed(message, cost_usd=cost)
+    if done.timed_out:
+        return _out_of_time(stream, cost, limit_s)
+    if result.get("terminal_reason") == "api_error" or _LOGIN.search(text):
+        status = result.get("api_error_status")
+        delay = stream.retry.delay_s if stream.retry else None
+        return _outage(status if isinstance(status, int) else None, text, cost, delay)
+    reason = text or f"it ended with {done.exit_code} ({subtype})"
+    return AgentFailed(f"The agent's run failed: {reason}.", cost_usd=cost)
+
+
+def _outage(
+    status: int | None, text: str, cost: float, delay_s: float | None
+) -> ProviderOutage | AgentFailed:
+    if status in OURS and not _MONEY.search(text):
+        message = f"The model's provider refuses the request ({status}): {text}."
+        return AgentFailed(message, cost_usd=cost)
+    if status in {401, 403} or (status is None and _LOGIN.search(text)):
+        message = f"Claude Code is not logged in ({status or 'no login found'}): {_LOGIN_ADVICE}."
+    elif status == 404:  # noqa: PLR2004 - HTTP's own number
+        message = f"The model is not to be had (404): {text}; check the configured model."
+    elif status is None:
+        message = f"The model's provider cannot be reached: {text or 'no answer'}; try again later."
+    else:
+        message = f"The model's provider answers {status}: {text}; try again later."
+    wish = delay_s if status == 429 and delay_s else None  # noqa: PLR2004 - HTTP's own number
+    return ProviderOutage(message, cost_usd=cost, retry_after_s=wish)
+
+
+def _text_of(result: Mapping[str, Any]) -> str:
+    errors = result.get("errors")
+    parts = [str(result.get("result") or "")]
+    parts += [str(error) for error in errors] if isinstance(errors, list) else []
+    return printable(" ".join(" ".join(parts).split()), 300).rstrip(".")
