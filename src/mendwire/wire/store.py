@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -96,8 +97,9 @@ async def own(store: Path) -> int:
             f"Another Mendwire (pid {pid}) already runs a server on {store}: stop it, or use "
             "--store for another folder; other commands find that server by themselves."
         )
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    with suppress(OSError):  # only for the sentence above; the lock itself needs no room
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
 
 
