@@ -95,5 +95,6 @@ def _report_fields(screened: ScreenedReport) -> Iterator[tuple[str, str]]:
 
 
 def _fenced(fence: str, where: str, text: str, *, limit: int = FIELD_LIMIT) -> str:
-    shown = printable(text.replace(fence, "[fence]"), limit, lines=True)
+    # Replaced last: making text printable writes escapes, which could spell the word again.
+    shown = printable(text, limit, lines=True).replace(fence, "[fence]")
     return f"<<<{fence} {where}\n{shown}\n{fence}>>>"

@@ -16,6 +16,8 @@ NAMESPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 ENVIRONMENT: Final = re.compile(r"[a-z][a-z0-9]{0,31}")
 TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 CONSUMER: Final = "claude-error-fixer"
+PLAIN: Final = "errors"
+"""Stands for the subject without an environment, so no environment may be called so."""
 
 
 def namespace(text: str) -> str:
@@ -33,11 +35,11 @@ def namespace(text: str) -> str:
 def environment(text: str) -> str:
     """Fold case and check; raises InvalidName."""
     folded = text.strip().lower()
-    if ENVIRONMENT.fullmatch(folded):
+    if ENVIRONMENT.fullmatch(folded) and folded != PLAIN:
         return folded
     message = (
         f"The environment {text[:40]!r} cannot be used: take a letter followed by letters and "
-        "digits, for example staging."
+        "digits, for example staging, but not errors, which means no environment."
     )
     raise InvalidName(message)
 
@@ -86,7 +88,7 @@ class Names:
 
     def quarantine(self, env: str | None) -> str:
         """``ai_tutor.quarantine.staging``; ``…quarantine.errors`` for the plain subject."""
-        return f"{self.namespace}.quarantine.{env or 'errors'}"
+        return f"{self.namespace}.quarantine.{env or PLAIN}"
 
     def dead(self, stream: str) -> str:
         """``ai_tutor.dead.<stream it came from>``."""
@@ -98,4 +100,4 @@ class Names:
 
     def message_id(self, env: str | None, signature: str) -> str:
         """The ``Nats-Msg-Id`` of a report: ``{ns}-{env}-{signature}``."""
-        return f"{self.namespace}-{env or 'errors'}-{signature}"
+        return f"{self.namespace}-{env or PLAIN}-{signature}"

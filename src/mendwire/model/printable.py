@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_INVISIBLE: Final = re.compile(
+    # Letters and marks by category that draw nothing: joiners, fillers, variation selectors.
+    "[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180d\\u180f\\u2800\\u3164"
+    "\\ufe00-\\ufe0f\\uffa0\\U000e0100-\\U000e01ef]"
+)
 
 
 def printable(text: str, limit: int = 100, *, lines: bool = False) -> str:
-    r"""At most ``limit`` characters; unsafe ones become ``\uXXXX``. ``lines`` keeps newlines."""
+    r"""At most ``limit`` (1 or more) characters; unsafe ones become ``\uXXXX``.
+
+    Newlines and tabs become spaces; ``lines`` keeps the newlines.
+    """
     shown: list[str] = []
     length = 0
     for char in text:
         safe = char
-        if not (lines and char == "\n") and unicodedata.category(char) in _UNSAFE:
+        if not (lines and char == "\n") and _is_unsafe(char):
             safe = " " if char in "\n\r\t" else f"\\u{ord(char):04x}"
         length += len(safe)
         if length > limit:
@@ -24,3 +33,7 @@ def printable(text: str, limit: int = 100, *, lines: bool = False) -> str:
             break
         shown.append(safe)
     return "".join(shown)
+
+
+def _is_unsafe(char: str) -> bool:
+    return unicodedata.category(char) in _UNSAFE or _INVISIBLE.match(char) is not None

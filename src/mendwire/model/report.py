@@ -107,12 +107,12 @@ def report_of(body: Mapping[str, JSONValue]) -> ErrorReport:
     context = body.get("context")
     context = context if isinstance(context, dict) else {}
     error, stack = _text(body.get("error")), _text(body.get("stack"))
-    if not error and not stack:
+    if not error.strip() and not stack.strip():
         raise Undecodable("The report has neither an 'error' text nor a 'stack'.")
     fingerprint = body.get("fingerprint")
     frames = body.get("frames")
     return ErrorReport(
-        error=error or stack.strip().splitlines()[-1],
+        error=error if error.strip() else stack.strip().splitlines()[-1],
         stack=stack,
         timestamp=_text(body.get("timestamp")),
         context=context,
