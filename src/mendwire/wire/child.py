@@ -53,7 +53,7 @@ class Child:
 
         def run() -> None:
             try:
-                with open(folder / STDERR, "wb", opener=_private) as stderr:  # noqa: PTH123 - Path takes no opener
+                with open(folder / STDERR, "wb", opener=_private) as stderr:
                     process = subprocess.Popen(  # noqa: S603 - our own program and arguments
                         command,
                         cwd=folder,

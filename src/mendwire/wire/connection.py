@@ -155,9 +155,10 @@ def find_server(environment: Environment, store: Path | None = None) -> tuple[Se
     selected context; else, with a namespace, this machine's port 4222. Raises Unreachable.
     """
     if not is_named(environment):
-        running = find_running(store or store_of(environment))
-        if running:
-            return running, True
+        running = map(find_running, [store] if store else stores_of(environment))
+        ours = next(filter(None, running), None)
+        if ours:
+            return ours, True
     address = resolve(environment)
     if address.urls:
         return address, False
@@ -169,14 +170,16 @@ def find_server(environment: Environment, store: Path | None = None) -> tuple[Se
     )
 
 
-def store_of(environment: Environment) -> Path:
-    """The embedded server's folder for this project."""
-    named = environment.namespace
-    return default_store(
-        environment.root,
+def stores_of(environment: Environment) -> list[Path]:
+    """Where an embedded server of this project may have its folder, nearest first."""
+    here, named = environment.directory, environment.namespace
+    beside = [default_store(folder) for folder in (here, *here.parents)]
+    apart = default_store(
+        None,
         state_home=environment.state_home,
         namespace=namespace(named) if named else DEFAULT_NAMESPACE,
     )
+    return [*beside, apart]
 
 
 def names_for(environment: Environment, *, embedded: bool) -> Names:

@@ -73,22 +73,15 @@ def selected_context(config_home: Path) -> str:
 
 
 def read_context(config_home: Path, name: str) -> ServerAddress:
-    """One saved context; raises ConfigError when it is absent, unreadable or not usable here."""
+    """One saved context, or a context file whose name ends in ``.json``.
+
+    Raises ConfigError when it is absent, unreadable or not usable here.
+    """
+    if name.endswith(".json") and Path(name).expanduser().is_file():
+        return _read_context(Path(name).expanduser(), name)
     if not name or ".." in name or "/" in name or "\\" in name or not name.isprintable():
         raise ConfigError(f"{name[:40]!r} is no name of a context; 'nats context ls' lists them.")
-    path = config_home / "nats" / "context" / f"{name}.json"
-    try:
-        body = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ConfigError(
-            f"There is no context {name!r} ({path} is absent); 'nats context ls' lists them."
-        ) from None
-    except (OSError, ValueError, RecursionError) as problem:
-        why = getattr(problem, "strerror", None) or "it is not JSON"
-        raise ConfigError(f"The context {name!r} cannot be read from {path}: {why}.") from None
-    if not isinstance(body, dict):
-        raise ConfigError(f"The context {name!r} in {path} is not a JSON object; save it again.")
-    return _address(name, body)
+    return _read_context(config_home / "nats" / "context" / f"{name}.json", name)
 
 
 def credential(value: Secret, variables: Mapping[str, str]) -> str:
@@ -126,6 +119,21 @@ def read_credential_file(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as problem:
         why = getattr(problem, "strerror", None) or "it is not text"
         raise ConfigError(f"The credential file {path} cannot be read: {why}.") from None
+
+
+def _read_context(path: Path, name: str) -> ServerAddress:
+    try:
+        body = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ConfigError(
+            f"There is no context {name!r} ({path} is absent); 'nats context ls' lists them."
+        ) from None
+    except (OSError, ValueError, RecursionError) as problem:
+        why = getattr(problem, "strerror", None) or "it is not JSON"
+        raise ConfigError(f"The context {name!r} cannot be read from {path}: {why}.") from None
+    if not isinstance(body, dict):
+        raise ConfigError(f"The context {name!r} in {path} is not a JSON object; save it again.")
+    return _address(name, body)
 
 
 def _address(name: str, body: Mapping[str, object]) -> ServerAddress:

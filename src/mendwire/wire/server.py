@@ -27,6 +27,7 @@ from mendwire.wire.store import (
     make_store,
     own,
     read_running,
+    url_of,
     write_private,
     write_running,
 )
@@ -250,9 +251,15 @@ class EmbeddedServer:
                 f"Port {port} is in use: choose another with --port, or leave it out."
             )
 
-    def _tell(self, running: Running, *, adopted: bool) -> None:
-        url = f"nats://127.0.0.1:{running.port}"
-        emit("server.started", url=url, version=running.version, pid=running.pid, adopted=adopted)
+    @staticmethod
+    def _tell(running: Running, *, adopted: bool) -> None:
+        emit(
+            "server.started",
+            url=url_of(running),
+            version=running.version,
+            pid=running.pid,
+            adopted=adopted,
+        )
 
     def _tail(self) -> str:
         return end_of(self.store / STDERR) + end_of(self.store / _LOG, self._log_from)

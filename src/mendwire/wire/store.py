@@ -24,7 +24,8 @@ from mendwire.settings.secret import Secret
 PRIVATE: Final = 0o600
 OWNER_LOCK: Final = "owner.lock"
 SERVER_LOCK: Final = "server.lock"
-_LOGIN: Final = "credentials.json"
+CONTEXT: Final = "context.json"
+"""The login, as a context of the ``nats`` command, which takes it as ``--context FILE``."""
 _RUNNING: Final = "running.json"
 _READ_BYTES: Final = 4096
 
@@ -63,16 +64,15 @@ def default_store(
 def find_running(store: Path) -> ServerAddress | None:
     """The address of the server that runs on ``store`` now, login included, or None."""
     try:
-        if not is_locked(store / SERVER_LOCK):
+        # A folder of somebody else could lead our login and messages to that somebody.
+        if store.stat().st_uid != os.getuid() or not is_locked(store / SERVER_LOCK):
             return None
         running, login = read_running(store), read_login(store)
     except OSError:
         return None
     if running is None or login is None or not running.port:
         return None
-    return ServerAddress(
-        urls=(f"nats://127.0.0.1:{running.port}",), user=login.user, password=login.password
-    )
+    return ServerAddress(urls=(url_of(running),), user=login.user, password=login.password)
 
 
 def make_store(store: Path) -> None:
@@ -138,7 +138,7 @@ def is_locked(path: Path) -> bool:
 
 def read_login(store: Path) -> Login | None:
     """The login of the store's server, or None where there is no readable one."""
-    body = _read(store / _LOGIN)
+    body = _read(store / CONTEXT)
     try:
         return Login(
             name=str(body["name"]), user=str(body["user"]), password=Secret(str(body["password"]))
@@ -156,8 +156,7 @@ def make_login(store: Path) -> Login:
             user="mendwire",
             password=Secret(secrets.token_urlsafe(32)),
         )
-        body = {"name": login.name, "user": login.user, "password": login.password.reveal()}
-        write_private(store / _LOGIN, json.dumps(body))
+        _write_context(store, login, "")
     return login
 
 
@@ -175,11 +174,12 @@ def read_running(store: Path) -> Running | None:
 def write_running(store: Path, running: Running) -> None:
     """Keep what other processes, and the next start, need to know."""
     write_private(store / _RUNNING, json.dumps(asdict(running)))
+    _write_context(store, make_login(store), url_of(running))
 
 
-def login_path(store: Path) -> Path:
-    """The file that holds the password."""
-    return store / _LOGIN
+def url_of(running: Running) -> str:
+    """Where that server listens."""
+    return f"nats://127.0.0.1:{running.port}"
 
 
 def write_private(path: Path, text: str) -> None:
@@ -189,6 +189,12 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     draft.replace(path)
+
+
+def _write_context(store: Path, login: Login, url: str) -> None:
+    body = {"name": login.name, "url": url, "user": login.user}
+    body["password"] = login.password.reveal()
+    write_private(store / CONTEXT, json.dumps(body, indent=2))
 
 
 def _read(path: Path) -> dict[str, object]:
