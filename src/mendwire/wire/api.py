@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from nats.aio.client import Client
@@ -145,10 +145,12 @@ class Api:
         finally:
             await unsubscribe(subscription)
 
-    async def subscribe(self, subject: str, **options: Any) -> Subscription:
+    async def subscribe(
+        self, subject: str, cb: Callable[[Msg], Awaitable[None]] | None = None
+    ) -> Subscription:
         """Subscribe over the connection; raises Unreachable."""
         try:
-            return await self.client.subscribe(subject, **options)
+            return await self.client.subscribe(subject, cb=cb)
         except (NatsError, OSError) as problem:
             raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
 

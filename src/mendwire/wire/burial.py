@@ -1,0 +1,81 @@
+"""Messages that leave their stream another way than handled: buried, or published again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mendwire.errors import RepeatedReentry
+from mendwire.model.delivery import MessageRef, Received
+from mendwire.model.printable import printable
+from mendwire.wire.bus import Ack
+from mendwire.wire.jetstream import JetStreamBus
+
+ORIGIN: Final = "Mendwire-Origin-"
+REASON: Final = "Mendwire-Reason"
+DELIVERIES: Final = "Mendwire-Deliveries"
+GENERATION: Final = "Mendwire-Generation"
+_SERVERS: Final = "nats-"
+"""Headers of the server's own must not act a second time."""
+
+
+async def bury(bus: JetStreamBus, received: Received, reason: str) -> Ack:
+    """Copy a message to the dead letters, whole; the original stays where it is.
+
+    Idempotent for a day and for as long as the copy is stored. Raises StreamFull, Unreachable.
+    """
+    ref = received.ref
+    headers = _own(received.headers) | {
+        f"{ORIGIN}Stream": ref.stream,
+        f"{ORIGIN}Created": ref.stream_created,
+        f"{ORIGIN}Seq": str(ref.seq),
+        f"{ORIGIN}Subject": ref.subject,
+        f"{ORIGIN}Msg-Id": ref.msg_id,
+        REASON: printable(reason, 1000),
+        DELIVERIES: str(received.deliveries),
+    }
+    return await bus.publish(
+        bus.names.dead(ref.stream),
+        received.payload,
+        msg_id=f"dead-{place(ref)}",
+        headers=headers,
+    )
+
+
+async def reenter(bus: JetStreamBus, received: Received, to: int) -> Ack:
+    """Publish a message again as its generation ``to``, under an id of that generation (rules A3).
+
+    A copy published before a crash is found and counts. Raises RepeatedReentry when the server
+    dropped it as a duplicate of anything else.
+    """
+    original = original_id(received)
+    headers = _own(received.headers) | {GENERATION: str(to)}
+    ack = await bus.publish(
+        received.ref.subject, received.payload, msg_id=f"{original}~{to}", headers=headers
+    )
+    if ack.duplicate:
+        there = await bus.peek(ack.stream, ack.seq)
+        if there is None or there.ref.sha256 != received.ref.sha256 or generation(there) != to:
+            text = f"The server dropped {original}~{to} as a repeat, although it was never handled."
+            raise RepeatedReentry(text)
+    return ack
+
+
+def generation(received: Received) -> int:
+    """How often a message was published again; 0 for a first one, also if it claims nonsense."""
+    claimed = received.headers.get(GENERATION, "")
+    return int(claimed) if claimed.isdecimal() and len(claimed) < len("100") else 0
+
+
+def original_id(received: Received) -> str:
+    """The ``Nats-Msg-Id`` of the first generation; the message's place where it had none."""
+    suffix = f"~{generation(received)}"
+    return received.ref.msg_id.removesuffix(suffix) or place(received.ref)
+
+
+def place(ref: MessageRef) -> str:
+    """``<stream>-<created>-<seq>``: no other message ever has it (rules A6)."""
+    return f"{ref.stream}-{ref.stream_created}-{ref.seq}"
+
+
+def _own(headers: dict[str, str]) -> dict[str, str]:
+    return {k: v for k, v in headers.items() if not k.lower().startswith(_SERVERS)}
