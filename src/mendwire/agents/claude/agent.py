@@ -9,7 +9,7 @@ from pathlib import Path
 from mendwire.agents import OnSaid
 from mendwire.agents.claude.command import Folders, arguments, environment, prompt, wrapped
 from mendwire.agents.claude.config import ClaudeConfig
-from mendwire.agents.claude.login import Login, prepare_login
+from mendwire.agents.claude.login import prepare_login
 from mendwire.agents.claude.outcome import judge
 from mendwire.agents.claude.stream import Stream
 from mendwire.errors import ConfigError
@@ -44,33 +44,38 @@ class ClaudeAgent:
         ConfigError and SandboxUnavailable. No process of the run is alive afterwards.
         """
         program = self.find_program()
-        folders = Folders.below(assignment.scratch)
-        login = prepare_login(self._config.environ, self._config.home, folders.config)
-        try:
-            done, stream = await self._played(assignment, said, login, program)
-        finally:
-            login.forget()
+        config = self._config
+        with Folders.opened(assignment.scratch, config.sandbox.kind) as folders:
+            login = prepare_login(config.environ, config.home, folders.config)
+            try:
+                argv = [str(program), *arguments(assignment, config, folders, login)]
+                done, stream = await self._played(
+                    wrapped(argv, assignment, config, login, program),
+                    environment(config, folders, login),
+                    assignment,
+                    said,
+                )
+            finally:
+                login.forget()
         return judge(assignment.role, done, stream, limit_s=assignment.limits.seconds)
 
     async def _played(
-        self, assignment: Assignment, said: OnSaid, login: Login, program: Path
+        self, argv: list[str], env: dict[str, str], assignment: Assignment, said: OnSaid
     ) -> tuple[Completed | None, Stream]:
         """The ended child, None when we gave up waiting for the provider; and what it said."""
-        config = self._config
-        argv = [str(program), *arguments(assignment, config, login)[1:]]
 
         def give_up() -> None:
             child.cancel()
 
-        stream = Stream(said, patience_s=config.api_patience_s, give_up=give_up)
+        stream = Stream(said, patience_s=self._config.api_patience_s, give_up=give_up)
         child = asyncio.ensure_future(
             run(
-                wrapped(argv, assignment, config, login, program),
+                argv,
                 cwd=assignment.tree,
-                env=environment(assignment, config, login),
+                env=env,
                 stdin=prompt(assignment),
                 timeout_s=assignment.limits.seconds,
-                limits=config.limits,
+                limits=self._config.limits,
                 on_line=stream.hear,
             )
         )

@@ -8,8 +8,10 @@ about addresses, hooks, servers and permissions without effect.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -65,18 +67,26 @@ AT_SIGN_NOTE: Final = "In the task's text every at sign that begins a word is wr
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Folders:
-    """Where one run keeps its own things, all below the assignment's scratch folder."""
+    """Where one run keeps its own things, below the assignment's scratch folder."""
 
     config: Path
     private: Path
+    sockets: Path | None = None
+    """A folder with a short path, for the program's own sandbox: its bridge's sockets would not
+    fit below a long scratch path."""
 
     @classmethod
-    def below(cls, scratch: Path) -> Folders:
-        """Make them, mode 0700."""
+    @contextmanager
+    def opened(cls, scratch: Path, sandbox: SandboxKind) -> Iterator[Folders]:
+        """Make them, mode 0700; the one outside scratch is removed afterwards."""
         folders = cls(config=scratch / "config", private=scratch / "private")
         for path in (folders.config, folders.private):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folders
+        if sandbox is not SandboxKind.CLAUDE:
+            yield folders
+            return
+        with tempfile.TemporaryDirectory(prefix="mw-", ignore_cleanup_errors=True) as short:
+            yield replace(folders, sockets=Path(short))
 
 
 def read_only(assignment: Assignment) -> bool:
@@ -103,15 +113,16 @@ def allowed(assignment: Assignment, config: ClaudeConfig) -> tuple[str, ...]:
     return tuple(rules)
 
 
-def arguments(assignment: Assignment, config: ClaudeConfig, login: Login) -> list[str]:
-    """The program and its arguments; writes the two files they name below scratch."""
-    folders = Folders.below(assignment.scratch)
+def arguments(
+    assignment: Assignment, config: ClaudeConfig, folders: Folders, login: Login
+) -> list[str]:
+    """The program's arguments; writes the two files they name below scratch."""
     settings, system = folders.config / "ours.json", folders.config / "system.md"
-    settings.write_text(json.dumps(_settings(assignment, config, login)))
+    settings.write_text(json.dumps(_settings(assignment, config, folders, login)))
     system.write_text(f"{assignment.system}\n\n{AT_SIGN_NOTE}\n")
     limits = assignment.limits
     return [
-        *(config.program, "-p", "--output-format", "stream-json", "--verbose"),
+        *("-p", "--output-format", "stream-json", "--verbose"),
         *("--setting-sources", "user", "--strict-mcp-config", "--disable-slash-commands"),
         *("--settings", str(settings), "--append-system-prompt-file", str(system)),
         *("--json-schema", json.dumps(assignment.answer_schema)),
@@ -132,9 +143,8 @@ def prompt(assignment: Assignment) -> bytes:
     return "".join(text).encode("utf-8", "replace")
 
 
-def environment(assignment: Assignment, config: ClaudeConfig, login: Login) -> dict[str, str]:
+def environment(config: ClaudeConfig, folders: Folders, login: Login) -> dict[str, str]:
     """The whole environment of the program."""
-    folders = Folders.below(assignment.scratch)
     env = allowed_environment(
         (*PASSED_ON, *config.pass_names), private=folders.private, source=config.environ
     )
@@ -144,7 +154,7 @@ def environment(assignment: Assignment, config: ClaudeConfig, login: Login) -> d
         **_STEADY,
         **login.environment,
         "CLAUDE_CONFIG_DIR": str(folders.config),
-        "CLAUDE_CODE_TMPDIR": env["TMPDIR"],
+        "CLAUDE_CODE_TMPDIR": str(folders.sockets or env["TMPDIR"]),
         "CLAUDE_CODE_MAX_RETRIES": str(config.api_retries),
         "API_TIMEOUT_MS": str(round(config.api_timeout_s * 1000)),
         "BASH_DEFAULT_TIMEOUT_MS": command_ms,
@@ -168,7 +178,9 @@ def wrapped(
     )
 
 
-def _settings(assignment: Assignment, config: ClaudeConfig, login: Login) -> Mapping[str, object]:
+def _settings(
+    assignment: Assignment, config: ClaudeConfig, folders: Folders, login: Login
+) -> Mapping[str, object]:
     deny = [f"Edit(./{path})" for path in PROTECTED] + ["Read(./.git/**)"]
     settings: dict[str, object] = {
         **login.settings,
@@ -176,12 +188,13 @@ def _settings(assignment: Assignment, config: ClaudeConfig, login: Login) -> Map
         "includeCoAuthoredBy": False,
     }
     if config.sandbox.kind is SandboxKind.CLAUDE:
-        settings["sandbox"] = _inner_sandbox(assignment, config)
+        settings["sandbox"] = _inner_sandbox(assignment, config, folders)
     return settings
 
 
-def _inner_sandbox(assignment: Assignment, config: ClaudeConfig) -> dict[str, object]:
-    folders = Folders.below(assignment.scratch)
+def _inner_sandbox(
+    assignment: Assignment, config: ClaudeConfig, folders: Folders
+) -> dict[str, object]:
     unseen = (*secret_paths(config.home), *_hidden(assignment, config), folders.config)
     return {
         "enabled": True,

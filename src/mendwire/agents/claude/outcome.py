@@ -7,6 +7,7 @@ Neither the exit code alone (an interrupt gives 0) nor ``subtype`` alone (an API
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -72,7 +73,7 @@ def _unfinished(
 ) -> AgentError | SandboxUnavailable:
     if stream.retry is not None:
         retry = stream.retry
-        return _outage(retry.status, retry.error, cost, retry.delay_s)
+        return _outage(retry.status, retry.error, cost, _wish(stream))
     if done is None or done.timed_out:
         return _out_of_time(stream, cost, limit_s)
     if done.signalled:
@@ -111,14 +112,13 @@ def _failed(
         return _out_of_time(stream, cost, limit_s)
     if result.get("terminal_reason") == "api_error" or _LOGIN.search(text):
         status = result.get("api_error_status")
-        delay = stream.retry.delay_s if stream.retry else None
-        return _outage(status if isinstance(status, int) else None, text, cost, delay)
+        return _outage(status if isinstance(status, int) else None, text, cost, _wish(stream))
     reason = text or f"it ended with {done.exit_code} ({subtype})"
     return AgentFailed(f"The agent's run failed: {reason}.", cost_usd=cost)
 
 
 def _outage(
-    status: int | None, text: str, cost: float, delay_s: float | None
+    status: int | None, text: str, cost: float, wish_s: float | None
 ) -> ProviderOutage | AgentFailed:
     if status in OURS and not _MONEY.search(text):
         message = f"The model's provider refuses the request ({status}): {text}."
@@ -131,8 +131,15 @@ def _outage(
         message = f"The model's provider cannot be reached: {text or 'no answer'}; try again later."
     else:
         message = f"The model's provider answers {status}: {text}; try again later."
-    wish = delay_s if status == 429 and delay_s else None  # noqa: PLR2004 - HTTP's own number
-    return ProviderOutage(message, cost_usd=cost, retry_after_s=wish)
+    return ProviderOutage(message, cost_usd=cost, retry_after_s=wish_s)
+
+
+def _wish(stream: Stream) -> float | None:
+    """How long the provider itself asks us to stay away, in seconds."""
+    if stream.resets_at:
+        return max(stream.resets_at - time.time(), 0.0)
+    limited = stream.retry is not None and stream.retry.status == 429  # noqa: PLR2004 - HTTP's
+    return stream.retry.delay_s if stream.retry and limited else None
 
 
 def _text_of(result: Mapping[str, Any]) -> str:

@@ -46,6 +46,8 @@ class Stream:
         """The closing event."""
         self.retry: Retry | None = None
         """The last notice of a failed request, if nothing came after it."""
+        self.resets_at = 0.0
+        """When a rate limit that was met ends, seconds since the epoch; 0 when not told."""
         self.gave_up = False
         """The pause asked for is longer than our patience, or no repeat can help."""
         self.heard_model = False
@@ -85,6 +87,10 @@ class Stream:
             self._message(_mapping(event.get("message")))
         elif kind == "system" and event.get("subtype") == "api_retry":
             self._retry(event)
+        elif kind == "rate_limit_event":
+            limit = _mapping(event.get("rate_limit_info"))
+            if limit.get("status") == "rejected":
+                self.resets_at = _number(limit.get("resetsAt"))
 
     def _message(self, message: Mapping[str, Any]) -> None:
         if message.get("model") == "<synthetic>":
