@@ -90,7 +90,7 @@ def repair(root: Path) -> list[Step]:
 
 @pytest.mark.parametrize("kind", ["none", "bwrap"])
 async def test_the_three_roles(tmp_path: Path, kind: str) -> None:
-    script = {
+    script: dict[str, list[Step]] = {
         "research": [
             Turn(text="I read.", uses=(("Read", {"file_path": path(tmp_path, "shop.py")}),)),
             use("Grep", pattern="sum"),
@@ -302,7 +302,7 @@ async def test_a_subscription_stays_logged_in(tmp_path: Path, how: str) -> None:
         if how == "token":
             bench.environ["CLAUDE_CODE_OAUTH_TOKEN"] = "bait-token"
         else:
-            login = {"accessToken": "bait-token", "refreshToken": "bait-refresh", "scopes": []}
+            login: dict[str, Any] = {"accessToken": "bait-token", "refreshToken": "bait-refresh", "scopes": []}
             login |= {"expiresAt": 4102444800000, "scopes": ["user:inference"]}
             (bench.root / "home/.claude").mkdir()
             kept = bench.root / "home/.claude/.credentials.json"

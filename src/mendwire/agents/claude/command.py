@@ -148,13 +148,15 @@ def environment(config: ClaudeConfig, folders: Folders, login: Login) -> dict[st
     env = allowed_environment(
         (*PASSED_ON, *config.pass_names), private=folders.private, source=config.environ
     )
+    temporary = str(folders.sockets or env["TMPDIR"])
     command_ms = str(round(config.command_timeout_s * 1000))
     return {
         **env,
         **_STEADY,
         **login.environment,
         "CLAUDE_CONFIG_DIR": str(folders.config),
-        "CLAUDE_CODE_TMPDIR": str(folders.sockets or env["TMPDIR"]),
+        "TMPDIR": temporary,
+        "CLAUDE_CODE_TMPDIR": temporary,
         "CLAUDE_CODE_MAX_RETRIES": str(config.api_retries),
         "API_TIMEOUT_MS": str(round(config.api_timeout_s * 1000)),
         "BASH_DEFAULT_TIMEOUT_MS": command_ms,
