@@ -53,8 +53,9 @@ class Hit:
 class Pipeline:
     """One loaded pipeline. Calls are serialised: spaCy's memory zone belongs to one thread."""
 
-    def __init__(self, nlp: Language) -> None:
+    def __init__(self, nlp: Language, matcher: RuleMatcher) -> None:
         self._nlp = nlp
+        self._matcher = matcher
         self._lock = threading.Lock()
 
     def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
@@ -66,7 +67,7 @@ class Pipeline:
             words += _WORD.findall(piece)
             if time.monotonic() > deadline:
                 raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
-        if not words:
+        if not self._matcher.may_match(words, pieces):
             return []
         # The zone frees this text's words: the vocabulary must not grow with what strangers send.
         with self._lock, self._nlp.memory_zone():
@@ -94,11 +95,11 @@ def load_pipeline(rules: Rules) -> Pipeline:
         Language.factory("mendwire_rules", func=_component)
     nlp = spacy.blank("en")
     try:
-        component: Any = nlp.add_pipe("mendwire_rules")
-        component.build(rules)
+        matcher: Any = nlp.add_pipe("mendwire_rules")
+        matcher.build(rules)
     except Exception as problem:
         raise ScreenUnavailable(f"spaCy refuses the screen's rules: {problem}") from problem
-    return Pipeline(nlp)
+    return Pipeline(nlp, matcher)
 
 
 def _component(nlp: Language, name: str) -> RuleMatcher:  # noqa: ARG001 - spaCy calls factories by these names
@@ -130,6 +131,33 @@ class RuleMatcher:
         for number, (rule, patterns) in enumerate(rules.tokens):
             self._tokens.add(f"{number} {rule}", list(patterns))
         self._regexes = rules.regexes
+        self._build_first_words(rules)
+        if not rules.tokens:
+            # Nothing asks for shapes and the like, and computing them is half the time.
+            vocab.lex_attr_getters = {}
+
+    def _build_first_words(self, rules: Rules) -> None:
+        self._bits = bits = {name: 1 << number for number, name in enumerate(rules.lists)}
+        self._first: dict[str, int] = {}
+        for name, phrases in rules.lists.items():
+            for phrase in phrases:
+                word = _WORD.findall(phrase)[0]
+                self._first[word] = self._first.get(word, 0) | bits[name]
+        self._needed = [
+            [sum(bits[name] for name in set(step.lists)) for step in chain.steps]
+            for chain in rules.chains
+        ]
+
+    def may_match(self, words: Sequence[str], pieces: Sequence[str]) -> bool:
+        """Whether it is worth making a document: most genuine errors end here."""
+        if len(self._tokens):
+            return bool(words)
+        there = 0
+        for word in self._first.keys() & set(words):
+            there |= self._first[word]
+        if any(all(map(there.__and__, steps)) for steps in self._needed):
+            return True
+        return any(self._by_regex(pieces))
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the hits to ``doc.user_data[FOUND]``."""
@@ -138,18 +166,20 @@ class RuleMatcher:
         places: dict[str, list[tuple[int, int]]] = {}
         for name, start, end in self._gate(doc):
             places.setdefault(self._names[name], []).append((start, end))
-        for chain in self._chains:
-            if all(any(name in places for name in step.lists) for step in chain.steps):
+        there = sum(self._bits[name] for name in places)
+        for chain, steps in zip(self._chains, self._needed, strict=True):
+            if all(map(there.__and__, steps)):
                 found += _by_chain(chain, places, starts, doc)
         doc.user_data[FOUND] = found
         return doc
 
     def _by_regex(self, pieces: Sequence[str]) -> list[Hit]:
         found = []
-        for index, piece in enumerate(pieces):
-            for rule, needs, pattern in self._regexes:
-                if needs and not any(need in piece for need in needs):
-                    continue
+        everything = "\n".join(pieces)
+        for rule, needs, pattern in self._regexes:
+            if not _holds(everything, needs) or not pattern.search(everything):
+                continue
+            for index, piece in enumerate(pieces):
                 match = pattern.search(piece)
                 if match:
                     begin = max(0, match.start() - 20)
@@ -170,6 +200,10 @@ class RuleMatcher:
                     excerpt = _excerpt(doc, at + begin, at + stop, (start, end))
                     found.append(Hit(rule=rule, piece=index, joined=False, excerpt=excerpt))
         return found
+
+
+def _holds(text: str, needs: Sequence[str]) -> bool:
+    return not needs or any(need in text for need in needs)
 
 
 def _by_chain(

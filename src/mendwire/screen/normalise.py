@@ -20,6 +20,7 @@ from urllib.parse import unquote
 MAX_DEPTH: Final = 3
 MAX_VIEWS: Final = 12
 _MAX_BLOBS: Final = 6
+_MIN_BLOB: Final = 16
 
 _CSI: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]{0,32}[ -/]{0,8}[@-~]")
 _OSC: Final = re.compile(r"\x1b[\]PX^_]|\x9d|\x07|\x1b\\|\x9c|\x1b[@-Z\\-_]")
@@ -60,6 +61,7 @@ _BITS: Final = re.compile(r"(?:[01]{8}[ ,]?){6,}")
 _CODES: Final = re.compile(r"(?<!\d)(?:\d{2,3}[ ,]{1,2}){8,}\d{2,3}(?!\d)")
 _SPELT: Final = re.compile(r"(?<!\w)(?:\w[ .\-_*|]{1,2}){4,}\w(?!\w)")
 _LEET: Final = re.compile(r"[A-Za-z][013457@$][A-Za-z]")
+_ROT13: Final = {at: codecs.encode(chr(at), "rot13") for at in range(ord("A"), ord("z") + 1)}
 _LEET_TABLE: Final = str.maketrans("013457@$!", "oieastasi")
 _MIN_LEET: Final = 2
 _STOP_WORDS: Final = frozenset(
@@ -191,7 +193,9 @@ def _escaped(match: re.Match[str]) -> str:
 
 def _blobs(pattern: re.Pattern[str], undo: Callable[[str], bytes]) -> Callable[[str], str]:
     def decode(text: str) -> str:
-        found = []
+        found: list[str] = []
+        if len(text) < _MIN_BLOB:
+            return ""
         for number, blob in enumerate(pattern.finditer(text)):
             if number == _MAX_BLOBS * 10:
                 break
@@ -269,7 +273,7 @@ def _leet(text: str) -> str:
 
 
 def _rot13(text: str) -> str:
-    return _gaining(text, codecs.encode(text, "rot13"))
+    return _gaining(text, text.translate(_ROT13))
 
 
 def _reversed(text: str) -> str:
@@ -278,7 +282,11 @@ def _reversed(text: str) -> str:
 
 def _gaining(text: str, other: str) -> str:
     """``other`` where it reads as English and ``text`` does not."""
+    if text.count(" ") < _MIN_GAIN:
+        return ""
     now = _STOP_WORDS.intersection(text.lower().split())
+    if len(now) >= _MIN_GAIN:
+        return ""
     then = _STOP_WORDS.intersection(other.lower().split())
     return other if len(then) - len(now) >= _MIN_GAIN else ""
 
