@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, server
+from mendwire.cli import bare, screen, server
 
 app = typer.Typer(
     name="mendwire",
@@ -29,6 +29,9 @@ def report(context: typer.Context) -> None:
 def signature(context: typer.Context) -> None:
     """Forward to the bare command, so that both installs behave alike."""
     raise typer.Exit(bare.run(["signature", *context.args]))
+
+
+app.command("screen", help=screen.HELP)(screen.screen)
 
 
 def _show_version(wanted: bool) -> None:

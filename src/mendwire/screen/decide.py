@@ -42,7 +42,7 @@ THRESHOLDS: Final[Mapping[Trust, Thresholds]] = {
 }
 
 
-def weighed(weight: float, kind: Kind, *, disguised: bool, joined: bool) -> float:
+def weighed(weight: float, kind: Kind, *, disguised: bool = False, joined: bool = False) -> float:
     """A rule's weight where it was found, at most 0.99."""
     share = SHARES[kind] * (DISGUISE if disguised else 1.0) * (SPLIT if joined else 1.0)
     return round(min(_CERTAIN, weight * share), 4)

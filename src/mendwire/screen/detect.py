@@ -70,11 +70,11 @@ class Detector:
         waiting = 0
         windows, cut = _windows(parts)
         if cut:
-            yield self._reason("too-long-to-scan", cut, "", 1.0)
+            yield self._reason("too-long-to-scan", cut, "")
         for segment in windows:
             rule = hidden(segment.text)
             if rule:
-                yield self._reason(rule, segment, printable(segment.text), 1.0)
+                yield self._reason(rule, segment, printable(segment.text))
             for view in views(segment.text):
                 if view.text in seen:
                     continue
@@ -94,11 +94,20 @@ class Detector:
             raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
         for hit in self._pipeline.hits(pieces, deadline):
             segment, layer = origin[hit.piece]
-            share = weighed(1.0, segment.kind, disguised=bool(layer), joined=hit.joined)
-            yield self._reason(hit.rule, segment, hit.excerpt, share)
+            yield self._reason(
+                hit.rule, segment, hit.excerpt, disguised=bool(layer), joined=hit.joined
+            )
 
-    def _reason(self, rule: str, segment: Segment, excerpt: str, share: float) -> Reason:
-        weight = round(min(0.99, self._rules[rule].weight * share), 4)
+    def _reason(
+        self,
+        rule: str,
+        segment: Segment,
+        excerpt: str,
+        *,
+        disguised: bool = False,
+        joined: bool = False,
+    ) -> Reason:
+        weight = weighed(self._rules[rule].weight, segment.kind, disguised=disguised, joined=joined)
         return Reason(rule=rule, where=segment.where, weight=weight, excerpt=excerpt)
 
 

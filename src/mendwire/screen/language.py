@@ -134,7 +134,7 @@ class RuleMatcher:
         self._build_first_words(rules)
         if not rules.tokens:
             # Nothing asks for shapes and the like, and computing them is half the time.
-            vocab.lex_attr_getters = {}
+            vocab.lex_attr_getters = {}  # type: ignore[attr-defined]  # absent from the stubs
 
     def _build_first_words(self, rules: Rules) -> None:
         self._bits = bits = {name: 1 << number for number, name in enumerate(rules.lists)}

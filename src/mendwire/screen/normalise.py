@@ -232,8 +232,8 @@ def _from_base64(blob: str) -> bytes:
 
 def _from_base32(blob: str) -> bytes:
     body = blob.rstrip("=")
-    body = body[: len(body) - len(body) % 8] or body
-    return base64.b32decode(body)
+    body = body[:-1] if len(body) % 8 in {1, 3, 6} else body
+    return base64.b32decode(body + "=" * (-len(body) % 8))
 
 
 def _from_hex(blob: str) -> bytes:

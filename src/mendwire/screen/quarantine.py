@@ -10,9 +10,10 @@ from typing import Final
 
 from mendwire.model.bodies import SNIPPET, Rejection
 from mendwire.model.delivery import MessageRef, Received
-from mendwire.model.names import Names
+from mendwire.model.names import ENVIRONMENT, Names
 from mendwire.model.printable import printable
 from mendwire.model.screening import Screening
+from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
 
 _HEADER_LENGTH: Final = 500
@@ -24,19 +25,17 @@ async def quarantine(
     received: Received,
     reason: str,
     screening: Screening | None,
-    *,
-    environment: str | None,
 ) -> None:
     """Keep the message whole and say that it was rejected; both are stored when this returns.
 
-    ``environment`` is the one whose stream it came from, None for the plain ``{ns}.errors``. Ids
-    are made of the message alone, so that a crash half way and a second call store nothing twice
-    within the stream's duplicate window. Raises StreamFull, AccessRefused, Unreachable: then the
+    ``screening`` is None where the report broke the screen. Ids are made of the message alone, so
+    that a second call after a crash half way stores nothing twice within the streams' duplicate
+    window. Raises StreamFull, AccessRefused, Unreachable: then the
     message must not be settled (rules A7).
     """
     ref = received.ref
     await bus.publish(
-        names.quarantine(environment),
+        names.quarantine(_environment(names, ref.subject)),
         received.payload,
         msg_id=f"quarantine-{_origin(ref)}",
         headers=_headers(received, reason, screening),
@@ -48,6 +47,13 @@ async def quarantine(
     )
     body = json.dumps(asdict(rejection), ensure_ascii=False).encode()
     await bus.publish(names.rejected(), body, msg_id=f"rejected-{_origin(ref)}")
+    emit("report.quarantined", reason=rejection.reason, sha256=ref.sha256)
+
+
+def _environment(names: Names, subject: str) -> str | None:
+    """The environment whose stream it came from, None for the plain ``{ns}.errors``."""
+    env = subject.removeprefix(f"{names.errors(None)}.")
+    return env if env != subject and ENVIRONMENT.fullmatch(env) else None
 
 
 def _origin(ref: MessageRef) -> str:

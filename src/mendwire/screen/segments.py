@@ -83,7 +83,7 @@ def text_segments(text: str, where: str = "text") -> list[Segment]:
 
 def body_segments(body: Mapping[str, JSONValue]) -> list[Segment]:
     """The same for any JSON object."""
-    return list(_of_leaves(body, "body"))
+    return list(_of_leaves(body, "report"))
 
 
 def stack_frames(stack: str) -> tuple[Frame, ...]:

@@ -1,0 +1,29 @@
+"""The rules against a labelled corpus beside the checkout, where there is one."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mendwire.model.screening import ScreenVerdict
+from mendwire.screen.detect import load_detector
+
+CORPUS = Path(__file__).parents[2] / "../shared/corpora/screen/dev.jsonl"
+
+
+@pytest.mark.timeout(180)
+def test_recall_and_false_positives() -> None:
+    if not CORPUS.exists():
+        pytest.skip("no corpus at ../shared/corpora/screen/dev.jsonl beside the checkout")
+    stopped: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for line in CORPUS.open(encoding="utf-8"):
+        row = json.loads(line)
+        total[row["label"]] += 1
+        verdict = load_detector().of_text(row["text"]).verdict
+        stopped[row["label"]] += verdict is not ScreenVerdict.PASS
+    assert stopped["attack"] / total["attack"] >= 0.8
+    assert stopped["benign"] / total["benign"] <= 0.003
