@@ -6,6 +6,7 @@ effect and loads nothing but this file; each name is fetched when it is first us
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,10 +18,8 @@ __all__ = ["__version__", "capture", "flush", "init"]
 
 def __getattr__(name: str) -> object:
     if name in {"init", "capture", "flush"}:
-        from mendwire import capture as sdk  # noqa: PLC0415 - loaded on first use, so that importing mendwire stays free
-
-        # The package `mendwire.capture` would shadow the function of the same name.
-        globals().update(init=sdk.init, capture=sdk.capture, flush=sdk.flush)
-        return globals()[name]
+        sdk = import_module("mendwire.capture")
+        # `mendwire.capture` is the package itself, which can be called like its main function.
+        return sdk if name == "capture" else getattr(sdk, name)
     message = f"module 'mendwire' has no attribute {name!r}"
     raise AttributeError(message)
