@@ -83,13 +83,17 @@ class JetStreamBus:
 
     async def created(self, stream: str) -> str:
         """When the stream was made, as the server prints it; empty when there is none."""
+        info = await self.stream(stream)
+        return "" if info is None else str(info["created"])
+
+    async def stream(self, name: str) -> dict[str, Any] | None:
+        """The server's STREAM.INFO, or None when there is no such stream."""
         try:
-            info = await self.api.call(f"STREAM.INFO.{stream}")
+            return await self.api.call(f"STREAM.INFO.{name}")
         except ApiError as problem:
             if problem.code != _NO_STREAM:
                 raise
-            return ""
-        return str(info["created"])
+            return None
 
     async def consumer(self, stream: str, name: str = CONSUMER) -> dict[str, Any] | None:
         """The server's CONSUMER.INFO, or None when stream or consumer is absent."""
