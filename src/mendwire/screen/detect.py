@@ -72,6 +72,7 @@ class Detector:
         if cut:
             yield self._reason("too-long-to-scan", cut, "")
         for segment in windows:
+            _check(deadline)
             rule = hidden(segment.text)
             if rule:
                 yield self._reason(rule, segment, printable(segment.text))
@@ -90,8 +91,7 @@ class Detector:
     def _found(
         self, pieces: list[str], origin: list[tuple[Segment, str]], deadline: float
     ) -> Iterator[Reason]:
-        if time.monotonic() > deadline:
-            raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
+        _check(deadline)
         for hit in self._pipeline.hits(pieces, deadline):
             segment, layer = origin[hit.piece]
             yield self._reason(
@@ -109,6 +109,11 @@ class Detector:
     ) -> Reason:
         weight = weighed(self._rules[rule].weight, segment.kind, disguised=disguised, joined=joined)
         return Reason(rule=rule, where=segment.where, weight=weight, excerpt=excerpt)
+
+
+def _check(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
 
 
 def _of_any(text: str, data: bytes) -> list[Segment]:

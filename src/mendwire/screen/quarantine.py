@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import hashlib
 import json
 from dataclasses import asdict
@@ -9,13 +11,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mendwire.model.bodies import SNIPPET, Rejection
-from mendwire.model.delivery import MessageRef, Received
+from mendwire.model.delivery import Received
 from mendwire.model.names import ENVIRONMENT, Names
 from mendwire.model.printable import printable
 from mendwire.model.screening import Screening
 from mendwire.telemetry import emit
+from mendwire.wire.burial import GENERATION, ORIGIN, REASON, place
 from mendwire.wire.bus import Bus
 
+ENCODING: Final = "Mendwire-Encoding"
+"""``gzip`` where the payload was packed; absent otherwise."""
+_PACKED_FROM: Final = 524_288
+"""Bytes. A message as large as the server takes would not fit with our headers beside it, and the
+server closes the connection over that; a report is text and always packs."""
 _HEADER_LENGTH: Final = 500
 
 
@@ -34,11 +42,16 @@ async def quarantine(
     message must not be settled (rules A7).
     """
     ref = received.ref
+    headers = _headers(received, reason, screening)
+    payload = received.payload
+    if len(payload) >= _PACKED_FROM:
+        payload = await asyncio.to_thread(gzip.compress, payload, mtime=0)
+        headers[ENCODING] = "gzip"
     await bus.publish(
         names.quarantine(_environment(names, ref.subject)),
-        received.payload,
-        msg_id=f"quarantine-{_origin(ref)}",
-        headers=_headers(received, reason, screening),
+        payload,
+        msg_id=f"quarantine-{place(ref)}",
+        headers=headers,
     )
     rejection = Rejection(
         reason=printable(reason),
@@ -46,7 +59,7 @@ async def quarantine(
         timestamp=_moment(received.published_ns),
     )
     body = json.dumps(asdict(rejection), ensure_ascii=False).encode()
-    await bus.publish(names.rejected(), body, msg_id=f"rejected-{_origin(ref)}")
+    await bus.publish(names.rejected(), body, msg_id=f"rejected-{place(ref)}")
     emit("report.quarantined", reason=rejection.reason, sha256=ref.sha256)
 
 
@@ -56,20 +69,16 @@ def _environment(names: Names, subject: str) -> str | None:
     return env if env != subject and ENVIRONMENT.fullmatch(env) else None
 
 
-def _origin(ref: MessageRef) -> str:
-    """The message among all streams there ever were (rules A6)."""
-    return f"{ref.stream}-{ref.stream_created}-{ref.seq}"
-
-
 def _headers(received: Received, reason: str, screening: Screening | None) -> dict[str, str]:
     ref = received.ref
     headers = {
-        "Mendwire-Origin-Subject": ref.subject,
-        "Mendwire-Origin-Stream": ref.stream,
-        "Mendwire-Origin-Stream-Created": ref.stream_created,
-        "Mendwire-Origin-Seq": str(ref.seq),
-        "Mendwire-Origin-Msg-Id": ref.msg_id,
-        "Mendwire-Reason": reason,
+        f"{ORIGIN}Stream": ref.stream,
+        f"{ORIGIN}Created": ref.stream_created,
+        f"{ORIGIN}Seq": str(ref.seq),
+        f"{ORIGIN}Subject": ref.subject,
+        f"{ORIGIN}Msg-Id": ref.msg_id,
+        GENERATION: received.headers.get(GENERATION, ""),
+        REASON: reason,
         "Mendwire-Sha256": hashlib.sha256(received.payload).hexdigest(),
         "Mendwire-Score": "" if screening is None else f"{screening.score:.4f}",
         "Mendwire-Rules": "" if screening is None else _rules(screening),
