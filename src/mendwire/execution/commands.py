@@ -124,7 +124,7 @@ async def run_tests(
 ) -> Tested:
     """Run a suite; ids are compared by the caller. Exit code and report must agree."""
     runner = runner_of(command)
-    with _aux(bench) as aux:
+    with aux_folder(bench) as aux:
         done = await run_command(bench, reporting(command, runner), tree=tree, aux=aux, seed=seed)
         try:
             report = read_report(runner, done, aux)
@@ -164,7 +164,7 @@ async def run_reproduction(
     if witnessed:
         command = (command[0], "{aux}/judge/witness.py", *command[1:])
     nonce = secrets.token_hex(24)
-    with _aux(bench) as aux:
+    with aux_folder(bench) as aux:
         _lay(aux, reproduction)
         stdin = f"{nonce}\n".encode() if witnessed else b""
         done = await run_command(bench, command, tree=tree, aux=aux, stdin=stdin, seed=seed)
@@ -191,7 +191,7 @@ def shown_output(stdout: str, stderr: str) -> str:
 
 
 @contextmanager
-def _aux(bench: Bench) -> Iterator[Path]:
+def aux_folder(bench: Bench) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(
         prefix="aux-", dir=bench.scratch, ignore_cleanup_errors=True
     ) as name:

@@ -97,7 +97,7 @@ def _told(problem: BaseException | None, tree: str) -> list[dict[str, object]]:
 
 def _inside(filename: str, tree: str) -> str:
     path = os.path.realpath(filename)
-    inside = path.startswith(tree + os.sep) and os.path.isfile(path)
+    inside = path.startswith(tree + os.sep) and Path(path).is_file()
     return os.path.relpath(path, tree) if inside else ""
 
 
