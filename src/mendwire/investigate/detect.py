@@ -11,7 +11,7 @@ from typing import Final
 
 from mendwire.model.project import ProjectCommands, Runner
 
-CONFIG_FILES: Final = (
+CONFIG_FILES: Final[tuple[str, ...]] = (
     "pyproject.toml",
     "pytest.ini",
     ".pytest.ini",
@@ -92,8 +92,8 @@ def _pytest(
         command = ("{python}", "-m", "pytest", "-q")
         return ProjectCommands(test=command, runner=Runner.PYTEST, why=why)
     why = f"unittest, because of {told}, and {interpreter.why} has no pytest"
-    command = ("{python}", "-m", "unittest", *_discover(paths))
-    return ProjectCommands(test=command, runner=Runner.UNITTEST, why=why)
+    found = ("{python}", "-m", "unittest", *_discover(paths))
+    return ProjectCommands(test=found, runner=Runner.UNITTEST, why=why)
 
 
 def _pytest_sign(paths: Collection[str], texts: Mapping[str, str]) -> str:
@@ -109,7 +109,9 @@ def _python_tests(paths: Collection[str]) -> str:
 
 
 def _discover(paths: Collection[str]) -> tuple[str, ...]:
-    folder = next((name for name in ("tests", "test") if any(p.startswith(f"{name}/") for p in paths)), "")
+    folder = next(
+        (name for name in ("tests", "test") if any(p.startswith(f"{name}/") for p in paths)), ""
+    )
     if not folder:
         return ("discover",)
     packaged = f"{folder}/__init__.py" in paths

@@ -58,7 +58,7 @@ def snapshot(
     for place in (*watched(repo), *also, git / "HEAD"):
         prints.update(_prints(place, _MOST_FILES))
     for folder in top:
-        prints[f"{folder}/"] = ",".join(sorted(os.listdir(folder))) if folder.is_dir() else ""
+        prints[f"{folder}/"] = _entries(folder)
     for ref in refs:
         prints[ref] = _ref(git, ref)
     return Snapshot(prints=prints)
@@ -72,6 +72,10 @@ def differences(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
         for path in paths
         if before.prints.get(path) != after.prints.get(path)
     )
+
+
+def _entries(folder: Path) -> str:
+    return ",".join(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ""
 
 
 def _verb(before: Snapshot, after: Snapshot, path: str) -> str:
@@ -124,5 +128,9 @@ def _ref(git: Path, ref: str) -> str:
     if loose.is_file():
         return loose.read_text(encoding="utf-8", errors="replace").strip()
     packed = git / "packed-refs"
-    lines = packed.read_text(encoding="utf-8", errors="replace").splitlines() if packed.is_file() else []
+    lines = (
+        packed.read_text(encoding="utf-8", errors="replace").splitlines()
+        if packed.is_file()
+        else []
+    )
     return next((line.split()[0] for line in lines if line.endswith(f" {ref}")), "")

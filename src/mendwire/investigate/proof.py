@@ -51,7 +51,7 @@ QUICK_S: Final = 1.0
 MORE: Final = 3
 
 
-class _Ended(Exception):  # noqa: N818 - not an error: the payload is the answer
+class _Ended(Exception):
     """The proof is decided early."""
 
     def __init__(self, status: ProofStatus, *reasons: str) -> None:
@@ -167,7 +167,9 @@ class _Trial:
         modes = await repository.entries(base)
         told = [name for name in CONFIG_FILES if name in modes]
         texts = {name: await repository.read_file(base, name) for name in told}
-        shown = {name: text.decode("utf-8", "replace") for name, text in texts.items() if text}
+        shown: dict[str, str] = {
+            name: text.decode("utf-8", "replace") for name, text in texts.items() if text
+        }
         known = BaseFiles(modes=modes, texts=shown)
         if breaches := check_patch(self.change.patch, known, self.judge.policy):
             raise _Ended(_S.BREACH, *breaches)
@@ -183,9 +185,7 @@ class _Trial:
     def _is_fixed(self, path: str) -> bool:
         return is_test(path, self.patterns) or is_judge_file(path)
 
-    def _mends(
-        self, files: tuple[FilePatch, ...], code: str, wanted: Reproduction
-    ) -> None:
+    def _mends(self, files: tuple[FilePatch, ...], code: str, wanted: Reproduction) -> None:
         if not code:
             raise _Ended(_S.INVALID, "The change touches tests alone; the error is still there.")
         gone = [file.old for file in files if file.new != file.old and not file.copied]
@@ -266,8 +266,9 @@ class _Trial:
         first = await self._reproduce(tree, wanted, "reproduction after", 0)
         times = self.judge.commands.reruns + (MORE if first.run.seconds < QUICK_S else 0)
         seen = [first]
-        for seed in range(1, times + 1) if first.run.passed else ():
-            seen.append(await self._reproduce(tree, wanted, "reproduction after", seed))
+        if first.run.passed:
+            seeds = range(1, times + 1)
+            seen += [await self._reproduce(tree, wanted, first.run.what, seed) for seed in seeds]
         passed = sum(item.run.passed for item in seen)
         if passed == len(seen):
             return
@@ -299,7 +300,9 @@ class _Trial:
         """A test that must fail, in a run with the changed modules loaded, must fail."""
         if self.judge.commands.runner is not Runner.PYTEST:
             return
-        changed = [file.new for file in files if file.new and PurePosixPath(file.new).suffix == ".py"]
+        changed = [
+            file.new for file in files if file.new and PurePosixPath(file.new).suffix == ".py"
+        ]
         canary = canary_of([path for path in changed if not self._is_fixed(path)])
         seen = await self._reproduce(tree, canary, "a test that must fail", 0)
         if not seen.own:
