@@ -6,7 +6,9 @@ our own git and judged by the real judge, on a real repository with a real suite
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,7 +144,13 @@ async def court(tmp_path: Path) -> Court:
     commands = detect_commands(list(FILES), FILES, interpreter)
     repository = await CaseRepository.open(repo, state)
     bench = Bench(
-        repo=repo, sandbox=await detect("none"), scratch=state, python=commands.python, timeout_s=60
+        repo=repo,
+        sandbox=await detect("none"),
+        scratch=state,
+        python=commands.python,
+        timeout_s=60,
+        # The shop needs none of the plugins that stand beside the pytest it borrows.
+        environment=(("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),),
     )
     judge = Judge(
         repository=repository,
@@ -417,7 +425,7 @@ LIARS = {
             "shop/cart.py",
             FIXED.replace(
                 "    discount =",
-                "    if hash('x') % 4 == 1:\n        raise KeyError\n    discount =",
+                "    if hash('x') % 2 == 0:\n        raise KeyError\n    discount =",
             ),
         ),
         verdict=NOT_FIXED,
@@ -608,17 +616,22 @@ async def test_in_the_sandbox_the_network_and_the_rest_of_the_disk_are_out_of_re
         pytest.skip("no sandbox works on this machine")
     court.judge.bench = replace(court.judge.bench, sandbox=sandbox)
     target = court.repo / "reached"
+    visits: list[object] = []
+    server = await asyncio.start_server(lambda *streams: visits.append(streams), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
     reach = f"""
     import socket
     try:
-        open({str(target)!r}, "w")
+        open(bytes.fromhex("{os.fsencode(target).hex()}"), "w")
     except OSError:
         pass
     try:
-        socket.create_connection(("192.0.2.1", 80), timeout=1)
+        socket.create_connection(("127.0.0.1", {port}), timeout=1)
     except OSError:
         pass
     """
-    proof = await court.judged(both(mend, append("shop/names.py", reach)))
+    async with server:
+        proof = await court.judged(both(mend, append("shop/names.py", reach)))
     assert proof.status is ProofStatus.VALID, proof.reasons
     assert not target.exists()
+    assert not visits

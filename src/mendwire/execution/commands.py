@@ -52,6 +52,8 @@ class Bench:
     timeout_s: float = 600.0
     """Wall clock of one run, in seconds."""
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    environment: tuple[tuple[str, str], ...] = ()
+    """Names and values that the project's commands need beside the clean environment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,7 +234,7 @@ def _environment(bench: Bench, tree: Path, aux: Path, seed: int) -> dict[str, st
         env["PATH"] = f"{folder}:{env['PATH']}"
     # The tree's code must win over an editable install of the operator's checkout.
     places = [tree / "src", tree] if (tree / "src").is_dir() else [tree]
-    return env | {
+    env |= {
         "PYTHONPATH": ":".join(map(str, places)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
@@ -244,6 +246,7 @@ def _environment(bench: Bench, tree: Path, aux: Path, seed: int) -> dict[str, st
         "CI": "true",
         "NO_COLOR": "1",
     }
+    return env | dict(bench.environment)
 
 
 def _report_or_none(runner: Runner, done: Completed, aux: Path) -> Report | None:

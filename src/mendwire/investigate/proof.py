@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -205,7 +205,11 @@ class _Trial:
             await self._set_up(tree)
             if first != wanted:
                 await self._lay_over(tree, wanted)
+            before = self._prints(tree)
             yield tree
+            if self._rewritten(before, self._prints(tree)):
+                why = "While it ran, the code rewrote the tests or their configuration."
+                raise _Ended(_S.BREACH if patch else _S.INVALID, why)
 
     async def _applied(self, patch: str) -> str:
         """The tree of base with ``patch``: git must see it change just the paths that we read."""
@@ -281,7 +285,6 @@ class _Trial:
     async def _no_worse(
         self, tree: Path, base: Tested, command: tuple[str, ...], what: str
     ) -> None:
-        before = self._print(tree)
         first: Tested | None = None
         for seed in range(self.judge.commands.reruns + 1):
             tested = await run_tests(self.judge.bench, command, tree, what=what, seed=seed)
@@ -291,9 +294,6 @@ class _Trial:
                 why = disagreement(first, tested) or why
             if why:
                 raise _Ended(_S.INVALID, why)
-            if self._print(tree) != before:
-                why = "While the suite ran, the code rewrote the tests or their configuration."
-                raise _Ended(_S.BREACH, why)
             first = first or tested
 
     async def _tells_truth(self, tree: Path, files: tuple[FilePatch, ...]) -> None:
@@ -304,7 +304,11 @@ class _Trial:
             file.new for file in files if file.new and PurePosixPath(file.new).suffix == ".py"
         ]
         canary = canary_of([path for path in changed if not self._is_fixed(path)])
-        seen = await self._reproduce(tree, canary, "a test that must fail", 0)
+        # Without the project's plugins: its suite ran with them, this asks about the change.
+        alone = (("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),)
+        bench = replace(self.judge.bench, environment=(*self.judge.bench.environment, *alone))
+        seen = await run_reproduction(bench, tree, canary, what="a test that must fail")
+        self._ran(seen.run)
         if not seen.own:
             why = "With the change loaded, a test that must fail did not: it tampers with the run."
             raise _Ended(_S.BREACH, why)
@@ -324,15 +328,22 @@ class _Trial:
             seconds=run.seconds,
         )
 
-    def _print(self, tree: Path) -> str:
-        """A fingerprint of the tests and the judge's files in a tree."""
-        found = hashlib.sha256()
-        for path in sorted(tree.rglob("*")):
+    def _prints(self, tree: Path) -> dict[str, str]:
+        """A fingerprint of each test and file of the judge's in a tree."""
+        found: dict[str, str] = {}
+        for path in tree.rglob("*"):
             name = path.relative_to(tree).as_posix()
             if path.suffix == ".pyc" or not self._is_fixed(name) or not path.is_file():
                 continue
-            found.update(name.encode("utf-8", "surrogateescape") + b"\0" + path.read_bytes())
-        return found.hexdigest()
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found
+
+    def _rewritten(self, before: dict[str, str], after: dict[str, str]) -> bool:
+        """Whether a test changed, vanished or came; what tests write beside themselves may come."""
+        fresh = after.keys() - before.keys()
+        return any(after.get(name) != known for name, known in before.items()) or any(
+            name.endswith(".py") or is_judge_file(name) for name in fresh
+        )
 
 
 def _how(seen: Observed) -> str:
