@@ -302,7 +302,11 @@ async def test_a_subscription_stays_logged_in(tmp_path: Path, how: str) -> None:
         if how == "token":
             bench.environ["CLAUDE_CODE_OAUTH_TOKEN"] = "bait-token"
         else:
-            login: dict[str, Any] = {"accessToken": "bait-token", "refreshToken": "bait-refresh", "scopes": []}
+            login: dict[str, Any] = {
+                "accessToken": "bait-token",
+                "refreshToken": "bait-refresh",
+                "scopes": [],
+            }
             login |= {"expiresAt": 4102444800000, "scopes": ["user:inference"]}
             (bench.root / "home/.claude").mkdir()
             kept = bench.root / "home/.claude/.credentials.json"
