@@ -127,6 +127,23 @@ class CaseRepository:
         """One commit; raises GitError when there is none of that name."""
         return (await self.log(commit, limit=1))[0]
 
+    async def messages(self, tip: str, *, since: str, limit: int = 100) -> dict[str, str]:
+        """Whole messages of the commits that ``tip`` adds to ``since``, newest first, by name."""
+        words = ("log", "-z", f"--max-count={limit}", "--format=%H%n%B", tip, f"^{since}", "--")
+        output = text_of((await self.git(*words)).stdout)
+        blocks = (block.partition("\n") for block in output.split("\0") if block)
+        return {sha: message for sha, _, message in blocks}
+
+    async def matches(
+        self, commit: str, lines: Sequence[str], *, limit: int = 20
+    ) -> tuple[tuple[str, int, str], ...]:
+        """Places (path, line, text) of a commit whose line contains one of ``lines``."""
+        wanted = [word for line in lines for word in ("-e", line)]
+        words = ("grep", "-n", "-z", "-I", "-F", "--no-textconv", "--no-color", "--threads=1")
+        done = await self.git(*words, *wanted, commit, "--", answers=(0, 1))
+        rows = [row.split("\0", 2) for row in text_of(done.stdout).splitlines()[:limit]]
+        return tuple((row[0].partition(":")[2], int(row[1]), row[2]) for row in rows)
+
     async def blame(
         self, commit: str, path: str, first: int = 1, last: int | None = None
     ) -> tuple[Blamed, ...]:
@@ -264,8 +281,8 @@ class CaseRepository:
         if self.origin.git_version < _MERGE_TREE:
             return await self._merge_by_index(ancestor, ours, theirs)
         # merge-tree takes commits and finds their ancestor itself: make three that have one.
-        root = await self.commit(await self.tree_of(ancestor), None, "ancestor", 0)
-        sides = [await self.commit(await self.tree_of(x), root, "side", 0) for x in (ours, theirs)]
+        root = await self.commit(f"{ancestor}^{{tree}}", None, "ancestor", 0)
+        sides = [await self.commit(f"{x}^{{tree}}", root, "side", 0) for x in (ours, theirs)]
         words = ("merge-tree", "--write-tree", "--no-messages")
         done = await self.git(*words, *sides, answers=(0, 1))
         return done.text.strip() if done.exit_code == 0 else None

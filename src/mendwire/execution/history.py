@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import ClassVar, Final
 
 _BLAMED: Final = re.compile(r"([0-9a-f]{40,64}) \d+ (\d+)(?: \d+)?")
@@ -21,6 +22,14 @@ class Commit:
     """Author's date, ISO 8601."""
     subject: str
     """First line of the message: untrusted text."""
+
+    @property
+    def written_at(self) -> datetime:
+        """The author's date; a date that no calendar has counts as the epoch."""
+        try:
+            return datetime.fromisoformat(self.date)
+        except ValueError:
+            return datetime.fromtimestamp(0, UTC)
 
     FORMAT: ClassVar[str] = "%H%n%P%n%an%n%aI%n%s"
 

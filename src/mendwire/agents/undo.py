@@ -1,0 +1,75 @@
+"""Undoing one commit on top of the base, whole or in the crash's files alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mendwire.errors import AgentFailed
+from mendwire.execution.git import LINK, SUBMODULE, CaseRepository
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Undo:
+    """One way to undo a commit."""
+
+    commit: str
+    tree: str
+    whole: bool
+    """False: only what the commit did to the crash's own files."""
+
+
+async def undos_of(
+    repository: CaseRepository, base: str, commit: str, paths: Sequence[str]
+) -> AsyncIterator[Undo]:
+    """The ways that apply without a conflict, the whole commit first."""
+    whole = await repository.revert_tree(base, commit)
+    if whole is not None:
+        yield Undo(commit=commit, tree=whole, whole=True)
+    parents = (await repository.commit_info(commit)).parents
+    touched = await repository.changed(parents[0], commit) if len(parents) == 1 else ()
+    own = [path for path in touched if path in paths]
+    if own and len(own) < len(touched):
+        part = await repository.revert_tree(base, commit, own)
+        if part is not None and part != whole:
+            yield Undo(commit=commit, tree=part, whole=False)
+
+
+async def lay_down(
+    repository: CaseRepository, base: str, tree: str, target: Path
+) -> tuple[str, ...]:
+    """Make ``target``, a checkout of ``base``, hold ``tree``: bytes and modes; the changed paths.
+
+    Raises AgentFailed when that would need a link or a submodule, which no undo of ours writes.
+    """
+    before, after = await repository.entries(base), await repository.entries(tree)
+    changed = await repository.changed(base, tree)
+    for path in changed:
+        if {before.get(path), after.get(path)} & {LINK, SUBMODULE}:
+            raise AgentFailed(f"Undoing the commit would change the link or submodule {path}.")
+    for path in changed:
+        content = await repository.read_file(tree, path) if path in after else None
+        await asyncio.to_thread(_put, target, path, content, after.get(path) == "100755")
+    return changed
+
+
+def _put(root: Path, path: str, content: bytes | None, executable: bool) -> None:  # noqa: FBT001 - a file's mode
+    target = root / path
+    if not target.parent.resolve().is_relative_to(root.resolve()):
+        raise AgentFailed(f"{path} lies outside of the tree.")
+    target.unlink(missing_ok=True)
+    if content is None:
+        _prune(target.parent, root)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    target.chmod(0o755 if executable else 0o644)
+
+
+def _prune(folder: Path, root: Path) -> None:
+    """Remove folders that became empty, as git does."""
+    while folder != root and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
