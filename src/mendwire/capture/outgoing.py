@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from mendwire import __version__
 from mendwire.model.names import Names
 from mendwire.model.report import ErrorReport, JSONValue, load_object, parse_report
 from mendwire.model.scrub import scrub_report, scrub_value
 from mendwire.model.signature import issue_key, signature
 from mendwire.model.signature.stacks import capped
 
-PUBLISHER: Final = f"mendwire-python/{__version__}"
+PUBLISHER: Final = "mendwire-python"
+"""Value of ``Mendwire-Publisher``: whoever sends it counts its own repeats."""
 ROOM_FOR_HEADERS: Final = 1024
 _SMALLEST: Final = 200
 _ROUNDS: Final = 80
@@ -30,11 +30,6 @@ class Outgoing:
     signature: str
     issue: str
     is_trimmed: bool
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """``Mendwire-Publisher`` says who counts this report's repeats itself."""
-        return {"Mendwire-Publisher": PUBLISHER, "Mendwire-Issue": self.issue}
 
 
 def outgoing(payload: bytes, names: Names, environment: str | None, max_payload: int) -> Outgoing:

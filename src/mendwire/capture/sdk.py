@@ -1,7 +1,7 @@
 """``init``, ``capture`` and ``flush``: what a program calls.
 
 Bounds: 500 reports in memory, 32 MB or 2000 files on disk, one report and one count per kind of
-error and minute, two seconds at exit. ``statistics()`` says what happened.
+error and minute, three seconds at exit. ``statistics()`` says what happened.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from mendwire.capture.frames import main_directory
 from mendwire.capture.guard import Guard
 from mendwire.capture.hooks import Hooks
 from mendwire.capture.occurrence import body_of, fixed_fields, innermost, rough_key
+from mendwire.capture.outbox import Outbox, Target
 from mendwire.capture.release import release_of
-from mendwire.capture.sender import Sender, Target
+from mendwire.capture.sender import Sender
 from mendwire.capture.spool import Spool, default_folder
 from mendwire.capture.tally import Tally
 from mendwire.model import names as naming
@@ -29,7 +30,7 @@ from mendwire.model.names import Names
 from mendwire.settings.environment import Environment, read_environment
 
 WINDOW_S: Final = 60.0
-SHUTDOWN_S: Final = 2.0
+SHUTDOWN_S: Final = 3.0
 _SEEN: Final = "__mendwire_seen__"
 _log = logging.getLogger("mendwire")
 _guard = Guard()
@@ -121,8 +122,8 @@ def statistics() -> dict[str, int | str]:
     """``stored`` and ``dropped`` reports, ``swallowed`` problems, the last ``problem``."""
     sender = _installed.sender if _installed else None
     return {
-        "stored": sender.stored if sender else 0,
-        "dropped": sender.dropped if sender else 0,
+        "stored": sender.outbox.stored if sender else 0,
+        "dropped": sender.outbox.dropped if sender else 0,
         "swallowed": _guard.swallowed,
         "problem": (sender.problem if sender else "") or _guard.last,
     }
@@ -139,9 +140,9 @@ def _target(
         else default_folder(surroundings.state_home, names.namespace if names else "default")
     )
     return Target(
-        environment=surroundings,
+        surroundings=surroundings,
         names=names,
-        reported=naming.environment(environment) if environment else None,
+        environment=naming.environment(environment) if environment else None,
         spool=Spool(where),
     )
 
@@ -158,9 +159,9 @@ def _install(
     tally = Tally(window_s)
     made = _Installed(
         target=target,
-        sender=Sender(target, tally, _guard),
+        sender=Sender(Outbox(target, tally, _guard)),
         tally=tally,
-        fixed=fixed_fields(service, target.reported, release),
+        fixed=fixed_fields(service, target.environment, release),
         directory=main_directory(),
         window_s=window_s,
         shutdown_s=shutdown_s,
@@ -208,7 +209,9 @@ def _queue(
         return True
     fixed = {**installed.fixed, "level": level}
     body = body_of(exc, context, fixed, installed.directory, _guard)
-    return installed.sender.put(key, body)
+    is_queued = installed.sender.outbox.put(key, body)
+    installed.sender.start()
+    return is_queued
 
 
 def _was_seen(exc: BaseException) -> bool:
@@ -242,7 +245,7 @@ def _after_fork() -> None:
         tally = Tally(before.window_s)
         _installed = _Installed(
             target=before.target,
-            sender=Sender(before.target, tally, _guard),
+            sender=Sender(Outbox(before.target, tally, _guard)),
             tally=tally,
             fixed=before.fixed,
             directory=before.directory,
