@@ -152,3 +152,21 @@ async def test_settle_after_the_consumer_was_made_anew(bus: JetStreamBus, wanted
     await ensure(bus.api, wanted)
     assert await bus.settle(old.ref)
     assert await bus.peek(ERRORS, 1) is None
+
+
+async def test_tell_does_not_wait_and_may_be_lost(bus: JetStreamBus) -> None:
+    await bus.tell("ai_tutor.investigation.status.x", b"{}")
+    await bus.tell("ai_tutor.nowhere", b"{}")
+    await bus.api.client.flush()
+    assert await bus.peek("AI_TUTOR_INVESTIGATIONS", 1) is not None
+    await bus.api.client.close()
+    await bus.tell("ai_tutor.investigation.status.x", b"{}")
+
+
+async def test_a_bucket_that_is_not_there_is_named(empty_bus: JetStreamBus) -> None:
+    nothing = empty_bus.bucket("AI_TUTOR_DOCKET")
+    for call in (nothing.get("a"), nothing.put("a", b""), nothing.create("a", b"")):
+        with pytest.raises(WireError, match="no bucket AI_TUTOR_DOCKET"):
+            await call
+    with pytest.raises(WireError, match="no bucket AI_TUTOR_DOCKET"):
+        [entry async for entry in nothing.scan("a")]

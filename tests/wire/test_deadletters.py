@@ -13,7 +13,7 @@ from mendwire.model.delivery import SETTLED, MessageRef, Outcome, Received
 from mendwire.model.names import CONSUMER
 from mendwire.wire.apply import ensure
 from mendwire.wire.burial import bury, generation, original_id, reenter
-from mendwire.wire.deadletters import Ask, DeadLetterMover, Fate
+from mendwire.wire.deadletters import Ask, DeadLetters, Fate
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.topology import Topology
 from mendwire.wire.worker import Pace, Worker
@@ -71,8 +71,8 @@ def saying(fate: Fate) -> Ask:
     return ask
 
 
-def mover(bus: JetStreamBus, ask: Ask, every_s: float = 3600) -> DeadLetterMover:
-    return DeadLetterMover(bus, [ERRORS], ask, every_s=every_s, pace=PACE)
+def mover(bus: JetStreamBus, ask: Ask, every_s: float = 3600) -> DeadLetters:
+    return DeadLetters(bus, [ERRORS], ask, every_s=every_s, pace=PACE)
 
 
 async def advised(bus: JetStreamBus, number: int) -> None:

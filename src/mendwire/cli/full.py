@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, screen, server
+from mendwire.cli import bare, screen, server, streams
 
 app = typer.Typer(
     name="mendwire",
@@ -15,6 +15,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 server.register(app)
+app.add_typer(streams.app, name="streams", no_args_is_help=True)
 
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 

@@ -49,8 +49,8 @@ class Fate(StrEnum):
 Ask = Callable[[MessageRef, Received], Awaitable[Fate]]
 
 
-class DeadLetterMover:
-    """``async with DeadLetterMover(...)`` works until the block ends; several may run at once."""
+class DeadLetters:
+    """``async with DeadLetters(...)`` works until the block ends; several may run at once."""
 
     def __init__(
         self,

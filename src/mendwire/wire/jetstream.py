@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -48,6 +49,11 @@ class JetStreamBus:
         if expected_last_subject_seq is not None:
             sent["Nats-Expected-Last-Subject-Sequence"] = str(expected_last_subject_seq)
         return acknowledged(await self.api.request(subject, payload, headers=sent or None), subject)
+
+    async def tell(self, subject: str, payload: bytes) -> None:
+        # What cannot be sent now is lost, as the caller has accepted.
+        with contextlib.suppress(Unreachable):
+            await self.api.publish(subject, payload)
 
     def bucket(self, name: str) -> JetStreamBucket:
         return JetStreamBucket(self.api, name)

@@ -1,0 +1,61 @@
+"""What the streams of a namespace need, and making it so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mendwire.wire.apply import disk_bytes, ensure, read
+from mendwire.wire.jetstream import JetStreamBus
+from mendwire.wire.plan import Item, Plan, plan
+from mendwire.wire.topology import Topology, topology
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """What ``applied`` did and what it could not do."""
+
+    done: tuple[Item, ...]
+    left: Plan
+    """The plan afterwards: no changes, maybe obstacles."""
+
+
+async def planned(bus: JetStreamBus, environments: Sequence[str], replicas: int = 1) -> Plan:
+    """Compare the server with the topology; changes nothing."""
+    wanted = await _wanted(bus, environments, replicas)
+    return plan(await read(bus.api, wanted), wanted)
+
+
+async def applied(bus: JetStreamBus, environments: Sequence[str], replicas: int = 1) -> Applied:
+    """Create what is missing and mend what drifted; what is not ours is left alone."""
+    wanted = await _wanted(bus, environments, replicas)
+    before = plan(await read(bus.api, wanted), wanted)
+    return Applied(done=before.changes, left=await ensure(bus.api, wanted))
+
+
+def rows(items: Sequence[Item]) -> list[dict[str, Any]]:
+    """The items as plain data, for JSON."""
+    return [
+        {
+            "action": str(item.action),
+            "stream": item.stream,
+            "consumer": item.consumer or None,
+            "reason": item.reason or None,
+            "fields": [
+                {
+                    "field": change.field,
+                    "actual": change.actual,
+                    "wanted": change.wanted,
+                    "changeable": change.changeable,
+                }
+                for change in item.fields
+            ],
+        }
+        for item in items
+    ]
+
+
+async def _wanted(bus: JetStreamBus, environments: Sequence[str], replicas: int) -> Topology:
+    disk = await disk_bytes(bus.api)
+    return topology(bus.names, environments, replicas=replicas, disk_bytes=disk)
