@@ -19,11 +19,11 @@ CONFIG_TEXT: Final = """\
 # reproduce = []                # a command that fails while the error is there; default: built
                                 # from the report's captured arguments (Python, trusted sources)
 # setup = []                    # run once in each fresh tree before its tests
-# test_timeout_s = 600
+# test_timeout_s = 600          # seconds that one run of one command may take
 # reruns = 2                    # further runs that must agree with the first: flaky is not green
 
 [worker]
-# environments = ["staging", "production"]
+# environments = ["staging", "production"]   # each has a queue of its own
 # concurrency = 2               # cases worked on at once
 # attempts = 2                  # runs an agent may fail by itself before a person must look
 # rounds = 2                    # times that work may be sent back to implementation
@@ -31,21 +31,21 @@ CONFIG_TEXT: Final = """\
 
 [agent]
 # kind = "auto"                 # claude | rollback (needs no model) | auto: claude where installed
-# program = "claude"
+# program = "claude"            # name or path of Claude Code's program
 # model = ""                    # empty: the program's own default
-# turns = 40
-# seconds = 900
+# turns = 40                    # model answers in one run
+# seconds = 900                 # wall clock of one run
 
 [limits]                        # US dollars by the provider's list price
-# run_usd = 2.0
-# day_usd = 20.0
+# run_usd = 2.0                 # one run of an agent
+# day_usd = 20.0                # all workers together, by UTC day; then cases wait
 
 [policy]                        # what a fix may change
-# max_files = 10
-# max_lines = 400
-# allow_paths = ["**"]
+# max_files = 10                # files one fix may change
+# max_lines = 400               # added and removed lines together
+# allow_paths = ["**"]          # `*` is within a folder, `**` across, a bare name anywhere
 # deny_paths = []               # beside those always denied: CI, hooks, .claude, CLAUDE.md ...
-# allow_new_dependencies = false
+# allow_new_dependencies = false   # may manifests and lock files change?
 
 [sandbox]
 # kind = "auto"                 # bwrap | claude | none | auto: bwrap, else no command is run.
@@ -57,14 +57,14 @@ CONFIG_TEXT: Final = """\
 # seconds = 2.0                 # one report that outlasts this goes to quarantine
 
 [server]                        # the embedded NATS server
-# store = ".mendwire/nats"
+# store = ".mendwire/nats"      # relative to this file
 # port = 0                      # 0: chosen once and kept
 # sync = "always"               # or an interval, "2m": faster, at risk when the machine loses power
 
 [delivery]
 # autonomy = "branch"           # investigate (finding only) | propose (patch file) | branch
-# branch_prefix = "mendwire"
-# author_name = "Mendwire"
+# branch_prefix = "mendwire"    # fixes stand on <prefix>/<issue key>
+# author_name = "Mendwire"      # of the commits
 # author_email = "mendwire@localhost"
 """
 

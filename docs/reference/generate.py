@@ -1,0 +1,99 @@
+"""Writes the generated parts of the reference: ``python docs/reference/generate.py``.
+
+What stands above the marker of a page is written by hand and stays. A test fails while the rest
+differs from what is generated here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mendwire.app.init import CONFIG_TEXT
+from mendwire.settings.config import Config
+from mendwire.telemetry import EVENTS
+
+HERE: Final = Path(__file__).parent
+MARKER: Final = "<!-- From here on written by docs/reference/generate.py. -->\n"
+_SECTION: Final = re.compile(r"\[(\w+)\]\s*(?:# (.*))?")
+_SETTING: Final = re.compile(r"# (\w+) = (.*?)(?:\s+# (.*))?")
+_FURTHER: Final = re.compile(r"\s+# (.*)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """One line of the configuration's text."""
+
+    section: str
+    name: str
+    value: str
+    """As it stands in the file, TOML."""
+    comment: str
+
+
+def settings() -> Iterator[Setting]:
+    """Every setting of ``CONFIG_TEXT``, in its order, comments joined."""
+    section, found = "", None
+    for line in [*CONFIG_TEXT.splitlines(), ""]:
+        further = _FURTHER.fullmatch(line)
+        if found and further:
+            found = Setting(
+                section=found.section,
+                name=found.name,
+                value=found.value,
+                comment=f"{found.comment} {further[1]}",
+            )
+            continue
+        if found:
+            yield found
+            found = None
+        if start := _SECTION.fullmatch(line):
+            section = start[1]
+        elif section and (parts := _SETTING.fullmatch(line)):
+            found = Setting(section=section, name=parts[1], value=parts[2], comment=parts[3] or "")
+
+
+def page(name: str) -> str:
+    """A page as it must be: what is there down to the marker, then the generated part."""
+    by_hand = (HERE / name).read_text(encoding="utf-8").partition(MARKER)[0]
+    return f"{by_hand}{MARKER}\n{PARTS[name]()}"
+
+
+def config_part() -> str:
+    """Every setting, by section."""
+    titles = {
+        name: (Config.model_fields[name].annotation.__doc__ or "").strip()
+        for name in Config.model_fields
+        if name != "root"
+    }
+    parts = []
+    for section, title in titles.items():
+        rows = [_row(setting) for setting in settings() if setting.section == section]
+        head = f"## [{section}]\n\n{title}\n\n| setting | default | |\n|---|---|---|\n"
+        parts.append(head.replace("``", "`") + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def events_part() -> str:
+    """Every event."""
+    rows = (f"| `{name}` | {_cell(fields)} |" for name, fields in EVENTS.items())
+    return "| event | fields |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _row(setting: Setting) -> str:
+    return f"| `{setting.name}` | `{setting.value}` | {_cell(setting.comment)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+PARTS: Final = {"config.md": config_part, "events.md": events_part}
+
+if __name__ == "__main__":
+    for name in PARTS:
+        (HERE / name).write_text(page(name), encoding="utf-8")
+        print(HERE / name)
