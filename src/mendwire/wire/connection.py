@@ -31,6 +31,7 @@ LOCAL_URL: Final = "nats://localhost:4222"
 _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 1.5
 _REFUSALS: Final = ("authorization", "authentication", "nkey", "jwt")
+_CLOSE_S: Final = 3.0
 _ASK_S: Final = 2.0
 _NOT_ENABLED: Final = frozenset({10039, 10076})
 
@@ -59,6 +60,20 @@ class LastingClient(Client):
     def __init__(self, *, encrypted: bool) -> None:
         super().__init__()
         self._encrypted = encrypted
+
+    async def leave(self) -> None:
+        """Close what stands, within ``_CLOSE_S`` seconds, and drop what does not.
+
+        nats-py's own ``close`` waits for ever where the TLS handshake failed.
+        """
+        if self.is_connected or self.is_reconnecting:
+            with suppress(NatsError, OSError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await self.close()
+        self._status = Client.CLOSED
+        if self._transport is not None:
+            self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it bare
+            await asyncio.sleep(0)
 
     def _connect_command(self) -> bytes:
         first = bool(self.options["tls_handshake_first"])
@@ -128,12 +143,11 @@ async def connected(
     """
     address, embedded = find_server(environment, store)
     names = names or names_for(environment, embedded=embedded)
-    client, watch = (
-        LastingClient(encrypted=wants_tls(address)),
-        _Watch(_shown(address), len(address.urls)),
-    )
+    options = {"name": name, **client_options(address, environment.variables)}
+    client = LastingClient(encrypted=wants_tls(address))
+    watch = _Watch(_shown(address), len(address.urls))
     try:
-        await _open(client, watch, address, environment, name)
+        await _open(client, watch, address, options)
         yield Link(
             client=client,
             names=names,
@@ -144,8 +158,7 @@ async def connected(
         )
     finally:
         watch.closing()
-        with suppress(NatsError, OSError):  # what cannot be closed any more is closed
-            await client.close()
+        await client.leave()
 
 
 def find_server(environment: Environment, store: Path | None = None) -> tuple[ServerAddress, bool]:
@@ -199,14 +212,12 @@ def names_for(environment: Environment, *, embedded: bool) -> Names:
 
 
 async def _open(
-    client: Client, watch: _Watch, address: ServerAddress, environment: Environment, name: str
+    client: Client, watch: _Watch, address: ServerAddress, options: dict[str, Any]
 ) -> None:
-    options = client_options(address, environment.variables)
     try:
         async with asyncio.timeout(address.timeout_s):
             await client.connect(
                 servers=list(address.urls),
-                name=name,
                 error_cb=watch.on_error,
                 disconnected_cb=watch.on_lost,
                 reconnected_cb=watch.on_restored,
