@@ -421,3 +421,36 @@ async def test_pulling_costs_the_same_behind_a_long_queue(bus: JetStreamBus) -> 
     short = await rate(3_000)
     long = await rate(200_000)
     assert long < short * 2 + 0.0005, f"{short * 1e6:.0f} us behind 3,000, now {long * 1e6:.0f} us"
+
+
+async def test_a_worker_that_may_not_pull_says_so(tmp_path: Path) -> None:
+    denied = "$JS.API.CONSUMER.MSG.NEXT.>"
+    async with restricted(tmp_path / "n", [denied]) as (bus, names):
+        stream = names.error_stream("staging")
+        async with Worker(bus, [stream], answering(SETTLED), pace=FAST) as worker:
+            await until(lambda: "CONSUMER.MSG.NEXT" in worker.holding_up)
+
+
+async def test_a_worker_that_may_not_acknowledge_holds_the_message_and_says_so(
+    tmp_path: Path,
+) -> None:
+    async with restricted(tmp_path / "n", ["$JS.ACK.>"]) as (bus, names):
+        stream = names.error_stream("staging")
+        await bus.publish(names.errors("staging"), b"x")
+        async with Worker(bus, [stream], answering(SETTLED), pace=FAST) as worker:
+            await until(lambda: "$JS.ACK." in worker.holding_up)
+            assert worker.held == 1
+        assert await left(bus, stream) == 1
+
+
+async def test_a_missing_consumer_is_named_until_it_is_made(
+    bus: JetStreamBus, names: Names
+) -> None:
+    await bus.api.call(f"CONSUMER.DELETE.{ERRORS}.{CONSUMER}")
+    await bus.publish(SUBJECT, b"x")
+    async with Worker(bus, [ERRORS], answering(SETTLED), pace=FAST) as worker:
+        await until(lambda: "has no consumer" in worker.holding_up)
+        await ensure(bus.api, topology(names, ["staging", "production"]))
+        await until(lambda: not worker.holding_up)
+        await worker.until_empty()
+    assert await left(bus) == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -87,7 +88,7 @@ class Api:
         """Publish and wait for the one answer; raises Unreachable, AccessRefused, NobodyListens."""
         if not self._subscribed:
             await self._subscribe()
-        token = str(next(self._numbers))
+        token, began = str(next(self._numbers)), time.monotonic()
         future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         self._waiting[token] = (future, subject)
         try:
@@ -97,7 +98,7 @@ class Api:
                 )
                 message = await future
         except TimeoutError:
-            raise self._unanswered(subject) from None
+            raise self._unanswered(subject, began) from None
         finally:
             del self._waiting[token]
         if message.headers and message.headers.get("Status") == "503" and not message.data:
@@ -158,7 +159,7 @@ class Api:
         try:
             return await subscription.next_msg(timeout=self.timeout_s)
         except TimeoutError:
-            raise self._unanswered(asked) from None
+            raise self._unanswered(asked, time.monotonic() - 2 * self.timeout_s) from None
         except NatsError as problem:
             raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
 
@@ -183,8 +184,8 @@ class Api:
             if not future.done() and (own_inbox or asked.lower() == subject):
                 future.set_exception(refused(subject if own_inbox else asked))
 
-    def _unanswered(self, subject: str) -> Exception:
-        if self.denials.find(subject) or self.denials.find(f"{self._inbox}.*"):
+    def _unanswered(self, subject: str, since: float) -> Exception:
+        if self.denials.find(subject, since) or self.denials.find(f"{self._inbox}.*"):
             return refused(subject)
         return Unreachable(f"The NATS server did not answer in time (asked on {subject}).")
 

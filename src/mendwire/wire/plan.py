@@ -24,6 +24,7 @@ FIXED_STREAM_FIELDS: Final = frozenset({"name", "retention", "storage", "max_con
 FIXED_CONSUMER_FIELDS: Final = frozenset({"name", "durable_name", "ack_policy"})
 NEEDED: Final = frozenset({"retention", "storage", "subjects"})
 """A stream that is not ours must agree on these to be usable."""
+NEEDED_OF_BUCKETS: Final = NEEDED | {"allow_direct", "max_msgs_per_subject"}
 
 
 class Action(StrEnum):
@@ -155,7 +156,8 @@ def _existing(spec: StreamSpec, found: ActualStream, wanted: Mapping[str, Any]) 
 
 
 def _not_ours(spec: StreamSpec, fields: tuple[FieldChange, ...]) -> Item:
-    needed = [change.field for change in fields if change.field in NEEDED]
+    wanted = NEEDED_OF_BUCKETS if spec.bucket else NEEDED
+    needed = [change.field for change in fields if change.field in wanted]
     if needed:
         reason = f"Somebody else made it, and its {', '.join(needed)} cannot be used."
         return Item(action=Action.FOREIGN, stream=spec.name, fields=fields, reason=reason)

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -20,7 +21,7 @@ from nats.errors import Error as NatsError
 
 from mendwire.errors import MendwireError
 from mendwire.model.delivery import Received
-from mendwire.wire.api import unsubscribe
+from mendwire.wire.api import refused, unsubscribe
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.stored import delivered, delivery_of
 
@@ -43,16 +44,20 @@ class Puller:
         *,
         take: Callable[[Received], None],
         room: Callable[[], int],
+        troubled: Callable[[], None],
         pull_s: float,
         retry_s: float,
     ) -> None:
         self.stream = stream
         self.max_deliver = -1
         """As the consumer says; -1 is without end, and holds until it was first asked."""
+        self.trouble = ""
+        """Why no message comes, in a sentence; ``troubled`` is called when it changes."""
         self._bus = bus
         self._consumer = consumer
         self._take = take
         self._room = room
+        self._troubled = troubled
         self._pull_s = pull_s
         self._retry_s = retry_s
         self._wake = asyncio.Event()
@@ -62,7 +67,7 @@ class Puller:
         self._consumer_seq = 0
         self._left = 0
         self._open = ""
-        self._gone = False
+        self._gone = ""
 
     def wake(self) -> None:
         """There may be room again."""
@@ -75,9 +80,15 @@ class Puller:
                 await self._serve()
             except MendwireError as problem:
                 log.warning("pulling from %s: %s", self.stream, problem)
+                self._say(str(problem))
             except Exception:
                 log.exception("pulling from %s failed", self.stream)
             await asyncio.sleep(self._retry_s)
+
+    def _say(self, trouble: str) -> None:
+        if self.trouble != trouble:
+            self.trouble = trouble
+            self._troubled()
 
     async def _serve(self) -> None:
         await self._look_up()
@@ -105,11 +116,12 @@ class Puller:
             self.max_deliver = int(info["config"].get("max_deliver", -1))
         self._created = await self._bus.created(self.stream)
         self._consumer_seq = 0
-        self._gone = False
+        self._gone = ""
 
     async def _pull(self, inbox: str, room: int) -> bool:
         """One pull; False if it was given up because there is no room any more."""
         api = self._bus.api
+        began = time.monotonic()
         self._open = f"{inbox}.{next(self._numbers)}"
         self._left = room
         self._ended.clear()
@@ -119,12 +131,17 @@ class Puller:
         await api.publish(endpoint, json.dumps(body).encode(), reply=self._open)
         full = 0
         while not self._ended.is_set() and _now() < deadline and api.reconnects == connection:
+            if api.denials.find(endpoint, began):
+                break
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_S):
                     await self._ended.wait()
             full = full + 1 if self._room() <= 0 else 0
             if full > 1 and not self._ended.is_set():
                 return False
+        if api.denials.find(endpoint, began) or api.denials.find(f"{inbox}.*"):
+            raise refused(endpoint)
+        self._say(self._gone)
         return True
 
     async def _on_message(self, message: Msg) -> None:
@@ -148,8 +165,7 @@ class Puller:
             return
         said = str((message.headers or {}).get("Description", ""))
         if status in _GONE and not said.startswith(("Exceeded", "Message Size")):
-            log.warning("%s > %s: %s", self.stream, self._consumer, said or "no such consumer")
-            self._gone = True
+            self._gone = f"{self.stream} has no consumer {self._consumer}: mendwire streams apply."
         self._ended.set()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from mendwire import telemetry
-from mendwire.errors import StreamFull, Unreachable
+from mendwire.errors import ServerError, StreamFull, Unreachable
 from mendwire.model.delivery import DeliveryState, Outcome, Received
 from mendwire.wire.api import NobodyListens
 from mendwire.wire.burial import bury
@@ -90,7 +90,7 @@ class Settler:
         while True:
             try:
                 done = await step()
-            except (Unreachable, StreamFull) as problem:
+            except (ServerError, StreamFull, NobodyListens) as problem:
                 obstacle(str(problem))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_S)

@@ -21,19 +21,21 @@ from mendwire.errors import (
     IllegalMove,
     MendwireError,
     ScreenUnavailable,
+    ServerError,
     StreamFull,
     Undecodable,
     Unreachable,
 )
 from mendwire.model.delivery import SETTLED_STATES, DeliveryState, Outcome, Received
 from mendwire.model.names import CONSUMER
+from mendwire.wire.api import NobodyListens
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.pulling import Puller
 from mendwire.wire.settling import LONGEST_WAIT_S, Settler
 
 Handle = Callable[[Received], Awaitable[Outcome]]
 
-IN_PLACE: Final = (ScreenUnavailable, StreamFull, Unreachable)
+IN_PLACE: Final = (ScreenUnavailable, StreamFull, ServerError, NobodyListens)
 """Trouble that is not the message's: it stays held, uses no delivery, and is tried again here."""
 _OUTCOMES: Final = SETTLED_STATES | {
     DeliveryState.UNDECODABLE,
@@ -125,7 +127,12 @@ class Worker:
 
     @property
     def holding_up(self) -> str:
-        """Why no new message is pulled; empty while pulling."""
+        """Why no new message comes; empty while all is well."""
+        return self._closed or next((p.trouble for p in self._pullers.values() if p.trouble), "")
+
+    @property
+    def _closed(self) -> str:
+        """Why nothing new may begin."""
         return self._paused or next((h.obstacle for h in self._held.values() if h.obstacle), "")
 
     async def __aenter__(self) -> Self:
@@ -160,9 +167,9 @@ class Worker:
         self._stopping = True
         telemetry.emit("worker.draining", worker=self.name, held=self.held)
         *pullers, beat = services
-        await _ended(pullers)
-        await self._give_back()
         try:
+            await _ended(pullers)
+            await self._give_back()
             async with asyncio.timeout(self._pace.drain_s):
                 await self._idle.wait()
         except TimeoutError:
@@ -206,13 +213,14 @@ class Worker:
             self._consumer,
             take=self._take,
             room=self._room,
+            troubled=self._advance,
             pull_s=self._pace.pull_s,
             retry_s=self._pace.retry_s,
         )
 
     def _room(self) -> int:
         """How many one stream may be asked for, so that all together bring no more than fits."""
-        if self._stopping or self.holding_up:
+        if self._stopping or self._closed:
             return 0
         ahead = self._pace.prefetch if self._seconds < _QUICK_S else 0
         most = self._pace.concurrency + ahead
@@ -251,9 +259,8 @@ class Worker:
                 telemetry.emit("worker.paused", reason=why)
             else:
                 telemetry.emit("worker.resumed")
-        while (
-            self._waiting and self._running < self._pace.concurrency and not (why or self._stopping)
-        ):
+        closed = self._closed or self._stopping
+        while self._waiting and self._running < self._pace.concurrency and not closed:
             held = self._waiting.popleft()
             self._running += 1
             held.task = asyncio.create_task(self._see_through(held))
