@@ -110,6 +110,7 @@ async def test_the_three_roles(tmp_path: Path, kind: str) -> None:
         change = await bench.play(Role.IMPLEMENTATION, may_run=True)
         review = await bench.play(Role.REVIEW)
         asked = [request for request in api.requests if request.role == "implementation"]
+    assert "shop.py" in next(r for r in api.requests if r.turn == 2).results[-1], "Grep may look"
     assert research.finding is not None
     assert research.finding.files == ("shop.py",)
     assert research.cost_usd > 0
@@ -152,6 +153,7 @@ async def test_nothing_outside_the_tree_is_read_or_written(tmp_path: Path) -> No
             use("Write", file_path=path(tmp_path, "CLAUDE.md"), content="x"),
             use("Write", file_path=path(tmp_path, ".claude/settings.json"), content="{}"),
             use("Write", file_path=path(tmp_path, ".git/hooks/pre-commit"), content="x"),
+            use("Write", file_path=path(tmp_path, "aside/written.txt"), content="x"),
             use("Bash", command=f"cat {secret}"),
             answer(explanation="Tried."),
         ]
@@ -159,6 +161,7 @@ async def test_nothing_outside_the_tree_is_read_or_written(tmp_path: Path) -> No
     async with ScriptedApi(script) as api:
         bench = make_bench(tmp_path, api.url, more={"test_commands": ("python3 -m pytest",)})
         (bench.tree / "link").symlink_to(secret)
+        (bench.tree / "aside").symlink_to(tmp_path)
         await bench.play(
             Role.IMPLEMENTATION,
             may_run=True,
@@ -171,7 +174,7 @@ async def test_nothing_outside_the_tree_is_read_or_written(tmp_path: Path) -> No
     assert "a@b.example" in seen
     assert not target.exists()
     assert {entry.name for entry in bench.tree.iterdir()} == {
-        *(".git", "link", "shop.py", "test_shop.py")
+        *(".git", "aside", "link", "shop.py", "test_shop.py")
     }
     assert not (bench.tree / ".git/hooks/pre-commit").exists()
 
@@ -389,8 +392,9 @@ async def test_daemons_of_the_shell_die(tmp_path: Path, kind: str) -> None:
     assert not running_below(bench.tree)
 
 
+@pytest.mark.parametrize("variable", ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"])
 @pytest.mark.parametrize("kind", ["none", "bwrap", "claude"])
-async def test_the_shell_cannot_see_the_key(tmp_path: Path, kind: str) -> None:
+async def test_the_shell_cannot_see_the_key(tmp_path: Path, kind: str, variable: str) -> None:
     script = {"implementation": [use("Bash", command="python3 spy.py"), answer(explanation="-")]}
     async with ScriptedApi(script) as api:
         bench = make_bench(
@@ -399,6 +403,7 @@ async def test_the_shell_cannot_see_the_key(tmp_path: Path, kind: str) -> None:
             sandbox=await wall(kind),
             more={"test_commands": ("python3 spy.py",)},
         )
+        bench.environ[variable] = bench.environ.pop("ANTHROPIC_API_KEY")
         spy = SPY.replace("SCRATCH", str(tmp_path / "scratch")).replace("BAIT", KEY)
         (bench.tree / "spy.py").write_text(spy.replace(f'"KEY" + "-{KEY}"', '"the key"'))
         await bench.play(Role.IMPLEMENTATION, may_run=True)

@@ -63,6 +63,16 @@ async def test_output_and_exit_code(tmp_path: Path) -> None:
     assert (done.timed_out, done.signalled, done.truncated) == (False, 0, False)
 
 
+async def test_what_the_listener_raises_comes_through(tmp_path: Path) -> None:
+    def refuse(line: str) -> None:
+        raise KeyError(line)
+
+    with pytest.raises(KeyError, match="hi"):
+        await script(
+            "import time; print('hi', flush=True); time.sleep(600)", tmp_path, on_line=refuse
+        )
+
+
 async def test_much_input_to_a_child_that_does_not_read(tmp_path: Path) -> None:
     assert (await script("pass", tmp_path, stdin=b"x" * 5_000_000)).exit_code == 0
 

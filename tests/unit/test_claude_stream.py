@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mendwire.agents.claude.command import Folders, allowed, arguments, environment, prompt, tools
+from mendwire.agents.claude.command import (
+    Folders,
+    _around,
+    allowed,
+    arguments,
+    environment,
+    prompt,
+    tools,
+)
 from mendwire.agents.claude.config import ClaudeConfig
 from mendwire.agents.claude.login import Login, prepare_login
 from mendwire.agents.claude.outcome import cost_of, judge
@@ -241,16 +250,33 @@ def test_tools_by_role(
 ) -> None:
     config = ClaudeConfig(sandbox=WALL, test_commands=("make test",), environ={})
     given_task = assignment(tmp_path, role, may_run=may_run, restricted=restricted)
-    offered, rules = tools(given_task, config), allowed(given_task, config)
+    offered, rules = tools(given_task, config, Login()), allowed(given_task, config, Login())
     assert ("Edit" in offered, "Write" in offered, "Bash" in offered) == (pens, pens, shell)
     assert ("Edit(./**)" in rules, "Bash(make test *)" in rules) == (pens, shell)
     assert not {"Bash", "Edit", "Write", "Read"} & set(rules)
 
 
+def test_the_inner_sandbox_hides_around_what_the_agent_needs(tmp_path: Path) -> None:
+    for name in ("state/trees/mine", "state/trees/other", "state/secrets", "scratch"):
+        (tmp_path / name).mkdir(parents=True)
+    needed = [tmp_path / "state/trees/mine", tmp_path / "scratch"]
+    hidden = {str(path.relative_to(tmp_path)) for path in _around(tmp_path / "state", needed)}
+    assert hidden == {"state/trees/other", "state/secrets"}
+
+
 def test_no_shell_without_test_commands(tmp_path: Path) -> None:
     config = ClaudeConfig(sandbox=WALL, environ={})
     task = assignment(tmp_path, Role.IMPLEMENTATION, may_run=True)
-    assert "Bash" not in tools(task, config)
+    assert "Bash" not in tools(task, config, Login())
+
+
+def test_no_shell_that_would_see_a_cloud_s_login(tmp_path: Path) -> None:
+    task = assignment(tmp_path, Role.IMPLEMENTATION, may_run=True)
+    for kind in (SandboxKind.BWRAP, SandboxKind.CLAUDE):
+        wall = Sandbox(kind=kind, may_run=True, cuts_network=True)
+        config = ClaudeConfig(sandbox=wall, environ={}, test_commands=("make test",))
+        offered = tools(task, config, Login(scrubs=True))
+        assert ("Bash" in offered) == (kind is SandboxKind.CLAUDE)
 
 
 def test_the_command_line_and_environment(tmp_path: Path) -> None:
@@ -276,13 +302,13 @@ def test_the_command_line_and_environment(tmp_path: Path) -> None:
 
 
 def test_cloud_logins_are_passed_on_and_scrubbed(tmp_path: Path) -> None:
-    environ = {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "eu", "AWS_OTHER": "no"}
+    environ = {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "e u'", "AWS_OTHER": "no"}
     login = prepare_login(environ, tmp_path, tmp_path)
-    assert login.environment == {
-        "CLAUDE_CODE_USE_BEDROCK": "1",
-        "AWS_REGION": "eu",
-        "CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1",
-    }
+    assert login.environment == {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"}
+    shown = subprocess.run([*login.prefix, "env"], capture_output=True, check=True, env={})
+    assert b"CLAUDE_CODE_USE_BEDROCK=1\nAWS_REGION=e u'\n" in shown.stdout
+    assert b"AWS_OTHER" not in shown.stdout
+    assert not (tmp_path / "login").exists()
 
 
 @pytest.mark.parametrize("kept", ["", "[]", "{}", '{"claudeAiOauth": 5}'])

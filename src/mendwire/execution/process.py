@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mendwire.errors import ExecutionError
 from mendwire.execution.output import Kept
@@ -165,17 +165,18 @@ class _Child:
             )
         )
         try:
-            process = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await cls(await starting, ours, marker).bury()
-            raise
+            cancelled = await _undisturbed(starting)
+            child = cls(starting.result(), ours, marker)
         except OSError as problem:
             ours.close()
             message = f"{words[0]} cannot be started: {problem}."
             raise ExecutionError(message) from None
         finally:
             theirs.close()
-        return cls(process, ours, marker)
+        if cancelled:
+            await child.bury()
+            raise asyncio.CancelledError
+        return child
 
     async def finish(
         self, stdin: bytes, out: Kept, err: Kept, timeout_s: float, stops: Sequence[Stop]
@@ -205,18 +206,21 @@ class _Child:
         process = self._process
         if process.stdin is None or process.stdout is None or process.stderr is None:
             return
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_write(process.stdin, stdin))
-            readers = [
-                group.create_task(_read(process.stdout, out)),
-                group.create_task(_read(process.stderr, err)),
-            ]
-            if not await self._told():
-                # The keeper was killed: whoever is left may hold the pipes open.
-                await asyncio.to_thread(kill_marked, self._marker)
-                await asyncio.wait(readers, timeout=1.0)
-                for reader in readers:
-                    reader.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                flows = [
+                    group.create_task(_write(process.stdin, stdin)),
+                    group.create_task(_read(process.stdout, out)),
+                    group.create_task(_read(process.stderr, err)),
+                ]
+                if not await self._told():
+                    # The keeper was killed: whoever is left may hold the pipes open.
+                    await asyncio.to_thread(kill_marked, self._marker)
+                    await asyncio.wait(flows, timeout=1.0)
+                    for flow in flows:
+                        flow.cancel()
+        except ExceptionGroup as problems:  # what on_line raised
+            raise problems.exceptions[0] from None
 
     async def _told(self) -> bool:
         """Wait for the keeper's last word; False when it died without one."""
@@ -245,10 +249,10 @@ class _Child:
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
         burying = asyncio.ensure_future(self._bury())
-        while not burying.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(burying)
+        cancelled = await _undisturbed(burying)
         burying.result()
+        if cancelled:
+            raise asyncio.CancelledError
 
     async def _bury(self) -> None:
         try:
@@ -280,6 +284,17 @@ def _check(words: list[str], cwd: Path, env: Mapping[str, str]) -> None:
     ):
         message = f"{words[0]} was not found; install it or put its folder on PATH."
         raise ExecutionError(message)
+
+
+async def _undisturbed(work: asyncio.Future[Any]) -> bool:
+    """Wait until ``work`` is done, however often we are cancelled meanwhile; whether we were."""
+    cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled
 
 
 async def _ends(ended: asyncio.Future[None], within_s: float) -> bool:

@@ -48,7 +48,7 @@ class ClaudeAgent:
         with Folders.opened(assignment.scratch, config.sandbox.kind) as folders:
             login = prepare_login(config.environ, config.home, folders.config)
             try:
-                argv = [str(program), *arguments(assignment, config, folders, login)]
+                argv = [*login.prefix, str(program), *arguments(assignment, config, folders, login)]
                 done, stream = await self._played(
                     wrapped(argv, assignment, config, login, program),
                     environment(config, folders, login),

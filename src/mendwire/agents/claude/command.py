@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,8 +72,8 @@ class Folders:
     config: Path
     private: Path
     sockets: Path | None = None
-    """A folder with a short path, for the program's own sandbox: its bridge's sockets would not
-    fit below a long scratch path."""
+    """A folder with a short path, where the program may start its own sandbox: the sockets of its
+    bridge would not fit below a long scratch path."""
 
     @classmethod
     @contextmanager
@@ -82,7 +82,7 @@ class Folders:
         folders = cls(config=scratch / "config", private=scratch / "private")
         for path in (folders.config, folders.private):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if sandbox is not SandboxKind.CLAUDE:
+        if sandbox is SandboxKind.BWRAP:
             yield folders
             return
         with tempfile.TemporaryDirectory(prefix="mw-", ignore_cleanup_errors=True) as short:
@@ -94,20 +94,21 @@ def read_only(assignment: Assignment) -> bool:
     return assignment.restricted or assignment.role is not Role.IMPLEMENTATION
 
 
-def tools(assignment: Assignment, config: ClaudeConfig) -> tuple[str, ...]:
+def tools(assignment: Assignment, config: ClaudeConfig, login: Login) -> tuple[str, ...]:
     """The tools that the model is offered at all."""
     if read_only(assignment):
         return READING
-    shell = ("Bash",) if assignment.may_run and config.test_commands else ()
-    return (*READING, "Edit", "Write", *shell)
+    leaks = login.scrubs and config.sandbox.kind is SandboxKind.BWRAP
+    shell = assignment.may_run and config.test_commands and not leaks
+    return (*READING, "Edit", "Write", *(("Bash",) if shell else ()))
 
 
-def allowed(assignment: Assignment, config: ClaudeConfig) -> tuple[str, ...]:
+def allowed(assignment: Assignment, config: ClaudeConfig, login: Login) -> tuple[str, ...]:
     """The rules of what runs without asking; nobody is there to ask."""
     rules = ["Read(./**)"]
     if not read_only(assignment):
         rules.append("Edit(./**)")
-    if "Bash" in tools(assignment, config):
+    if "Bash" in tools(assignment, config, login):
         for command in config.test_commands:
             rules += [f"Bash({command})", f"Bash({command} *)"]
     return tuple(rules)
@@ -128,8 +129,8 @@ def arguments(
         *("--json-schema", json.dumps(assignment.answer_schema)),
         *("--max-turns", str(limits.turns), "--max-budget-usd", f"{limits.cost_usd:.4f}"),
         *("--permission-mode", "dontAsk", "--no-session-persistence"),
-        *("--tools", ",".join(tools(assignment, config))),
-        *("--allowedTools", *allowed(assignment, config)),
+        *("--tools", ",".join(tools(assignment, config, login))),
+        *("--allowedTools", *allowed(assignment, config, login)),
         *(("--model", config.model) if config.model else ()),
     ]
 
@@ -197,7 +198,13 @@ def _settings(
 def _inner_sandbox(
     assignment: Assignment, config: ClaudeConfig, folders: Folders
 ) -> dict[str, object]:
-    unseen = (*secret_paths(config.home), *_hidden(assignment, config), folders.config)
+    needed = (assignment.tree, assignment.scratch)
+    unseen = [
+        part
+        for path in (*secret_paths(config.home), *_hidden(assignment, config))
+        for part in _around(path.resolve(), [kept.resolve() for kept in needed])
+    ]
+    unseen.append(folders.config)
     return {
         "enabled": True,
         "failIfUnavailable": True,
@@ -206,6 +213,17 @@ def _inner_sandbox(
         "filesystem": {"denyRead": [str(path) for path in unseen if path.exists()]},
         "network": {"allowedDomains": []},
     }
+
+
+def _around(path: Path, needed: Sequence[Path]) -> Iterator[Path]:
+    """``path``, or where something needed lies below it, all that is beside the way there."""
+    if path in needed:
+        return
+    if any(path in kept.parents for kept in needed):
+        for child in path.iterdir():
+            yield from _around(child, needed)
+    else:
+        yield path
 
 
 def _hidden(assignment: Assignment, config: ClaudeConfig) -> tuple[Path, ...]:

@@ -1,13 +1,17 @@
-"""Keeping the user's login working inside a private configuration folder.
+"""Keeping the user's login working, out of sight of the agent's own shell.
 
-In this order: an API key or gateway token (ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN), handed over
-through a file that is deleted by its first reading, so that neither the environment nor the disk
-shows it to the agent's shell; CLAUDE_CODE_OAUTH_TOKEN (``claude setup-token``) or the cloud
-variables of Bedrock and Vertex, with which the program is told to scrub its children's
-environment; the login in ``~/.claude/.credentials.json``, copied without its refresh token,
-because a refresh in a copy would end the user's own session. The price: such a login works until
-its access token expires (hours); for a worker ``claude setup-token`` is the better way. On macOS
-the login lies in the keychain and is not read; set one of the variables there.
+In this order: an API key or gateway token (ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN); the cloud
+variables of Bedrock and Vertex; CLAUDE_CODE_OAUTH_TOKEN (``claude setup-token``); the access token
+of the login in ``~/.claude/.credentials.json``. Each is handed over through a file that its first
+reading deletes: a key by ``apiKeyHelper``, a token through a pipe that the program reads empty. So
+no environment and no file shows them while commands of the agent run. The variables of a cloud
+must stand in the program's own environment; it is told to scrub what it starts of them, which it
+cannot do inside bubblewrap: there the agent gets no shell with such a login.
+
+The refresh token of the user's login is never used: a refresh by us would end the user's own
+session. The price is that such a login works until its access token expires (hours), so for a
+worker ``claude setup-token`` is the better way. On macOS the login lies in the keychain and is not
+read; set one of the variables there.
 """
 
 from __future__ import annotations
@@ -43,6 +47,14 @@ CLOUD: Final = {
 }
 _HELPER_TTL_MS: Final = 7 * 24 * 3600 * 1000
 _SCRUB: Final = {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"}
+_SOURCE: Final = '. "$0" && rm -f "$0" && exec "$@"'
+_PIPE: Final = f"""token=$(cat "$0") && rm -f "$0" || exit 1
+export {TOKEN}_FILE_DESCRIPTOR=9
+exec 9<<END
+$token
+END
+exec "$@"
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +62,12 @@ class Login:
     """How the program is logged in for one run."""
 
     environment: dict[str, str] = field(default_factory=dict)
+    """Nothing secret."""
     settings: dict[str, object] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+    """Words before the program: what hands it the secrets."""
+    scrubs: bool = False
+    """The program has secrets in its environment and keeps them from what it starts."""
     readable: tuple[Path, ...] = ()
     """Files that a sandbox must leave visible."""
     files: tuple[Path, ...] = ()
@@ -67,20 +84,23 @@ def prepare_login(environ: Mapping[str, str], home: Path, config_dir: Path) -> L
 
     Without any login the result is empty, and the program itself will say so.
     """
+    path = config_dir / "login"
     for name in KEYS:
-        if secret := environ.get(name, "").strip():
-            return _one_reading(secret, config_dir)
+        if key := environ.get(name, "").strip():
+            return _helped(key, path)
     for switch, names in CLOUD.items():
         if environ.get(switch):
-            return _cloud(environ, (switch, *names))
-    if token := environ.get(TOKEN, "").strip():
-        return Login(environment={TOKEN: token, **_SCRUB})
-    return _copied(home / ".claude" / ".credentials.json", config_dir / ".credentials.json")
+            chosen = {name: environ[name] for name in (switch, *names) if environ.get(name)}
+            return _cloud(chosen, path)
+    token = environ.get(TOKEN, "").strip() or _access_token(home / ".claude/.credentials.json")
+    if not token:
+        return Login()
+    _write_private(path, token + "\n")
+    return Login(prefix=("/bin/sh", "-c", _PIPE, str(path)), files=(path,))
 
 
-def _one_reading(secret: str, config_dir: Path) -> Login:
-    path = config_dir / "login"
-    _write_private(path, secret + "\n")
+def _helped(key: str, path: Path) -> Login:
+    _write_private(path, key + "\n")
     word = shlex.quote(str(path))
     return Login(
         environment={"CLAUDE_CODE_API_KEY_HELPER_TTL_MS": str(_HELPER_TTL_MS)},
@@ -89,23 +109,25 @@ def _one_reading(secret: str, config_dir: Path) -> Login:
     )
 
 
-def _cloud(environ: Mapping[str, str], names: tuple[str, ...]) -> Login:
-    chosen = {name: environ[name] for name in names if environ.get(name)}
-    credentials = chosen.get("GOOGLE_APPLICATION_CREDENTIALS")
+def _cloud(secrets: Mapping[str, str], path: Path) -> Login:
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in secrets.items()]
+    _write_private(path, "\n".join(lines) + "\n")
+    credentials = secrets.get("GOOGLE_APPLICATION_CREDENTIALS")
     return Login(
-        environment={**chosen, **_SCRUB},
+        environment=dict(_SCRUB),
+        prefix=("/bin/sh", "-c", _SOURCE, str(path)),
+        scrubs=True,
         readable=(Path(credentials),) if credentials else (),
+        files=(path,),
     )
 
 
-def _copied(source: Path, target: Path) -> Login:
+def _access_token(path: Path) -> str:
     try:
-        kept = json.loads(source.read_text())["claudeAiOauth"]
-        access = {name: value for name, value in kept.items() if name != "refreshToken"}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return Login()
-    _write_private(target, json.dumps({"claudeAiOauth": access}))
-    return Login(environment=dict(_SCRUB), files=(target,))
+        token = json.loads(path.read_text())["claudeAiOauth"]["accessToken"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return token if isinstance(token, str) else ""
 
 
 def _write_private(path: Path, text: str) -> None:
