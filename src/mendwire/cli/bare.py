@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,7 +113,11 @@ def _report(arguments: argparse.Namespace) -> int:
     )
     source = _message_body(arguments)
     bodies = [source] if source else bodies_from(sys.stdin.buffer, is_lines=arguments.jsonl)
-    ready = (overridden(body, given, context, release=release_of(found)) for body in bodies)
+    ready: Iterator[dict[str, JSONValue]] = (
+        overridden(body, given, context, release=release_of(found)) for body in bodies
+    )
+    if not arguments.jsonl:
+        ready = iter(tuple(ready))  # what is wrong with the input is said before any connection
     chosen = arguments.env or found.get("MENDWIRE_ENVIRONMENT")
     if arguments.dry_run:
         return _dry_run([(body, _environment(chosen, body)) for body in ready])

@@ -47,7 +47,7 @@ class Raised:
     frames: list[Frame] = field(default_factory=list)
     """Outermost first."""
     depth: int = 0
-    """How deep in an exception group; 0 is outside."""
+    """How far an exception group indents it; 0 is outside."""
 
 
 def raised_in(text: str) -> list[Raised]:
@@ -88,32 +88,36 @@ def _python(lines: list[str]) -> list[Raised]:
     blocks: list[Raised] = []
     current: Raised | None = None
     for line in lines:
-        bare = line.lstrip(" |+-")
         if "Traceback (most recent call last)" in line:
-            depth = line.count("|") + (1 if line.lstrip().startswith("|") else 0)
-            current = Raised(depth=depth)
+            current = Raised(depth=len(line) - len(line.lstrip(" |+-")))
             blocks.append(current)
         elif current is not None:
-            current = _python_line(current, line, bare)
+            current = _python_line(current, line)
     outer = min((block.depth for block in blocks), default=0)
     main = [block for block in blocks if block.depth == outer]
     return [*reversed(main), *(block for block in blocks if block.depth != outer)]
 
 
-def _python_line(block: Raised, line: str, bare: str) -> Raised | None:
+def _margin(line: str) -> str:
+    """The lines that an exception group draws to the left of its members' tracebacks."""
+    blank = len(line) - len(line.lstrip(" |+-"))
+    return line[: line.rfind("|", 0, blank) + 1]
+
+
+def _python_line(block: Raised, line: str) -> Raised | None:
     """Take one line of a traceback; None when it ended the block."""
+    text = line[len(_margin(line)) :].removeprefix(" ") if block.depth else line
+    bare = text.strip()
     if bare.startswith('File "') and (match := _PYTHON.match(bare)):
         file, number, function = match.groups()
         block.frames.append(_frame(file, int(number[:9]), function or ""))
-        return block
-    inside = line.lstrip("|+ ") != bare or line.startswith((" ", "\t"))
-    indented = len(line.replace("|", " ", block.depth)) - len(bare) > 2 * block.depth + 1
-    if not bare or (inside and indented):
+    elif not bare or text.startswith((" ", "\t")):
         if bare.strip("~^ ") and block.frames and not block.frames[-1].code:
-            block.frames[-1] = replace(block.frames[-1], code=bare.strip())
-        return block
-    block.type, block.message = headline(bare, certain=True) or ("", bare.strip())
-    return None
+            block.frames[-1] = replace(block.frames[-1], code=bare)
+    else:
+        block.type, block.message = headline(bare, certain=True) or ("", bare)
+        return None
+    return block
 
 
 def _crash_first(lines: list[str]) -> list[Raised]:
