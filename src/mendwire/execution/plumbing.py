@@ -127,8 +127,9 @@ def _sentence(command: str, done: Completed, timeout_s: float) -> str:
         return f"git {command} took longer than {timeout_s:.0f} s and was stopped."
     if done.truncated:
         return f"git {command} gave more than {OUTPUT_LIMIT >> 20} MB; the repository is too large."
-    lines = [line for line in done.complaint.splitlines() if not line.startswith("hint:")]
-    said = printable(" ".join(lines[-2:]), 300) or f"exit code {done.exit_code}"
+    lines = done.complaint.splitlines()
+    told = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
+    said = printable("; ".join(told[:2]), 400) or f"exit code {done.exit_code}"
     return f"git {command} failed: {said}"
 
 

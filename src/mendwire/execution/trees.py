@@ -58,9 +58,11 @@ async def tree(
         await git(
             *(*fetch, source, f"{base}:refs/heads/work"),
             env={"GIT_ALLOW_PROTOCOL": "file"},
+            settings=("core.logAllRefUpdates=false",),
             timeout_s=600.0,
         )
-        (path / ".git" / "FETCH_HEAD").unlink(missing_ok=True)  # it names our repository
+        # Neither this file nor a reflog shall say where our repository is.
+        (path / ".git" / "FETCH_HEAD").unlink(missing_ok=True)
         await git("read-tree", "--reset", "-u", "HEAD", timeout_s=600.0)
         await _withhold(repository, base, path, git)
         yield path
