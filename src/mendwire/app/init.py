@@ -53,7 +53,7 @@ CONFIG_TEXT: Final = """\
                                 # with your own rights.
 
 [screen]
-# patterns = []                 # your own rules, JSON lines, beside the built-in ones
+# patterns = "rules.jsonl"      # your own rules beside the built-in ones; default: none
 # seconds = 2.0                 # one report that outlasts this goes to quarantine
 
 [server]                        # the embedded NATS server

@@ -44,4 +44,4 @@ def _full(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    return full.run(arguments)
+    return full.run_line(arguments)

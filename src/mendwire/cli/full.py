@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, screen, server, streams
+from mendwire.cli import bare, cases, run, screen, server, streams
 
 app = typer.Typer(
     name="mendwire",
@@ -14,8 +14,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+run.register(app)
 server.register(app)
 app.add_typer(streams.app, name="streams", no_args_is_help=True)
+cases.register(app)
 
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
@@ -50,7 +52,7 @@ def _top(
     pass
 
 
-def run(arguments: list[str]) -> int:
+def run_line(arguments: list[str]) -> int:
     """Parse and run; usage errors print one box on standard error and give 2."""
     try:
         app(arguments, prog_name="mendwire")

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from mendwire.app.init import initialise, namespace_from
+from mendwire.app.looking import configured
 from mendwire.app.run import Wish, run_worker
 from mendwire.demo.story import play
 from mendwire.model.names import namespace
-from mendwire.settings.config import find_config, read_config
 
 
 class LogStyle(StrEnum):
@@ -84,9 +84,8 @@ def up(
 
 
 def _work(wish: Wish, config: Path | None, log: LogStyle) -> None:
-    here = Path.cwd()
-    settings = read_config(config or find_config(here), here)
-    raise typer.Exit(asyncio.run(run_worker(settings, wish, log.value)))
+    settings, environment = configured(config)
+    raise typer.Exit(asyncio.run(run_worker(settings, environment, wish, log.value)))
 
 
 def demo(

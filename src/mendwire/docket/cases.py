@@ -3,6 +3,8 @@
     case.<issue>     the case, JSON
     report.<sha256>  a report too large to travel inside its case
     due.<issue>      a case nobody holds that somebody must take: since when (parked, given back)
+    count.<issue>    repeats that publishers counted instead of sending
+    counted          up to which sequence of the occurrences stream they were added
     spend.<day>      US dollars spent on that UTC day
     epoch            when this docket was begun (rules A8)
 
@@ -11,7 +13,7 @@ Workers' own records live beside it under ``worker.<id>`` (``roster``).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -51,6 +53,10 @@ class Docket:
         mine = take(case, self.holder)
         revision = await self._bucket.create(f"case.{mine.issue}", await self._packed(mine))
         return Filed(case=mine, revision=revision)
+
+    async def file(self, case: Case) -> None:
+        """Enter a case as it is, held by nobody; raises Conflict when the issue has one."""
+        await self._bucket.create(f"case.{case.issue}", await self._packed(case))
 
     async def change(self, filed: Filed, how: Callable[[Case], Case]) -> Filed:
         """Save ``how(case)``; counts that others added meanwhile are kept.
@@ -165,6 +171,31 @@ class Docket:
                 continue
             return Filed(case=wanted, revision=revision)
 
+    async def repeats(self, issue: str) -> int:
+        """Occurrences beyond those that arrived as messages, as publishers counted them."""
+        entry = await self._bucket.get(f"count.{issue}")
+        return 0 if entry is None else int(entry.value)
+
+    async def counted(self) -> Entry | None:
+        """Up to which sequence the occurrences stream was added; None before the first."""
+        return await self._bucket.get("counted")
+
+    async def add_repeats(self, before: Entry | None, upto: int, counts: Mapping[str, int]) -> None:
+        """Add what was read of the occurrences stream after ``before``, if nobody else did.
+
+        Best effort: a kill between the claim and the adding loses these counts, nothing else.
+        """
+        mark = str(upto).encode()
+        try:
+            if before is None:
+                await self._bucket.create("counted", mark)
+            else:
+                await self._bucket.update("counted", mark, before.revision)
+        except Conflict:
+            return
+        for issue, more in counts.items():
+            await self._add(f"count.{issue}", more, "{:.0f}")
+
     async def spent(self, day: str) -> float:
         """US dollars spent on the UTC day ``YYYYMMDD`` by all workers."""
         entry = await self._bucket.get(f"spend.{day}")
@@ -172,14 +203,18 @@ class Docket:
 
     async def spend(self, day: str, usd: float) -> None:
         """Add to the day's sum."""
-        while usd > 0:
-            entry = await self._bucket.get(f"spend.{day}")
-            total = f"{(float(entry.value) if entry else 0.0) + usd:.6f}".encode()
+        if usd > 0:
+            await self._add(f"spend.{day}", usd, "{:.6f}")
+
+    async def _add(self, key: str, more: float, shape: str) -> None:
+        while True:
+            entry = await self._bucket.get(key)
+            total = shape.format((float(entry.value) if entry else 0.0) + more).encode()
             try:
                 if entry is None:
-                    await self._bucket.create(f"spend.{day}", total)
+                    await self._bucket.create(key, total)
                 else:
-                    await self._bucket.update(f"spend.{day}", total, entry.revision)
+                    await self._bucket.update(key, total, entry.revision)
             except Conflict:
                 continue
             return

@@ -1,1 +1,1 @@
-"""What runs on this machine: child processes, sandboxes, git and trees. Knows no NATS and no case."""
+"""What runs on this machine: child processes, sandboxes, git and trees. Knows no NATS, no case."""

@@ -38,31 +38,15 @@ class Intake:
 
     async def admit(self, received: Received) -> Filed | Outcome:
         """The case to work on, leased to us, or what becomes of the message right away."""
-        emit(
-            "message.received",
-            subject=received.ref.subject,
-            stream=received.ref.stream,
-            seq=received.ref.seq,
-            deliveries=received.deliveries,
-        )
         self.boundary(Boundary.RECEIVED)
         try:
-            payload = scrub_report(received.payload)
-            report = parse_report(payload)
+            payload, screened = await self._screened(received)
         except Undecodable as problem:
             return Outcome(state=DeliveryState.UNDECODABLE, reason=str(problem))
-        trust = Trust.LOW if received.headers.get(TRUST_HEADER) == Trust.LOW else Trust.TRUSTED
-        try:
-            screened = await self.screen(report, payload, trust)
         except ScreenBroken as problem:
             await self.quarantine(received, str(problem), None)
             return Outcome(state=DeliveryState.QUARANTINED, reason=str(problem))
-        return await self._screened(received, payload, screened)
-
-    async def _screened(
-        self, received: Received, payload: bytes, screened: Screened
-    ) -> Filed | Outcome:
-        screening, passed = screened.screening, screened.passed
+        screening = screened.screening
         emit(
             "report.screened",
             verdict=screening.verdict,
@@ -72,12 +56,24 @@ class Intake:
         )
         if screening.verdict is ScreenVerdict.REJECT:
             await self.quarantine(received, "prompt_injection_detected", screening)
-            if passed is None:
-                return Outcome(state=DeliveryState.QUARANTINED, reason="prompt_injection_detected")
-            payload = core_bytes(passed.report)
         self.boundary(Boundary.SCREENED)
-        assert passed is not None, "only a rejected report may come without a usable form"
-        return await self._file(self._newcomer(received, payload, passed), received)
+        case = self._newcomer(received, payload, screened)
+        if case is None:
+            return Outcome(state=DeliveryState.QUARANTINED, reason="prompt_injection_detected")
+        return await self._file(case, received)
+
+    async def foresee(self, received: Received) -> Case | None:
+        """The case that this message would open, without opening it or keeping anything.
+
+        Raises Undecodable, ScreenBroken, ScreenUnavailable.
+        """
+        payload, screened = await self._screened(received)
+        return self._newcomer(received, payload, screened)
+
+    async def _screened(self, received: Received) -> tuple[bytes, Screened]:
+        payload = scrub_report(received.payload)
+        report = parse_report(payload)
+        return payload, await self.screen(report, payload, _trust(received))
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
         while True:
@@ -135,10 +131,18 @@ class Intake:
         )
         self.boundary(Boundary.OPENED)
 
-    def _newcomer(self, received: Received, payload: bytes, passed: ScreenedReport) -> Case:
-        """The case this report would open; the lane keeps trust levels apart (rules B1, B2)."""
-        report = passed.report
-        lane = "-r" if passed.restricted else "-l" if passed.trust is Trust.LOW else ""
+    def _newcomer(self, received: Received, payload: bytes, screened: Screened) -> Case | None:
+        """The case to open; None where nothing of a rejected report may go on.
+
+        The lane at the end of the issue keeps levels of trust apart (rules B1, B2). What is kept
+        of a rejected report is its redacted core alone (rules B4).
+        """
+        passed = screened.passed
+        if passed is None:
+            return None
+        if screened.screening.verdict is ScreenVerdict.REJECT:
+            payload = encode(passed.report)
+        report, lane = passed.report, _lane(passed)
         environment = received.ref.subject.removeprefix(self.names.errors(None)).removeprefix(".")
         key = signature(
             report, namespace=self.names.namespace, environment=environment, source=lane
@@ -159,11 +163,6 @@ class Intake:
         )
 
 
-def core_bytes(report: ErrorReport) -> bytes:
-    """The redacted core of a rejected report as the bytes that are kept and shown (rules B4)."""
-    return encode(report)
-
-
 def title_of(report: ErrorReport) -> str:
     """One line of generated words: ``KeyError in checkout (shop/cart.py)``."""
     frame = crash_frame(report)
@@ -179,3 +178,13 @@ def same_message(known: MessageRef | None, other: MessageRef) -> bool:
         other.stream_created,
         other.seq,
     )
+
+
+def _trust(received: Received) -> Trust:
+    return Trust.LOW if received.headers.get(TRUST_HEADER) == Trust.LOW else Trust.TRUSTED
+
+
+def _lane(passed: ScreenedReport) -> str:
+    if passed.restricted:
+        return "-r"
+    return "-l" if passed.trust is Trust.LOW else ""

@@ -24,8 +24,8 @@ from mendwire.errors import (
     ProviderOutage,
 )
 from mendwire.investigate.ports import Deliver, Specialists
-from mendwire.investigate.verdict import verdict_of
 from mendwire.investigate.report_out import progress_of, result_of
+from mendwire.investigate.verdict import verdict_of
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (
     Case,
@@ -153,6 +153,8 @@ class Investigation:
         if case.restricted:
             why = "The report's text was withheld by the screen; a person must look at this bug."
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
+        if finding.confidence <= 0:
+            return await self._decide(filed, Verdict.NEEDS_HUMAN, finding.summary, **known)
         if self.bounds.autonomy == "investigate":
             why = "Found, not mended: autonomy is set to investigate."
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)

@@ -41,7 +41,8 @@ class Specialists(Protocol):
     Raise AgentFailed, OverBudget, ProviderOutage, ExecutionError. The float is US dollars spent.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def base(self) -> str:
         """The commit that a new case works from."""

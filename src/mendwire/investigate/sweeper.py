@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.docket.roster import Roster
-from mendwire.errors import MendwireError, ServerError, WireError
+from mendwire.errors import MendwireError, ServerError, Undecodable, WireError
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.model.case import UNFINISHED, Case, CaseState, move
+from mendwire.model.report import load_object
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
+
+COUNTS_A_SWEEP: Final = 1000
+LAST: Final = 1 << 62
 
 
 @dataclass(kw_only=True, slots=True)
@@ -30,6 +35,8 @@ class Sweeper:
     roster: Roster
     orchestrator: Orchestrator
     streams: tuple[str, ...]
+    occurrences: str
+    """The stream of counts."""
     every_s: float = 5.0
     _task: asyncio.Task[None] | None = None
     _heirs: set[asyncio.Task[None]] = field(default_factory=set)
@@ -69,6 +76,7 @@ class Sweeper:
             await self._adopt()
         self._living = living
         await self._answer_calls(living)
+        await self._count_repeats()
 
     async def _take_over(self, living: frozenset[str]) -> None:
         async for filed in self.docket.cases():
@@ -94,6 +102,18 @@ class Sweeper:
             elif filed.case.holder not in living:
                 self._start(self.orchestrator.inherit(filed))
 
+    async def _count_repeats(self) -> None:
+        """Publishers count what they do not send; the sums belong to the issues."""
+        before = await self.docket.counted()
+        first = int(before.value) + 1 if before else 1
+        counts: Counter[str] = Counter()
+        upto = 0
+        async for received in self.bus.walk(self.occurrences, COUNTS_A_SWEEP, LAST, first=first):
+            upto = received.ref.seq
+            counts[received.ref.subject.rpartition(".")[2]] += count_in(received.payload)
+        if upto:
+            await self.docket.add_repeats(before, upto, counts)
+
     async def _unpark(self, filed: Filed) -> Filed:
         token = filed.case.token
 
@@ -113,3 +133,12 @@ class Sweeper:
             await work
         except MendwireError as problem:
             emit("worker.paused", reason=f"the sweeper could not finish a case: {problem}")
+
+
+def count_in(payload: bytes) -> int:
+    """The ``count`` of an occurrences message; 0 for one that is none."""
+    try:
+        count = load_object(payload).get("count")
+    except Undecodable:
+        return 0
+    return count if isinstance(count, int) and 0 < count < LAST else 0

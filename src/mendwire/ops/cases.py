@@ -26,7 +26,8 @@ class CaseRow:
 
 async def listing(docket: Docket) -> list[CaseRow]:
     """Every case, the one changed last at the end."""
-    return [_row(filed.case) async for filed in docket.cases()]
+    cases = [filed.case async for filed in docket.cases()]
+    return [_row(case, await docket.repeats(case.issue)) for case in cases]
 
 
 async def find(docket: Docket, wanted: str) -> Filed:
@@ -54,14 +55,14 @@ async def retry(docket: Docket, wanted: str) -> Case:
     return (await docket.change(filed, again)).case
 
 
-def _row(case: Case) -> CaseRow:
+def _row(case: Case, repeats: int) -> CaseRow:
     return CaseRow(
         case=case.case_id,
         state=case.state.value,
         verdict=case.verdict.value if case.verdict else "",
         title=case.title,
         environment=case.environment,
-        occurrences=case.occurrences,
+        occurrences=case.occurrences + repeats,
         cost_usd=round(case.cost_usd, 4),
         branch=case.delivered.branch if case.delivered else "",
     )

@@ -98,8 +98,8 @@ class Sandbox(_Section):
 class Screen(_Section):
     """The prompt-injection screen."""
 
-    patterns: tuple[Path, ...] = ()
-    """Your own rules, JSON lines, beside the built-in ones."""
+    patterns: Path | None = None
+    """Your own rules, JSON lines, beside the built-in ones; relative to the file's folder."""
     seconds: Seconds = 2.0
     """Budget for one report; one that outlasts it goes to quarantine."""
 

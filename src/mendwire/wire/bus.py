@@ -1,4 +1,4 @@
-"""The bus: publishing, buckets and settling, as the rooms see them. Nothing of nats-py leaks out."""
+"""The bus: publishing, buckets and settling, as the rooms see them; nothing of nats-py leaks."""
 
 from __future__ import annotations
 
@@ -90,6 +90,12 @@ class Bus(Protocol):
         A double ack on the stored reply subject when the stream is still the one it was; without
         a reply, deletion by sequence after the payload's sha256 was compared (rules A4, A6).
         """
+        ...
+
+    def walk(
+        self, stream: str, limit: int, last: int, *, first: int = 1
+    ) -> AsyncIterator[Received]:
+        """Stored messages from sequence ``first`` to ``last``, oldest first, at most ``limit``."""
         ...
 
     async def peek(self, stream: str, seq: int) -> Received | None:

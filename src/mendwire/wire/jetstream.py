@@ -110,10 +110,12 @@ class JetStreamBus:
                 raise
             return None
 
-    async def walk(self, stream: str, limit: int, last: int) -> AsyncIterator[Received]:
-        """The stored messages up to sequence ``last``, oldest first, ``limit`` at most."""
+    async def walk(
+        self, stream: str, limit: int, last: int, *, first: int = 1
+    ) -> AsyncIterator[Received]:
+        """Stored messages from sequence ``first`` to ``last``, oldest first, at most ``limit``."""
         created = await self.created(stream)
-        seq = 1
+        seq = first
         for _ in range(limit if created else 0):
             message = await self._get(stream, {"seq": seq, "next_by_subj": ">"})
             if message is None or int(message["seq"]) > last:

@@ -1,0 +1,206 @@
+"""The composition root: everything that makes a worker, built, wired together and run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mendwire.app.parts import Grounds, orchestrator_of, specialists_of
+from mendwire.app.project import project_commands
+from mendwire.app.serve import linked
+from mendwire.app.traces import refuse_lost_docket
+from mendwire.docket.cases import Docket
+from mendwire.docket.roster import Roster
+from mendwire.errors import ConfigError, Fenced
+from mendwire.execution.git import CaseRepository
+from mendwire.execution.sandbox import detect
+from mendwire.investigate.fate import Known, known_as
+from mendwire.investigate.intake import Intake
+from mendwire.investigate.orchestrator import Orchestrator
+from mendwire.investigate.ports import Specialists
+from mendwire.investigate.sweeper import Sweeper
+from mendwire.model.boundary import OnBoundary, pass_by
+from mendwire.model.delivery import MessageRef, Received
+from mendwire.screen import Screen
+from mendwire.settings.config import Config
+from mendwire.settings.environment import Environment
+from mendwire.wire.apply import disk_bytes, ensure
+from mendwire.wire.connection import Link
+from mendwire.wire.deadletters import DeadLetterMover, Fate
+from mendwire.wire.jetstream import JetStreamBus
+from mendwire.wire.topology import Topology, topology
+from mendwire.wire.worker import Worker
+
+_FATES = {
+    Known.ALIVE: Fate.ALIVE,
+    Known.FINISHED: Fate.FINISHED,
+    Known.STRANGER: Fate.REDRIVE,
+    Known.UNREADABLE: Fate.BURY,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """A worker that runs while its ``engine`` block does."""
+
+    grounds: Grounds
+    link: Link
+    worker: Worker
+    orchestrator: Orchestrator
+    sweeper: Sweeper
+    agent: str
+    notices: tuple[str, ...]
+    """Sentences the operator should read."""
+
+    @property
+    def greeting(self) -> tuple[str, ...]:
+        """What a person should know at the start, a line each."""
+        grounds = self.grounds
+        return (
+            f"mendwire: worker {grounds.roster.worker} for {self.link.names.namespace}",
+            f"mendwire: server {self.link.url}, version {self.link.server_version}",
+            f"mendwire: agent {self.agent}; sandbox {grounds.sandbox.describe()}",
+            f"mendwire: tests: {grounds.commands.why}",
+            *(f"mendwire: {notice}" for notice in self.notices),
+        )
+
+    async def until_empty(self, stop: asyncio.Event | None = None) -> None:
+        """Work until nothing waits, nothing is held and no unfinished case is left to take."""
+        await self._unless_lost(self._empty(), stop)
+
+    async def forever(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set. Raises Fenced when our lease was lost."""
+        await self._unless_lost(stop.wait(), None)
+
+    async def _empty(self) -> None:
+        await self.sweeper.swept()
+        while True:
+            await self.worker.until_empty()
+            await self.sweeper.swept()
+            if not self.orchestrator.busy and not self.worker.held:
+                return
+
+    async def _unless_lost(
+        self, work: Coroutine[Any, Any, object], stop: asyncio.Event | None
+    ) -> None:
+        """Whatever comes first: the work's end, the wish to stop, or the loss of our lease."""
+        lost = self.grounds.roster.lost
+        waits = [work, lost.wait(), *([stop.wait()] if stop else [])]
+        ends = [asyncio.ensure_future(wait) for wait in waits]
+        try:
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in ends:
+                task.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+        if lost.is_set():
+            raise Fenced(
+                "This worker could not renew its lease in time, so it stopped before others take "
+                "its cases over: check the connection to the NATS server, then start it again."
+            )
+
+
+@asynccontextmanager
+async def engine(
+    config: Config,
+    environment: Environment,
+    *,
+    boundary: OnBoundary = pass_by,
+    specialists: Specialists | None = None,
+) -> AsyncIterator[Engine]:
+    """Connect, make the streams, build the worker and let it run while the block does.
+
+    ``boundary`` and ``specialists`` are the seams of the crash tests and the benchmarks. Raises
+    one sentence for whatever keeps a worker from starting.
+    """
+    async with AsyncExitStack() as stack:
+        repository = await CaseRepository.open(config.repository, config.state)
+        base = await repository.base_commit(config.project.base)
+        link = await stack.enter_async_context(linked(config, environment, "mendwire-worker"))
+        bus = JetStreamBus(link.client, link.names, link.denials)
+        wanted = await make_streams(bus, config)
+        docket, roster = await _docket(stack, bus, config)
+        await refuse_lost_docket(docket, bus, repository, config.delivery.branch_prefix)
+        screen = await _screen(stack, config)
+        grounds = Grounds(
+            config=config,
+            bus=bus,
+            docket=docket,
+            roster=roster,
+            repository=repository,
+            sandbox=await detect(config.sandbox.kind),
+            commands=await project_commands(config, repository),
+            streams=wanted.error_streams,
+            tracked=frozenset(await repository.list_files(base.commit)),
+        )
+        crew: Specialists = specialists or specialists_of(grounds)
+        orchestrator, worker = orchestrator_of(grounds, crew, screen, boundary)
+        sweeper = Sweeper(
+            bus=bus,
+            docket=docket,
+            roster=roster,
+            orchestrator=orchestrator,
+            streams=wanted.error_streams,
+            occurrences=link.names.stream("OCCURRENCES"),
+        )
+        fate = _fate(orchestrator.intake)
+        await stack.enter_async_context(DeadLetterMover(bus, wanted.error_streams, fate))
+        await stack.enter_async_context(sweeper)
+        await stack.enter_async_context(worker)
+        yield Engine(
+            grounds=grounds,
+            link=link,
+            worker=worker,
+            orchestrator=orchestrator,
+            sweeper=sweeper,
+            agent=crew.name,
+            notices=base.notices,
+        )
+
+
+async def make_streams(bus: JetStreamBus, config: Config) -> Topology:
+    """Make what is missing and mend what drifted; raises ConfigError for what stands in the way."""
+    disk = await disk_bytes(bus.api)
+    wanted = topology(bus.names, config.worker.environments, disk_bytes=disk)
+    left = await ensure(bus.api, wanted)
+    if left.obstacles:
+        first = left.obstacles[0]
+        raise ConfigError(
+            f"{first.name} stands in the way: {first.reason} See mendwire streams plan."
+        )
+    return wanted
+
+
+async def _docket(
+    stack: AsyncExitStack, bus: JetStreamBus, config: Config
+) -> tuple[Docket, Roster]:
+    bucket = bus.bucket(bus.names.bucket("DOCKET"))
+    host = "".join(c if c.isascii() and c.isalnum() else "-" for c in socket.gethostname())
+    worker = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+    roster = Roster(bucket, worker, heartbeat_s=config.worker.heartbeat_s)
+    await stack.enter_async_context(roster)
+    return Docket(bucket, worker), roster
+
+
+async def _screen(stack: AsyncExitStack, config: Config) -> Screen:
+    rules = config.screen.patterns
+    screen = await Screen.load(
+        config.root / rules if rules else None, seconds=config.screen.seconds
+    )
+    stack.push_async_callback(screen.close)
+    return screen
+
+
+def _fate(intake: Intake) -> Callable[[MessageRef, Received], Awaitable[Fate]]:
+    async def ask(_ref: MessageRef, received: Received) -> Fate:
+        return _FATES[await known_as(intake, received)]
+
+    return ask

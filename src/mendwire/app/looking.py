@@ -1,0 +1,42 @@
+"""A docket and a bus for commands that look or steer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mendwire.app.serve import linked, served, store_of
+from mendwire.docket.cases import Docket
+from mendwire.settings.config import Config, find_config, read_config
+from mendwire.settings.environment import Environment, read_environment
+from mendwire.wire.jetstream import JetStreamBus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """What an operator's command works with."""
+
+    config: Config
+    bus: JetStreamBus
+    docket: Docket
+
+
+def configured(path: Path | None) -> tuple[Config, Environment]:
+    """The configuration and environment of the working directory; raises ConfigError."""
+    here = Path.cwd()
+    environment = read_environment(os.environ, here)
+    return read_config(path or find_config(here), environment.root or here), environment
+
+
+@asynccontextmanager
+async def looking(config: Config, environment: Environment) -> AsyncIterator[Sight]:
+    """Connect; where only a store of ours lies here, its server runs for this one command."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(served(config, environment, own=store_of(config).is_dir()))
+        link = await stack.enter_async_context(linked(config, environment, "mendwire"))
+        bus = JetStreamBus(link.client, link.names, link.denials)
+        docket = Docket(bus.bucket(link.names.bucket("DOCKET")), "operator")
+        yield Sight(config=config, bus=bus, docket=docket)

@@ -1,0 +1,184 @@
+"""The parts of a worker, each built from the configuration and what it stands on."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import partial
+
+from mendwire.agents import Agent
+from mendwire.agents.claude import ClaudeAgent, ClaudeConfig
+from mendwire.agents.reproduction import tracked_file
+from mendwire.agents.rollback import RollbackAgent
+from mendwire.app.project import bench_of, policy_of
+from mendwire.deliver.branch import deliver
+from mendwire.docket.cases import Docket
+from mendwire.docket.roster import Roster
+from mendwire.execution.commands import reproductions_on
+from mendwire.execution.git import CaseRepository
+from mendwire.execution.sandbox import Sandbox
+from mendwire.investigate.intake import Intake
+from mendwire.investigate.investigation import Bounds, Investigation
+from mendwire.investigate.orchestrator import Orchestrator
+from mendwire.investigate.ports import Specialists
+from mendwire.investigate.proof import Judge
+from mendwire.investigate.specialists import AgentSpecialists
+from mendwire.model.boundary import OnBoundary
+from mendwire.model.case import Case, Delivered
+from mendwire.model.delivery import Outcome, Received
+from mendwire.model.project import ProjectCommands
+from mendwire.model.report import ErrorReport, Trust
+from mendwire.model.screening import Screening
+from mendwire.model.scrub import find_secret
+from mendwire.model.work import Limits
+from mendwire.screen import Screen, Screened
+from mendwire.screen.quarantine import quarantine
+from mendwire.settings.config import Config
+from mendwire.wire.jetstream import JetStreamBus
+from mendwire.wire.worker import Pace, Worker
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grounds:
+    """What the parts stand on."""
+
+    config: Config
+    bus: JetStreamBus
+    docket: Docket
+    roster: Roster
+    repository: CaseRepository
+    sandbox: Sandbox
+    commands: ProjectCommands
+    streams: tuple[str, ...]
+    """The error streams."""
+    tracked: frozenset[str]
+    """Files at the base commit."""
+
+
+def specialists_of(grounds: Grounds) -> AgentSpecialists:
+    """The three roles on the agent that the operator chose."""
+    config = grounds.config
+    bench = bench_of(config, grounds.sandbox, grounds.commands, grounds.repository.origin.top)
+    judge = Judge(
+        repository=grounds.repository,
+        state=config.state,
+        bench=bench,
+        commands=grounds.commands,
+        policy=policy_of(config),
+    )
+    agent: Agent
+    if _wants_claude(config):
+        agent = ClaudeAgent(_claude_config(grounds))
+    else:
+        agent = RollbackAgent(
+            repository=grounds.repository, state=config.state, judge=reproductions_on(bench)
+        )
+    return AgentSpecialists(
+        agent=agent,
+        repository=grounds.repository,
+        judge=judge,
+        state=config.state,
+        base_revision=config.project.base,
+        reproduce=config.project.reproduce,
+        may_run=grounds.sandbox.may_run,
+        limits=Limits(
+            cost_usd=config.limits.run_usd,
+            turns=config.agent.turns,
+            seconds=config.agent.seconds,
+        ),
+    )
+
+
+def orchestrator_of(
+    grounds: Grounds, crew: Specialists, screen: Screen, boundary: OnBoundary
+) -> tuple[Orchestrator, Worker]:
+    """What handles messages, and the worker that brings them; each is told of the other."""
+    config, bus, names = grounds.config, grounds.bus, grounds.bus.names
+
+    def resolves(file: str) -> bool:
+        return bool(tracked_file(file, grounds.tracked))
+
+    async def screened(report: ErrorReport, payload: bytes, trust: Trust) -> Screened:
+        return await screen.screen(report, payload, trust, resolves=resolves)
+
+    async def withheld(received: Received, reason: str, screening: Screening | None) -> None:
+        await quarantine(bus, names, received, reason, screening)
+
+    async def handled(received: Received) -> Outcome:
+        return await orchestrator.handle(received)
+
+    worker = Worker(
+        bus,
+        grounds.streams,
+        handled,
+        name=grounds.roster.worker,
+        environments=config.worker.environments,
+        pace=Pace(concurrency=config.worker.concurrency),
+    )
+    intake = Intake(
+        names=names,
+        docket=grounds.docket,
+        roster=grounds.roster,
+        screen=screened,
+        quarantine=withheld,
+        boundary=boundary,
+    )
+    investigation = Investigation(
+        bus=bus,
+        names=names,
+        docket=grounds.docket,
+        specialists=crew,
+        deliver=partial(_delivered, grounds),
+        bounds=Bounds(
+            attempts=config.worker.attempts,
+            rounds=config.worker.rounds,
+            run_usd=config.limits.run_usd,
+            day_usd=config.limits.day_usd,
+            autonomy=config.delivery.autonomy,
+        ),
+        boundary=boundary,
+        pause=worker.pause,
+        resume=worker.resume,
+    )
+    orchestrator = Orchestrator(
+        bus=bus,
+        intake=intake,
+        docket=grounds.docket,
+        investigation=investigation,
+        concurrency=config.worker.concurrency,
+    )
+    return orchestrator, worker
+
+
+async def _delivered(grounds: Grounds, case: Case) -> Delivered:
+    wanted = grounds.config.delivery
+    return await deliver(
+        case,
+        grounds.repository,
+        grounds.config.state,
+        contains_secret=find_secret,
+        identity=f"{wanted.author_name} <{wanted.author_email}>",
+        branch_prefix=wanted.branch_prefix,
+    )
+
+
+def _wants_claude(config: Config) -> bool:
+    kind = config.agent.kind
+    return kind == "claude" or (kind == "auto" and shutil.which(config.agent.program) is not None)
+
+
+def _claude_config(grounds: Grounds) -> ClaudeConfig:
+    config = grounds.config
+    test = grounds.commands.test
+    return ClaudeConfig(
+        sandbox=grounds.sandbox,
+        program=config.agent.program,
+        model=config.agent.model,
+        test_commands=(_shell_words(grounds, test),) if test else (),
+        hidden=(config.state / "nats",),
+    )
+
+
+def _shell_words(grounds: Grounds, command: tuple[str, ...]) -> str:
+    places = {"{python}": grounds.commands.python, "{repo}": str(grounds.repository.origin.top)}
+    return " ".join(places.get(word, word) for word in command)

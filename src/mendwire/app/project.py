@@ -1,0 +1,61 @@
+"""The project that is mended, as the judge and the agents are told of it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from mendwire.execution.commands import Bench
+from mendwire.execution.git import CaseRepository
+from mendwire.execution.runners import runner_of
+from mendwire.execution.sandbox import Sandbox
+from mendwire.investigate.detect import CONFIG_FILES, detect_commands, find_interpreter
+from mendwire.model.project import Policy, ProjectCommands
+from mendwire.settings.config import Config
+
+
+async def project_commands(config: Config, repository: CaseRepository) -> ProjectCommands:
+    """The operator's commands, the rest detected at the base commit; raises RepositoryUnfit."""
+    base = (await repository.base_commit(config.project.base)).commit
+    paths = await repository.list_files(base)
+    texts = {name: await repository.read_file(base, name) for name in CONFIG_FILES if name in paths}
+    known = {name: text.decode("utf-8", "replace") for name, text in texts.items() if text}
+    interpreter = find_interpreter(repository.origin.top, sys.executable)
+    found = detect_commands(paths, known, interpreter)
+    project = config.project
+    if project.test:
+        why = "project.test in mendwire.toml"
+        found = replace(found, test=project.test, runner=runner_of(project.test), why=why)
+    return replace(
+        found,
+        setup=project.setup or None,
+        reproduce=project.reproduce or None,
+        timeout_s=project.test_timeout_s,
+        reruns=project.reruns,
+    )
+
+
+def policy_of(config: Config) -> Policy:
+    """What a fix may change."""
+    wanted = config.policy
+    return Policy(
+        max_files=wanted.max_files,
+        max_lines=wanted.max_lines,
+        allow_paths=wanted.allow_paths,
+        deny_paths=wanted.deny_paths,
+        allow_new_dependencies=wanted.allow_new_dependencies,
+    )
+
+
+def bench_of(config: Config, sandbox: Sandbox, commands: ProjectCommands, repo: Path) -> Bench:
+    """Where the project's commands run."""
+    scratch = config.state / "runs"
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Bench(
+        repo=repo,
+        sandbox=sandbox,
+        scratch=scratch,
+        python=commands.python or sys.executable,
+        timeout_s=commands.timeout_s,
+    )

@@ -1,0 +1,72 @@
+"""Messages that are kept for people: results, quarantine, dead letters."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from mendwire.errors import ConfigError
+from mendwire.model.delivery import Received
+from mendwire.model.printable import printable
+from mendwire.wire.jetstream import JetStreamBus
+
+MOST: Final = 1000
+_LAST: Final = 1 << 62
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """One of them; every text but the payload is safe to print."""
+
+    seq: int
+    subject: str
+    origin: str
+    """The stream it came from; empty for a result."""
+    reason: str
+    message: str
+    """The first 100 characters of the error's message."""
+    at: str
+    """The server's time of keeping it, ISO 8601, UTC."""
+    payload: bytes
+
+
+async def kept(bus: JetStreamBus, kind: str) -> list[Kept]:
+    """The oldest thousand of ``RESULTS``, ``QUARANTINE`` or ``DEAD``."""
+    stream = bus.names.stream(kind)
+    return [_kept(received) async for received in bus.walk(stream, MOST, _LAST)]
+
+
+async def shown(bus: JetStreamBus, kind: str, seq: int) -> Kept:
+    """The one at ``seq``; raises ConfigError."""
+    received = await bus.peek(bus.names.stream(kind), seq)
+    if received is None:
+        message = f"There is no message {seq} in {kind.lower()}: see mendwire {kind.lower()} list."
+        raise ConfigError(message)
+    return _kept(received)
+
+
+def _kept(received: Received) -> Kept:
+    body = _body(received.payload)
+    headers, ref = received.headers, received.ref
+    evidence = body.get("evidence")
+    reason = evidence.get("reason") if isinstance(evidence, dict) else ""
+    return Kept(
+        seq=ref.seq,
+        subject=printable(ref.subject, 200),
+        origin=printable(headers.get("Mendwire-Origin-Stream", "")),
+        reason=printable(headers.get("Mendwire-Reason", "") or str(reason or ""), 200),
+        message=printable(str(body.get("error", ""))),
+        at=datetime.fromtimestamp(received.published_ns / 1e9, tz=UTC).isoformat(),
+        payload=received.payload,
+    )
+
+
+def _body(payload: bytes) -> dict[str, object]:
+    with suppress(ValueError, RecursionError):
+        body = json.loads(payload)
+        if isinstance(body, dict):
+            return body
+    return {}
