@@ -138,11 +138,11 @@ class RuleMatcher:
 
     def _build_first_words(self, rules: Rules) -> None:
         self._bits = bits = {name: 1 << number for number, name in enumerate(rules.lists)}
-        self._first: dict[str, int] = {}
+        self._first: dict[str, list[tuple[frozenset[str], int]]] = {}
         for name, phrases in rules.lists.items():
             for phrase in phrases:
-                word = _WORD.findall(phrase)[0]
-                self._first[word] = self._first.get(word, 0) | bits[name]
+                word, *others = _WORD.findall(phrase)
+                self._first.setdefault(word, []).append((frozenset(others), bits[name]))
         self._needed = [
             [sum(bits[name] for name in set(step.lists)) for step in chain.steps]
             for chain in rules.chains
@@ -152,9 +152,11 @@ class RuleMatcher:
         """Whether it is worth making a document: most genuine errors end here."""
         if len(self._tokens):
             return bool(words)
-        there = 0
-        for word in self._first.keys() & set(words):
-            there |= self._first[word]
+        there, present = 0, set(words)
+        for word in self._first.keys() & present:
+            for others, bit in self._first[word]:
+                if others <= present:
+                    there |= bit
         if any(all(map(there.__and__, steps)) for steps in self._needed):
             return True
         return any(self._by_regex(pieces))

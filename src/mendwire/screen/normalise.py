@@ -20,7 +20,6 @@ from urllib.parse import unquote
 MAX_DEPTH: Final = 3
 MAX_VIEWS: Final = 12
 _MAX_BLOBS: Final = 6
-_MIN_BLOB: Final = 16
 
 _CSI: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]{0,32}[ -/]{0,8}[@-~]")
 _OSC: Final = re.compile(r"\x1b[\]PX^_]|\x9d|\x07|\x1b\\|\x9c|\x1b[@-Z\\-_]")
@@ -59,6 +58,10 @@ _BASE32: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{24,}={0,6}")
 _HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){10,}(?![0-9A-Za-z])")
 _BITS: Final = re.compile(r"(?:[01]{8}[ ,]?){6,}")
 _CODES: Final = re.compile(r"(?<!\d)(?:\d{2,3}[ ,]{1,2}){8,}\d{2,3}(?!\d)")
+# What each of the five above has in it: one look spares five.
+_ENCODED: Final = re.compile(
+    r"[A-Za-z0-9+/_-]{16}|[01]{8}|(?:[0-9a-fA-Fx]{2,4}[ :,]){2}|(?:\d{2,3}[ ,]{1,2}){2}"
+)
 _SPELT: Final = re.compile(r"(?<!\w)(?:\w[ .\-_*|]{1,2}){4,}\w(?!\w)")
 _LEET: Final = re.compile(r"[A-Za-z][013457@$][A-Za-z]")
 _ROT13: Final = {at: codecs.encode(chr(at), "rot13") for at in range(ord("A"), ord("z") + 1)}
@@ -167,7 +170,8 @@ def _unmixed(word: re.Match[str]) -> str:
 
 
 def _layers(text: str) -> Iterator[tuple[str, str]]:
-    for name, decode in _DECODERS:
+    encoded = _ENCODED.search(text) is not None
+    for name, decode in (*(_BLOBS if encoded else ()), *_DISGUISES):
         inner = decode(text)
         if inner and inner != text:
             yield name, inner
@@ -194,8 +198,6 @@ def _escaped(match: re.Match[str]) -> str:
 def _blobs(pattern: re.Pattern[str], undo: Callable[[str], bytes]) -> Callable[[str], str]:
     def decode(text: str) -> str:
         found: list[str] = []
-        if len(text) < _MIN_BLOB:
-            return ""
         for number, blob in enumerate(pattern.finditer(text)):
             if number == _MAX_BLOBS * 10:
                 break
@@ -291,13 +293,16 @@ def _gaining(text: str, other: str) -> str:
     return other if len(then) - len(now) >= _MIN_GAIN else ""
 
 
-_DECODERS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
-    ("escapes", _escapes),
+_Decoders = tuple[tuple[str, Callable[[str], str]], ...]
+_BLOBS: Final[_Decoders] = (
     ("base64", _blobs(_BASE64, _from_base64)),
     ("hex", _blobs(_HEX, _from_hex)),
     ("base32", _blobs(_BASE32, _from_base32)),
     ("bits", _blobs(_BITS, _from_bits)),
     ("codes", _blobs(_CODES, _from_codes)),
+)
+_DISGUISES: Final[_Decoders] = (
+    ("escapes", _escapes),
     ("selectors", _selectors),
     ("spelt", _spelt),
     ("leet", _leet),
