@@ -32,7 +32,7 @@ from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.wire.apply import disk_bytes, ensure
 from mendwire.wire.connection import Link
-from mendwire.wire.deadletters import DeadLetterMover, Fate
+from mendwire.wire.deadletters import DeadLetters, Fate
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.topology import Topology, topology
 from mendwire.wire.worker import Worker
@@ -152,7 +152,7 @@ async def engine(
             occurrences=link.names.stream("OCCURRENCES"),
         )
         fate = _fate(orchestrator.intake)
-        await stack.enter_async_context(DeadLetterMover(bus, wanted.error_streams, fate))
+        await stack.enter_async_context(DeadLetters(bus, wanted.error_streams, fate))
         await stack.enter_async_context(sweeper)
         await stack.enter_async_context(worker)
         yield Engine(
