@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mendwire import telemetry
-from mendwire.errors import AccessRefused, ScreenUnavailable, Undecodable
+from mendwire.errors import AccessRefused, MendwireError, ScreenUnavailable, Undecodable
 from mendwire.model.delivery import SETTLED, DeliveryState, Outcome, Received
 from mendwire.model.names import CONSUMER, Names
 from mendwire.wire.apply import ensure
@@ -454,3 +455,45 @@ async def test_a_missing_consumer_is_named_until_it_is_made(
         await until(lambda: not worker.holding_up)
         await worker.until_empty()
     assert await left(bus) == 0
+
+
+async def test_killed_servers_lose_no_message_of_several_streams(
+    bus: JetStreamBus, server: RealServer
+) -> None:
+    """Publisher and worker go on while the server dies at random moments."""
+    chance = random.Random(11)
+    handled: set[bytes] = set()
+    published: set[bytes] = set()
+
+    async def handle(received: Received) -> Outcome:
+        await asyncio.sleep(chance.uniform(0, 0.02))
+        handled.add(received.payload)
+        if received.payload.endswith(b"7"):
+            return Outcome(state=DeliveryState.DEAD, reason="ends in seven")
+        return SETTLED
+
+    async def publish() -> None:
+        for number in range(300):
+            subject = SUBJECT if number % 2 else "ai_tutor.errors.production"
+            while True:
+                try:
+                    await bus.publish(subject, b"%d" % number, msg_id=str(number))
+                    break
+                except MendwireError:
+                    await asyncio.sleep(0.05)
+            published.add(b"%d" % number)
+
+    bus.api.timeout_s = 0.5
+    async with Worker(bus, [ERRORS, PRODUCTION], handle, pace=FAST) as worker:
+        publishing = asyncio.create_task(publish())
+        for _ in range(4):
+            await asyncio.sleep(chance.uniform(0.1, 0.4))
+            await server.restart()
+        await publishing
+        await reconfigure(bus, ack_wait=10**9)
+        await reconfigure(bus, PRODUCTION, ack_wait=10**9)
+        await worker.until_empty()
+    assert handled == published
+    assert await left(bus) == await left(bus, PRODUCTION) == 0
+    sevens = {number for number in published if number.endswith(b"7")}
+    assert {letter.payload for letter in await dead(bus)} == sevens

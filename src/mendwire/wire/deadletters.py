@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from mendwire import telemetry
-from mendwire.errors import RepeatedReentry, StreamFull
+from mendwire.errors import MendwireError, RepeatedReentry, StreamFull
 from mendwire.model.delivery import SETTLED, DeliveryState, MessageRef, Outcome, Received
 from mendwire.wire.burial import bury, generation, reenter
 from mendwire.wire.jetstream import PENDING_LIMIT, JetStreamBus
@@ -120,6 +120,8 @@ class DeadLetters:
         while True:
             try:
                 await self.reconcile()
+            except MendwireError as problem:
+                log.warning("looking for stuck messages: %s", problem)
             except Exception:
                 log.exception("looking for stuck messages failed; trying again")
             await asyncio.sleep(self._every_s)

@@ -55,6 +55,7 @@ class Puller:
         """Why no message comes, in a sentence; ``troubled`` is called when it changes."""
         self._bus = bus
         self._consumer = consumer
+        self._endpoint = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._take = take
         self._room = room
         self._troubled = troubled
@@ -120,29 +121,31 @@ class Puller:
 
     async def _pull(self, inbox: str, room: int) -> bool:
         """One pull; False if it was given up because there is no room any more."""
-        api = self._bus.api
-        began = time.monotonic()
-        self._open = f"{inbox}.{next(self._numbers)}"
-        self._left = room
+        self._open, self._left = f"{inbox}.{next(self._numbers)}", room
         self._ended.clear()
-        connection, deadline = api.reconnects, _now() + self._pull_s + _LATE_S
+        began, connection = time.monotonic(), self._bus.api.reconnects
         body = {"batch": room, "expires": int(self._pull_s * 1e9)}
-        endpoint = f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{self._consumer}"
-        await api.publish(endpoint, json.dumps(body).encode(), reply=self._open)
+        await self._bus.api.publish(self._endpoint, json.dumps(body).encode(), reply=self._open)
         full = 0
-        while not self._ended.is_set() and _now() < deadline and api.reconnects == connection:
-            if api.denials.find(endpoint, began):
-                break
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_S):
-                    await self._ended.wait()
+        while not await self._is_over(began, connection):
             full = full + 1 if self._room() <= 0 else 0
-            if full > 1 and not self._ended.is_set():
+            if full > 1:
                 return False
-        if api.denials.find(endpoint, began) or api.denials.find(f"{inbox}.*"):
-            raise refused(endpoint)
         self._say(self._gone)
         return True
+
+    async def _is_over(self, began: float, connection: int) -> bool:
+        """Wait a little; whether the open pull brings nothing more. Raises AccessRefused."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await self._ended.wait()
+        api = self._bus.api
+        if api.denials.find(self._endpoint, began):
+            raise refused(self._endpoint)
+        if api.denials.find(f"{self._open.rpartition('.')[0]}.*"):
+            raise refused("its inbox")
+        late = time.monotonic() > began + self._pull_s + _LATE_S
+        return self._ended.is_set() or late or api.reconnects != connection
 
     async def _on_message(self, message: Msg) -> None:
         status = (message.headers or {}).get("Status") if not message.reply else None
@@ -176,7 +179,3 @@ async def _drained(subscription: Subscription) -> None:
             await subscription.drain()  # type: ignore[no-untyped-call]  # nats-py
     except (NatsError, OSError):
         await unsubscribe(subscription)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
