@@ -38,7 +38,9 @@ check: $(DEV) ## all that must hold before a change lands, the tests included
 	$(BIN)/python requirements/check.py
 	@$(MAKE) --no-print-directory test ARGS="--cov $(ARGS)"
 
-docs: $(DEV) ## build the documentation into site/
+docs: $(DEV) ## write the generated pages anew and build the documentation into site/
+	@$(BIN)/python docs/schemas/generate.py >/dev/null
+	@$(BIN)/python docs/reference/generate.py >/dev/null
 	@$(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
 
 format: $(DEV) ## format the code and repair what ruff can repair

@@ -6,16 +6,25 @@ differs from what is generated here.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import typer
+from typer.cli import get_docs_for_click
+
 from mendwire.app.init import CONFIG_TEXT
+from mendwire.cli import BARE, bare
+from mendwire.cli.full import app
 from mendwire.settings.config import Config
 from mendwire.telemetry import EVENTS
 
+os.environ["COLUMNS"] = "100"  # argparse takes the terminal's width
 HERE: Final = Path(__file__).parent
 MARKER: Final = "<!-- From here on written by docs/reference/generate.py. -->\n"
 _SECTION: Final = re.compile(r"\[(\w+)\]\s*(?:# (.*))?")
@@ -83,6 +92,31 @@ def events_part() -> str:
     return "| event | fields |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
+def cli_part() -> str:
+    """The help of every command."""
+    command = typer.main.get_command(app)
+    text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="mendwire")
+    text = re.sub(r"(?m)^\* `--(help|install-completion|show-completion)`:.*\n", "", text)
+    text = re.sub(r"\*\*Options\*\*:\n\n(?=\n|#|\*\*|\Z)", "", text)
+    first, *others = re.split(r"(?m)^(?=## )", text)
+    parts = [first.partition("\n")[2].strip() + "\n\n", *map(_with_bare_help, others)]
+    return "".join(parts).strip() + "\n"
+
+
+def _with_bare_help(section: str) -> str:
+    """The section of a command; of those that run on the bare install, their own help."""
+    heading = section.partition("\n")[0]
+    verb = heading.strip("#` ").removeprefix("mendwire ")
+    return f"{heading}\n\n```text\n{_bare_help(verb)}```\n\n" if verb in BARE else section
+
+
+def _bare_help(verb: str) -> str:
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        bare.run([verb, "--help"])
+    return shown.getvalue()
+
+
 def _row(setting: Setting) -> str:
     return f"| `{setting.name}` | `{setting.value}` | {_cell(setting.comment)} |"
 
@@ -91,7 +125,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PARTS: Final = {"config.md": config_part, "events.md": events_part}
+PARTS: Final = {"cli.md": cli_part, "config.md": config_part, "events.md": events_part}
 
 if __name__ == "__main__":
     for name in PARTS:
