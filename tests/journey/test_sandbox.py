@@ -86,6 +86,25 @@ def test_secrets_are_found_where_they_usually_lie(tmp_path: Path) -> None:
     assert secret_paths(tmp_path) == (tmp_path / ".ssh", tmp_path / ".netrc")
 
 
+async def test_of_nested_paths_the_longer_counts(tmp_path: Path) -> None:
+    sandbox = await bubblewrap()
+    state = room(tmp_path, "state")
+    for name in ("tree", "tree/private", "repo"):
+        (state / name).mkdir()
+    for name in ("key", "tree/private/key", "repo/.env"):
+        (state / name).write_text("BAIT")
+    (state / "repo/code").write_text("fine")
+    argv = sandbox.wrap(
+        ["sh", "-c", f"cat {state}/key private/key ../repo/.env; cat ../repo/code; touch made"],
+        tree=state / "tree",
+        hidden=(state, state / "tree/private", state / "repo/.env"),
+        readable=(state / "repo",),
+    )
+    done = await inside(argv, state / "tree")
+    assert done.text == "fine"
+    assert (state / "tree/made").exists()
+
+
 async def test_other_processes_are_unseen(tmp_path: Path) -> None:
     sandbox = await bubblewrap()
     tree = room(tmp_path, "tree")

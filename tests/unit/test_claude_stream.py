@@ -287,7 +287,7 @@ def test_the_command_line_and_environment(tmp_path: Path) -> None:
     with Folders.opened(task.scratch, SandboxKind.NONE) as folders:
         login = prepare_login(environ, tmp_path, folders.config)
         words = arguments(task, config, folders, login)
-        env = environment(config, folders, login)
+        env = environment(task, config, folders, login)
     assert words[words.index("--setting-sources") + 1] == "user"
     assert words[-2:] == ["--model", "opus"]
     assert {"--strict-mcp-config", "--disable-slash-commands", "--verbose"} <= set(words)

@@ -25,6 +25,8 @@ from mendwire.execution.secrets import secret_paths
 
 _OFFLINE: Final = Path(__file__).with_name("offline.py")
 _TRIAL_S: Final = 10.0
+EMPTIED: Final = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - mount points
+"""Empty inside bubblewrap."""
 _RUN_KEPT: Final = (
     "/run/systemd/resolve",
     "/run/resolvconf",
@@ -82,38 +84,34 @@ class Sandbox:
 
         ``tree`` and ``writable`` may be written; all must exist. ``hidden`` comes on top of
         ``execution.secrets``. /tmp, /var/tmp and /run are empty inside; ``readable`` brings paths
-        below them, or below something hidden, back read-only. The working directory is the one
-        that the command is started in. With kind ``none`` only the network is cut, where it can
-        be; all else is as it was.
+        below them, or below something hidden, back read-only. Of two paths, one below the other,
+        the longer one counts. The working directory is the one that the command is started in.
+        With kind ``none`` only the network is cut, where it can be; all else is as it was.
         """
         words = [os.fspath(word) for word in argv]
         if self.kind is SandboxKind.NONE:
             return words if network or not self.cuts_network else [*_offline(), *words]
-        hide = [*secret_paths(), *(path for path in hidden if path.exists())]
+        mounts: list[tuple[str, Path] | tuple[str, str, Path]] = [
+            *map(_hiding, (*secret_paths(), *(path for path in hidden if path.exists()))),
+            *(("--ro-bind", str(path), path.absolute()) for path in readable),
+            *(("--bind", str(path), path.absolute()) for path in (tree, *writable)),
+        ]
+        mounts.sort(key=lambda mount: len(mount[-1].parts))
         return [
             *(self.program, "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
             *("--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
             *("--unshare-cgroup-try", *(() if network else ("--unshare-net",))),
             *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
-            *("--tmpfs", "/tmp", "--tmpfs", "/var/tmp", "--tmpfs", "/run"),  # noqa: S108 - mount points
-            *_each("--ro-bind-try", map(Path, _RUN_KEPT)),
-            *_hide(hide),
-            *_each("--ro-bind", readable),
-            *_each("--bind", (tree, *writable)),
+            *(word for place in EMPTIED for word in ("--tmpfs", place)),
+            *(word for kept in _RUN_KEPT for word in ("--ro-bind-try", kept, kept)),
+            *(str(word) for mount in mounts for word in mount),
             *("--", *words),
         ]
 
 
-def _each(option: str, paths: Sequence[Path] | map[Path]) -> list[str]:
-    return [word for path in paths for word in (option, str(path), str(path))]
-
-
-def _hide(paths: Sequence[Path]) -> list[str]:
-    words: list[str] = []
-    for path in paths:
-        real = path.resolve()
-        words += ["--tmpfs", str(real)] if real.is_dir() else ["--ro-bind", os.devnull, str(real)]
-    return words
+def _hiding(path: Path) -> tuple[str, Path] | tuple[str, str, Path]:
+    real = path.resolve()
+    return ("--tmpfs", real) if real.is_dir() else ("--ro-bind", os.devnull, real)
 
 
 def _offline() -> tuple[str, ...]:

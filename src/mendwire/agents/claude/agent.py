@@ -12,7 +12,7 @@ from mendwire.agents.claude.config import ClaudeConfig
 from mendwire.agents.claude.login import prepare_login
 from mendwire.agents.claude.outcome import judge
 from mendwire.agents.claude.stream import Stream
-from mendwire.errors import ConfigError
+from mendwire.errors import ConfigError, OverBudget
 from mendwire.execution.process import Completed, run
 from mendwire.model.work import AgentAnswer, Assignment
 
@@ -43,6 +43,8 @@ class ClaudeAgent:
         Raises AgentFailed, OverBudget, ProviderOutage, and for what is missing on this machine
         ConfigError and SandboxUnavailable. No process of the run is alive afterwards.
         """
+        if assignment.limits.cost_usd <= 0:
+            raise OverBudget("No money is left for this run; it waits for the next budget.")
         program = self.find_program()
         config = self._config
         with Folders.opened(assignment.scratch, config.sandbox.kind) as folders:
@@ -51,7 +53,7 @@ class ClaudeAgent:
                 argv = [*login.prefix, str(program), *arguments(assignment, config, folders, login)]
                 done, stream = await self._played(
                     wrapped(argv, assignment, config, login, program),
-                    environment(config, folders, login),
+                    environment(assignment, config, folders, login),
                     assignment,
                     said,
                 )

@@ -144,7 +144,9 @@ def prompt(assignment: Assignment) -> bytes:
     return "".join(text).encode("utf-8", "replace")
 
 
-def environment(config: ClaudeConfig, folders: Folders, login: Login) -> dict[str, str]:
+def environment(
+    assignment: Assignment, config: ClaudeConfig, folders: Folders, login: Login
+) -> dict[str, str]:
     """The whole environment of the program."""
     env = allowed_environment(
         (*PASSED_ON, *config.pass_names), private=folders.private, source=config.environ
@@ -155,6 +157,9 @@ def environment(config: ClaudeConfig, folders: Folders, login: Login) -> dict[st
         **env,
         **_STEADY,
         **login.environment,
+        # The tree's code must win over an editable install of the operator's checkout.
+        "PYTHONPATH": f"{assignment.tree / 'src'}:{assignment.tree}",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "CLAUDE_CONFIG_DIR": str(folders.config),
         "TMPDIR": temporary,
         "CLAUDE_CODE_TMPDIR": temporary,
@@ -176,7 +181,7 @@ def wrapped(
         tree=assignment.tree,
         writable=(assignment.scratch,),
         hidden=_hidden(assignment, config),
-        readable=(program.resolve(), *login.readable),
+        readable=(program.resolve(), assignment.repo, *config.readable, *login.readable),
         network=True,
     )
 

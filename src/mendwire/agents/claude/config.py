@@ -26,6 +26,9 @@ class ClaudeConfig:
     implementation specialist's shell may run, with further arguments."""
     hidden: tuple[Path, ...] = ()
     """Paths that the agent must not see, besides the usual secrets: Mendwire's state folder."""
+    readable: tuple[Path, ...] = ()
+    """Paths that the agent needs although they lie where the sandbox shows nothing: a virtual
+    environment below /tmp. The repository itself is always among them."""
     pass_names: tuple[str, ...] = ()
     """Further environment variables that the agent needs. Its shell sees them."""
     api_timeout_s: float = 300.0
