@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from nats.errors import TimeoutError as NatsTimeoutError
 
 import mendwire
 from mendwire.errors import ConfigError, ServerError, ServerUnfit, StoreInUse, Unreachable
@@ -22,6 +23,7 @@ from mendwire.settings.environment import Environment, read_environment
 from mendwire.telemetry import subscribed
 from mendwire.wire.child import MORTAL, Child
 from mendwire.wire.connection import connected, find_server
+from mendwire.wire.probe import trouble
 from mendwire.wire.server import EmbeddedServer, default_store, find_program, find_running
 from mendwire.wire.store import CONTEXT, SERVER_LOCK, is_locked, read_running
 
@@ -30,6 +32,7 @@ Events = list[tuple[str, dict[str, object]]]
 PARENT = """
 import asyncio, sys, threading
 from pathlib import Path
+from mendwire.wire.probe import trouble
 from mendwire.wire.server import EmbeddedServer
 
 async def main():
@@ -368,7 +371,7 @@ async def test_a_server_that_refuses_to_start_says_why(store: Path) -> None:
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("mounting a small tmpfs needs root")
     try:
@@ -377,12 +380,38 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-async def test_a_full_disk_at_start_is_one_sentence(small_disk: Path) -> None:
-    with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+def fill(folder: Path) -> Path:
+    with (folder / "filler").open("wb", buffering=0) as filler, suppress(OSError):
         while filler.write(b"x" * 4096):
             pass
+    return folder / "filler"
+
+
+async def test_a_full_disk_at_start_is_one_sentence(small_disk: Path) -> None:
+    fill(small_disk)
     with pytest.raises(ServerError, match=r"disk|No space left"):
         await EmbeddedServer(small_disk / "nats").start()
+
+
+async def test_it_stores_again_once_there_is_room_again(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, events: Events
+) -> None:
+    monkeypatch.setattr("mendwire.wire.server.MIND_S", 0.05)
+    store = small_disk / "nats"
+    server = EmbeddedServer(store, max_file=1 << 30)
+    async with server, connected(read(small_disk), store=store) as link:
+        stream = link.client.jetstream()
+        await stream.add_stream(name="KEPT", subjects=["kept"])
+        await stream.publish("kept", b"1")
+        assert trouble(store) is None
+        filler = fill(small_disk)
+        with pytest.raises(NatsTimeoutError):
+            await stream.publish("kept", b"x" * 100_000, timeout=0.5)
+        assert "is full" in (trouble(store) or "")
+        filler.unlink()
+        await until(lambda: "connection.restored" in [event for event, _ in events])
+        await stream.publish("kept", b"2")
+        assert (await stream.stream_info("KEPT")).state.messages == 2
 
 
 async def test_the_port_in_use_is_known_to_others(server: EmbeddedServer) -> None:

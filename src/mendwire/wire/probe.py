@@ -38,13 +38,26 @@ def is_free(port: int) -> bool:
     return True
 
 
-def disk_is_full(store: Path) -> bool:
-    """Whether less than a megabyte is left where the store is."""
+def trouble(store: Path) -> str | None:
+    """Why a request to the server on ``store`` may stay unanswered, in one sentence."""
+    return full_disk(store) if disk_is_full(store) else None
+
+
+def full_disk(store: Path) -> str:
+    """The sentence for a full disk."""
+    return (
+        f"The disk under {store} is full, so the NATS server stores nothing: free some space, or "
+        "use --store for a folder on another disk."
+    )
+
+
+def disk_is_full(store: Path, room: int = 1 << 20) -> bool:
+    """Whether less than ``room`` bytes are left where the store is."""
     try:
         left = os.statvfs(store)
     except OSError:
         return False
-    return left.f_bavail * left.f_frsize < 1 << 20
+    return left.f_bavail * left.f_frsize < room
 
 
 def size_of(path: Path) -> int:

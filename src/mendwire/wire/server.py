@@ -16,7 +16,7 @@ from mendwire.errors import ConfigError, ServerError
 from mendwire.settings.environment import ServerAddress, seconds
 from mendwire.telemetry import emit
 from mendwire.wire.child import MORTAL, STDERR, Child, Orphan, find_program, program_version
-from mendwire.wire.probe import disk_is_full, end_of, hello, is_free, size_of
+from mendwire.wire.probe import disk_is_full, end_of, full_disk, hello, is_free, size_of
 from mendwire.wire.store import (
     SERVER_LOCK,
     Running,
@@ -36,12 +36,16 @@ __all__ = ["EmbeddedServer", "default_store", "find_program", "find_running", "p
 
 DEFAULT_MEMORY: Final = 64 << 20
 READY_S: Final = 60.0
+MIND_S: Final = 2.0
+HEAL_S: Final = 20.0
+ROOM_BYTES: Final = 4 << 20
 RESTARTS: Final = 8
 RESTARTS_WITHIN_S: Final = 120.0
 # Below the ports that systems give to outgoing connections: a client that reconnects to a port in
 # that range while the server is down can be given the same one as its own and talk to itself.
 _PORTS: Final = range(14_000, 32_000)
 _LOG: Final = "server.log"
+_SHUT: Final = "critical write error"
 _CONFIG: Final = "server.conf"
 
 
@@ -78,6 +82,7 @@ class EmbeddedServer:
         self._child: Child | Orphan | None = None
         self._supervisor: asyncio.Task[ServerError] | None = None
         self._log_from = 0
+        self._minder: asyncio.Task[None] | None = None
         self._starts: deque[float] = deque(maxlen=RESTARTS)
 
     @property
@@ -117,13 +122,16 @@ class EmbeddedServer:
             await self.stop()
             raise
         self._supervisor = asyncio.create_task(self._supervise(program))
+        self._minder = asyncio.create_task(self._mind_disk())
 
     async def stop(self) -> None:
         """End it and wait until it is gone; the folder is free afterwards."""
-        if self._supervisor:
-            self._supervisor.cancel()
-            await asyncio.wait({self._supervisor})
-            self._supervisor = None
+        tasks = {task for task in (self._minder, self._supervisor) if task}
+        self._minder = self._supervisor = None
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         if self._child:
             child, self._child = self._child, None
             await child.end()
@@ -158,6 +166,18 @@ class EmbeddedServer:
             except ServerError as problem:
                 why = problem
                 await asyncio.sleep(min(5.0, 0.1 * 2 ** len(self._starts)))
+
+    async def _mind_disk(self) -> None:
+        """Restart it when there is room again: a stream that met a full disk stays shut until then.
+
+        Seen on nats-server 2.15.1, which leaves every later publish unanswered.
+        """
+        while True:
+            await asyncio.sleep(MIND_S)
+            shut = _SHUT in end_of(self.store / _LOG, self._log_from)
+            if shut and self._child and not disk_is_full(self.store, room=ROOM_BYTES):
+                await self._child.end()
+                await asyncio.sleep(HEAL_S)
 
     async def _launch(self, program: Path) -> None:
         """One running server on the store: adopted, or a new child."""
@@ -271,10 +291,7 @@ class EmbeddedServer:
 
     def _explained(self, why: str, *, full: bool = False) -> ServerError:
         if full or "no space left" in self._tail() or disk_is_full(self.store):
-            return ServerError(
-                f"The disk under {self.store} is full, so the NATS server cannot run: free some "
-                "space, or use --store for a folder on another disk."
-            )
+            return ServerError(full_disk(self.store))
         return ServerError(
             f"The embedded NATS server does not run ({why.rstrip('.')}): see {self.store / _LOG}."
         )
