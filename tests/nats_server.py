@@ -27,8 +27,9 @@ def binary() -> str:
 class RealServer:
     """``start``, ``kill`` (-9) and ``restart`` on the same port and store."""
 
-    def __init__(self, folder: Path, config: str = "") -> None:
+    def __init__(self, folder: Path, config: str = "", max_file: str = "8GB") -> None:
         self.folder = folder
+        self.max_file = max_file
         self.config = config
         self.port = -1
         self.process: subprocess.Popen[bytes] | None = None
@@ -42,7 +43,8 @@ class RealServer:
         path = self.folder / "server.conf"
         path.write_text(
             f'listen: "127.0.0.1:{self.port}"\nports_file_dir: "{self.folder}"\n'
-            f'jetstream {{ store_dir: "{self.folder / "js"}", max_file: 8GB }}\n{self.config}\n'
+            f'jetstream {{ store_dir: "{self.folder / "js"}", max_file: {self.max_file} }}\n'
+            f"{self.config}\n"
         )
         for stale in self.folder.glob("*.ports"):
             stale.unlink()
@@ -95,9 +97,11 @@ async def _silent(_error: Exception) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, config: str = "") -> AsyncIterator[RealServer]:
+async def running(
+    folder: Path, config: str = "", *, max_file: str = "8GB"
+) -> AsyncIterator[RealServer]:
     """A started server, dead at the end."""
-    server = RealServer(folder, config)
+    server = RealServer(folder, config, max_file)
     await server.start()
     try:
         yield server

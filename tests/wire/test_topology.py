@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mendwire import telemetry
+from mendwire.errors import StreamFull
 from mendwire.model.names import CONSUMER, Names
 from mendwire.wire.api import ApiError
-from mendwire.wire.apply import disk_bytes, ensure, read
+from mendwire.wire.apply import chosen_disk, disk_bytes, ensure, establish, read
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.plan import Action, plan
 from mendwire.wire.topology import Topology, topology
-from tests.nats_server import RealServer
+from tests.nats_server import RealServer, running
 
 STAGING = "AI_TUTOR_STAGING_ERRORS"
 
@@ -170,5 +172,44 @@ async def test_two_processes_may_apply_at_once(
     assert all(not found.changes and not found.obstacles for found in plans)
 
 
-async def test_disk_is_the_accounts_limit(bus: JetStreamBus) -> None:
-    assert await disk_bytes(bus.api) is None
+async def test_a_small_store_is_shared_out_and_stays_so(tmp_path: Path, names: Names) -> None:
+    async with running(tmp_path / "n", max_file="300MB") as server, server.client() as client:
+        api = JetStreamBus(client, names).api
+        wanted, left = await establish(api, names, ["staging", "production"])
+        assert not left.obstacles
+        assert sum(spec.max_bytes for spec in wanted.streams) < 300_000_000
+        assert await chosen_disk(api, names) == 256 * 1024**2
+        again, _ = await establish(api, names, ["staging", "production"])
+        assert again == wanted
+        assert not plan(await read(api, wanted), wanted).changes
+
+
+async def test_a_store_that_is_too_small_is_named(tmp_path: Path, names: Names) -> None:
+    async with running(tmp_path / "n", max_file="10MB") as server, server.client() as client:
+        with pytest.raises(StreamFull, match="insufficient storage"):
+            await establish(JetStreamBus(client, names).api, names, [])
+
+
+async def test_disk_is_the_accounts_limit_where_it_states_one(tmp_path: Path, names: Names) -> None:
+    account = (
+        "accounts { A: { jetstream: { max_file: 1GB, max_mem: 0 }, "
+        "users: [ {user: a, password: a} ] } }"
+    )
+    async with (
+        running(tmp_path / "n", account) as server,
+        server.client(user="a", password="a") as client,
+    ):
+        api = JetStreamBus(client, names).api
+        assert await disk_bytes(api) == int(0.8 * 1024**3)
+        wanted, _ = await establish(api, names, ["staging"])
+        assert sum(spec.max_bytes for spec in wanted.streams) <= int(0.8 * 1024**3)
+
+
+async def test_a_bucket_of_somebody_else_must_be_readable_directly(
+    empty_bus: JetStreamBus, wanted: Topology
+) -> None:
+    await empty_bus.api.client.jetstream().create_key_value(bucket="AI_TUTOR_DOCKET", history=5)
+    found = await ensure(empty_bus.api, wanted)
+    (item,) = found.obstacles
+    assert item.name == "KV_AI_TUTOR_DOCKET"
+    assert "max_msgs_per_subject" in item.reason

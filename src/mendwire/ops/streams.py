@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mendwire.wire.apply import disk_bytes, ensure, read
+from mendwire.wire.apply import chosen_disk, establish, read
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.plan import Item, Plan, plan
-from mendwire.wire.topology import Topology, topology
+from mendwire.wire.topology import topology
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,15 +23,16 @@ class Applied:
 
 async def planned(bus: JetStreamBus, environments: Sequence[str], replicas: int = 1) -> Plan:
     """Compare the server with the topology; changes nothing."""
-    wanted = await _wanted(bus, environments, replicas)
+    disk = await chosen_disk(bus.api, bus.names)
+    wanted = topology(bus.names, environments, replicas=replicas, disk_bytes=disk)
     return plan(await read(bus.api, wanted), wanted)
 
 
 async def applied(bus: JetStreamBus, environments: Sequence[str], replicas: int = 1) -> Applied:
     """Create what is missing and mend what drifted; what is not ours is left alone."""
-    wanted = await _wanted(bus, environments, replicas)
-    before = plan(await read(bus.api, wanted), wanted)
-    return Applied(done=before.changes, left=await ensure(bus.api, wanted))
+    before = await planned(bus, environments, replicas)
+    _, left = await establish(bus.api, bus.names, environments, replicas=replicas)
+    return Applied(done=before.changes, left=left)
 
 
 def rows(items: Sequence[Item]) -> list[dict[str, Any]]:
@@ -54,8 +55,3 @@ def rows(items: Sequence[Item]) -> list[dict[str, Any]]:
         }
         for item in items
     ]
-
-
-async def _wanted(bus: JetStreamBus, environments: Sequence[str], replicas: int) -> Topology:
-    disk = await disk_bytes(bus.api)
-    return topology(bus.names, environments, replicas=replicas, disk_bytes=disk)

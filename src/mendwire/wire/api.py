@@ -25,7 +25,7 @@ from mendwire.wire.denials import Denials
 TIMEOUT_S: Final = 5.0
 
 _WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
-_FULL: Final = frozenset({10023, 10047, 10077})
+_FULL: Final = frozenset({10002, 10023, 10047, 10077})
 _NO_JETSTREAM: Final = frozenset({10039, 10076})
 
 

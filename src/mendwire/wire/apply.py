@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mendwire import telemetry
-from mendwire.errors import Conflict, WireError
+from mendwire.errors import Conflict, StreamFull, WireError
+from mendwire.model.names import Names
 from mendwire.wire.api import Api, ApiError
 from mendwire.wire.plan import Action, Actual, ActualStream, Item, Plan, plan
-from mendwire.wire.topology import StreamSpec, Topology
+from mendwire.wire.topology import DEFAULT_DISK_BYTES, DISK, StreamSpec, Topology, topology
 
 _NO_STREAM: Final = 10059
 _RACED: Final = frozenset({10013, 10058, 10065, 10148})
 """Somebody else made it between our reading and our writing."""
 _TRIES: Final = 5
 _DISK_SHARE: Final = 0.8
+SMALLEST_DISK: Final = 64 * 1024**2
 
 
 async def read(api: Api, wanted: Topology) -> Actual:
@@ -65,6 +67,36 @@ async def ensure(api: Api, wanted: Topology) -> Plan:
             continue
     text = f"The streams of {wanted.namespace} keep changing; is another version at work on them?"
     raise WireError(text)
+
+
+async def establish(
+    api: Api, names: Names, environments: Sequence[str], *, replicas: int = 1
+) -> tuple[Topology, Plan]:
+    """``ensure`` the topology of a namespace, in as much of the disk as the server gives.
+
+    Raises StreamFull when it does not even give ``SMALLEST_DISK`` bytes.
+    """
+    disk = await chosen_disk(api, names)
+    while True:
+        wanted = topology(names, environments, replicas=replicas, disk_bytes=disk)
+        try:
+            return wanted, await ensure(api, wanted)
+        except StreamFull:
+            if disk <= SMALLEST_DISK:
+                raise
+            disk //= 2
+
+
+async def chosen_disk(api: Api, names: Names) -> int:
+    """Bytes for a namespace: as chosen before, else by the account's limit, else the default.
+
+    What was chosen stays, so that a plan finds no drift in what once fitted.
+    """
+    docket = await _stream(api, f"KV_{names.bucket('DOCKET')}") or {}
+    chosen = str((docket.get("metadata") or {}).get(DISK, ""))
+    if chosen.isdecimal():
+        return max(int(chosen), SMALLEST_DISK)
+    return await disk_bytes(api) or DEFAULT_DISK_BYTES
 
 
 async def disk_bytes(api: Api) -> int | None:

@@ -30,6 +30,9 @@ GENERATIONS: Final = 2
 NEARLY: Final = 0.8
 """The share of its stream's max age after which a message moves to the dead letters (rules A7)."""
 
+_OUR_DELETION: Final = "Unacknowledged message was deleted"
+"""The server's word for a message settled by sequence while a consumer had it out."""
+
 log = logging.getLogger(__name__)
 
 
@@ -136,7 +139,8 @@ class DeadLetters:
             return Outcome(state=DeliveryState.SKIPPED, reason="not our stream")
         message = await self._bus.peek(stream, seq)
         if message is None:
-            if "terminated" in str(said.get("type")):
+            ended = "terminated" in str(said.get("type"))
+            if ended and said.get("reason") != _OUR_DELETION:
                 log.warning("another program terminated seq %d of %s unread", seq, stream)
             return SETTLED
         if await self._is_stale(advisory, message):

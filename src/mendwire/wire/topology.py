@@ -15,6 +15,8 @@ VERSION: Final = "1"
 """Raised when a namespace's streams need a change that the fields alone do not show."""
 OWNER: Final = "mendwire.owner"
 NAMESPACE: Final = "mendwire.namespace"
+DISK: Final = "mendwire.disk"
+"""Bytes that all streams of the namespace share, as chosen when this one was last changed."""
 MOVER: Final = "dead-letter-mover"
 
 DEFAULT_DISK_BYTES: Final = 2 * 1024**3
@@ -81,6 +83,8 @@ class StreamSpec:
     max_bytes: int
     description: str
     namespace: str
+    disk: int
+    """Bytes that all streams of the namespace share."""
     replicas: int = 1
     history: int = -1
     """Messages kept for each subject; -1 is without limit, 1 for buckets."""
@@ -111,7 +115,12 @@ class StreamSpec:
 
     def metadata(self) -> dict[str, str]:
         """What marks the stream as ours (rules B13)."""
-        return {OWNER: "mendwire", NAMESPACE: self.namespace, "mendwire.version": VERSION}
+        return {
+            OWNER: "mendwire",
+            NAMESPACE: self.namespace,
+            DISK: str(self.disk),
+            "mendwire.version": VERSION,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,6 +203,7 @@ def _error_streams(known: tuple[str, ...], ground: _Ground) -> tuple[StreamSpec,
             max_bytes=size,
             description=f"Error reports{f' of {env}' if env else ''} that wait to be handled.",
             namespace=ground.names.namespace,
+            disk=ground.disk,
             replicas=ground.replicas,
             consumers=(fixer,),
         )
@@ -222,6 +232,7 @@ def _kept(ground: _Ground) -> tuple[StreamSpec, ...]:
             max_bytes=share(kind, ground.disk),
             description=description,
             namespace=ground.names.namespace,
+            disk=ground.disk,
             replicas=ground.replicas,
         )
         for kind, subject, retention, days, discard, description in table
@@ -244,6 +255,7 @@ def _advisories(watched: tuple[str, ...], ground: _Ground) -> StreamSpec:
         max_bytes=share("ADVISORIES", ground.disk),
         description="The server's word on messages that ran out of deliveries.",
         namespace=ground.names.namespace,
+        disk=ground.disk,
         replicas=ground.replicas,
         consumers=(ConsumerSpec(name=MOVER, ack_wait_s=_MINUTE, max_deliver=-1),),
     )
@@ -261,6 +273,7 @@ def _bucket(kind: str, description: str, ground: _Ground) -> StreamSpec:
         max_bytes=share(kind, ground.disk),
         description=description,
         namespace=ground.names.namespace,
+        disk=ground.disk,
         replicas=ground.replicas,
         history=1,
         bucket=True,
