@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,7 @@ from mendwire.settings.environment import Environment, read_environment
 
 WINDOW_S: Final = 60.0
 SHUTDOWN_S: Final = 3.0
+_SAME_EXIT_S: Final = 2.0
 _SEEN: Final = "__mendwire_seen__"
 _log = logging.getLogger("mendwire")
 _guard = Guard()
@@ -52,6 +55,7 @@ class _Installed:
 _lock = threading.Lock()
 _installed: _Installed | None = None
 _hooks: Hooks | None = None
+_drained_in_vain = -math.inf
 
 
 def init(  # noqa: PLR0913 - everything is optional and named
@@ -202,7 +206,7 @@ def _capture(exc: BaseException | None, level: str, context: Mapping[str, object
 def _queue(
     installed: _Installed, exc: BaseException, level: str, context: Mapping[str, object]
 ) -> bool:
-    if _was_seen(exc):
+    if _guard.run(lambda: _was_seen(exc), otherwise=False):
         return True
     key = rough_key(exc, _guard)
     if not installed.tally.admit(key):
@@ -225,15 +229,19 @@ def _was_seen(exc: BaseException) -> bool:
 
 def _drain() -> None:
     """Send what is waiting, within the bound for the exit of the process."""
-    if _installed:
-        flush(_installed.shutdown_s)
+    global _drained_in_vain  # noqa: PLW0603 - the exit of a process is one thing
+    if _installed and not flush(_installed.shutdown_s):
+        _drained_in_vain = time.monotonic()
 
 
 def _at_exit() -> None:
     installed = _installed
-    if installed:
+    if installed is None:
+        return
+    # After an uncaught exception this was tried a moment ago: do not wait twice.
+    if time.monotonic() - _drained_in_vain > _SAME_EXIT_S:
         _drain()
-        _guard.run(installed.sender.close, None)
+    _guard.run(installed.sender.close, None)
 
 
 def _after_fork() -> None:

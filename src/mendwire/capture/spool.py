@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import stat
 import tempfile
@@ -46,15 +47,17 @@ class Spool:
         self._max_bytes = max_bytes
         self._max_files = max_files
         self._written = 0
+        self._usage = (0, 0)
+        self._measured_at = -math.inf
 
     def add(self, item: Spooled) -> bool:
         """Store; False when the spool is full. Raises OSError."""
         make_private(self.folder)
-        waiting = list(self._files())
-        size = sum(file.stat().st_size for file in waiting if file.exists())
-        if len(waiting) >= self._max_files or size + len(item.payload) > self._max_bytes:
+        files, size = self._measured()
+        if files >= self._max_files or size + len(item.payload) > self._max_bytes:
             return False
         self._written += 1
+        self._usage = (files + 1, size + len(item.payload))
         name = f"{time.time_ns():020d}-{os.getpid():07d}-{self._written:07d}"
         head = {"kind": item.kind, "environment": item.environment, "id": item.id}
         partial = self.folder / f"{name}.part"
@@ -106,6 +109,14 @@ class Spool:
                 return
             yield True
 
+    def _measured(self) -> tuple[int, int]:
+        """Files and bytes that wait, by anybody; looked up once a second, in between counted."""
+        now = time.monotonic()
+        if now - self._measured_at > 1:
+            sizes = [file.stat().st_size for file in self._files()]
+            self._usage, self._measured_at = (len(sizes), sum(sizes)), now
+        return self._usage
+
     def _files(self) -> Iterator[Path]:
         try:
             with os.scandir(self.folder) as entries:
@@ -128,8 +139,15 @@ def make_private(folder: Path) -> None:
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+    shared = Path(tempfile.gettempdir())
+    between = [one for one in folder.parents if shared in one.parents]
+    if not all(_is_own(one) for one in (folder, *between)):
         raise ConfigError(f"{folder} belongs to somebody else; set MENDWIRE_SPOOL to your own.")
-    if found.st_mode & 0o077:
+    if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
+
+
+def _is_own(folder: Path) -> bool:
+    """A folder, no link, of this user."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
