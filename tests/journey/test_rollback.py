@@ -160,9 +160,9 @@ async def test_a_bug_as_old_as_the_code_has_no_guilty_commit(tmp_path: Path) -> 
         await agent.agent.run(implementation, print)
 
 
-async def test_an_undo_that_conflicts_is_no_finding(tmp_path: Path) -> None:
+async def test_a_commit_that_cannot_be_undone_is_still_named(tmp_path: Path) -> None:
     repository = shop(tmp_path)
-    repository.commit("Count", {"shop/cart.py": BROKEN})
+    guilty = repository.commit("Count", {"shop/cart.py": BROKEN})
     line = '        result += item["price"] * item["count"]'
     changed = BROKEN.replace(line, line + ' * item["discount"]')
     repository.commit("Discount", {"shop/cart.py": changed})
@@ -170,8 +170,32 @@ async def test_an_undo_that_conflicts_is_no_finding(tmp_path: Path) -> None:
 
     finding = await agent.research(TOTAL)
 
-    assert finding.guilty_commit == ""
-    assert finding.reproduction is not None
+    assert finding.guilty_commit == guilty
+    assert "cannot be undone" in finding.summary
+    implementation = agent.assignment(Role.IMPLEMENTATION, TOTAL, finding=finding)
+    with pytest.raises(AgentFailed, match="cannot be undone"):
+        await agent.agent.run(implementation, print)
+
+
+async def test_one_hunk_is_undone_where_later_work_builds_on_the_rest(tmp_path: Path) -> None:
+    repository = shop(tmp_path)
+    mixed = BROKEN + "\n\ndef size(cart):\n    return len(cart)\n"
+    guilty = repository.commit("Count and size", {"shop/cart.py": mixed})
+    later = mixed.replace("return len(cart)", "return len(cart) + 1")
+    repository.commit("Build on it", {"shop/cart.py": later})
+    agent = await rolling(repository, tmp_path)
+
+    finding = await agent.research(TOTAL)
+
+    assert finding.guilty_commit == guilty
+    async with tree(agent.repository, agent.base, key="k", state=agent.state) as path:
+        change = await agent.implement(TOTAL, finding, path)
+        mended = (path / "shop/cart.py").read_text()
+    assert mended == later.replace('item["count"]', 'item.get("count", 1)')
+    review = agent.assignment(Role.REVIEW, TOTAL, finding=finding, change=change)
+    answer = await agent.agent.run(review, print)
+    assert answer.review is not None
+    assert answer.review.approved
 
 
 async def test_any_language_with_the_operators_command(tmp_path: Path) -> None:

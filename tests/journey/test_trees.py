@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -285,23 +286,36 @@ async def test_a_key_is_no_path(ours: CaseRepository, tmp_path: Path) -> None:
                 pass
 
 
-@pytest.mark.parametrize("way", ["_merge", "_merge_by_index"])
+@pytest.mark.parametrize("version", [(2, 31), (2, 38)])
 async def test_both_ways_to_undo_agree(
-    repository: Generated, ours: CaseRepository, way: str
+    repository: Generated, ours: CaseRepository, version: tuple[int, int]
 ) -> None:
     guilty = repository.git("rev-parse", "HEAD")
     base = repository.commit("Later", {"new.py": "x\n"})
-    before = repository.git("rev-parse", "HEAD~2")
     conflicting = repository.commit("Conflict", {"shop/cart.py": "price = 5\n"})
-    if way == "_merge":
-        merged = await ours._merge(ancestor=guilty, ours=base, theirs=before)
-        refused = await ours._merge(ancestor=guilty, ours=conflicting, theirs=before)
-    else:
-        merged = await ours._merge_by_index(guilty, base, before)
-        refused = await ours._merge_by_index(guilty, conflicting, before)
+    old = replace(ours, origin=replace(ours.origin, git_version=version))
+    merged = await old.revert_tree(base, guilty)
     assert merged is not None
     assert await ours.changed(base, merged) == ("shop/cart.py",)
-    assert refused is None
+    assert await ours.read_file(merged, "shop/cart.py") == b"price = 1\n"
+    assert await old.revert_tree(conflicting, guilty) is None
+
+
+async def test_one_hunk_alone_is_undone(repository: Generated, ours: CaseRepository) -> None:
+    lines = [f"line {number}\n" for number in range(20)]
+    repository.commit("Long", {"long.txt": "".join(lines)})
+    lines[2], lines[15] = "changed\n", "changed too"
+    lines = lines[:16]
+    guilty = repository.commit("Mixed", {"long.txt": "".join(lines)})
+    base = repository.commit("Later", {"long.txt": "first\n" + "".join(lines)})
+    first = await ours.revert_hunk(base, guilty, "long.txt", 0)
+    assert first is not None
+    expected = "first\n" + "".join(lines).replace("changed\n", "line 2\n")
+    assert await ours.read_file(first, "long.txt") == expected.encode()
+    second = await ours.revert_hunk(base, guilty, "long.txt", 1)
+    assert second is not None
+    assert (await ours.read_file(second, "long.txt") or b"").endswith(b"line 19\n")
+    assert await ours.revert_hunk(base, guilty, "long.txt", 2) is None
 
 
 async def test_root_and_merge_commits_cannot_be_undone(

@@ -8,14 +8,14 @@ after which it fails and before which it passes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mendwire.agents import OnSaid
 from mendwire.agents.reproduction import captured_reproduction, tracked_file
 from mendwire.agents.suspects import Place, Suspects, places_of, suspects_of
-from mendwire.agents.undo import Undo, lay_down, undos_of
+from mendwire.agents.undo import Undo, all_undos_of, lay_down, small_undos_of, undos_of
 from mendwire.errors import AgentFailed, ExecutionError, SandboxUnavailable
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.history import Commit
@@ -27,6 +27,8 @@ from mendwire.model.work import AgentAnswer, Assignment, Finding, Reproduction, 
 
 RunsReproduction = Callable[[Path, Reproduction], Awaitable[Run]]
 """Runs a reproduction in a tree, in the sandbox; ``failing`` names the expected exception only."""
+Ways = Callable[[CaseRepository, str, str, Sequence[str]], AsyncIterator[Undo]]
+_WORDS = {True: "broke it", False: "did not break it", None: "cannot be judged by running it"}
 CERTAIN, LIKELY, READ = 0.95, 0.7, 0.2
 """Confidence: broke it and undoing mends it; undoing mends it; only read, nothing was run."""
 
@@ -95,15 +97,16 @@ class RollbackAgent:
         for path in changed:
             said("edit", path)
         commit = await self.repository.commit_info(undo.commit)
-        what = "what it did" if undo.whole else f"what it did to {', '.join(changed)}"
-        return AgentAnswer(explanation=f"Undoes {what}: {_shown(commit)}.")
+        extent = f", {undo.extent}" if undo.extent else ""
+        return AgentAnswer(explanation=f"Undoes {_shown(commit)}{extent}.")
 
     async def _undo(self, assignment: Assignment, finding: Finding) -> Undo:
         """The first way to undo the commit that mends it and was not sent back before."""
         refused = assignment.change.patch if assignment.change and assignment.feedback else ""
         reproduction = assignment.reproduction or finding.reproduction
         commit, base = finding.guilty_commit, assignment.base
-        async for undo in undos_of(self.repository, base, commit, await self._stack(assignment)):
+        stack = await self._stack(assignment)
+        async for undo in all_undos_of(self.repository, base, commit, stack):
             if refused and await self.repository.diff(base, undo.tree) == refused:
                 continue
             if reproduction is None or not assignment.may_run:
@@ -118,7 +121,8 @@ class RollbackAgent:
             comments = "There is no change, or no commit it is said to undo."
             return AgentAnswer(review=Review(approved=False, comments=comments))
         commit, base = finding.guilty_commit, assignment.base
-        async for undo in undos_of(self.repository, base, commit, await self._stack(assignment)):
+        stack = await self._stack(assignment)
+        async for undo in all_undos_of(self.repository, base, commit, stack):
             if await self.repository.diff(base, undo.tree) == change.patch:
                 comments = f"The change is exactly an undo of {commit[:12]} and nothing else."
                 return AgentAnswer(review=Review(approved=True, comments=comments))
@@ -146,6 +150,8 @@ class _Search:
     assignment: Assignment
     said: OnSaid
     reproduction: Reproduction
+    tried: dict[str, Run] = field(default_factory=dict)
+    """Runs by the commit or tree they were made in."""
 
     async def finding(self, places: Sequence[Place], suspects: Suspects) -> Finding:
         files = tuple(dict.fromkeys(place.path for place in places))
@@ -154,37 +160,54 @@ class _Search:
             ended = "passes" if at_base.passed else "fails with another error"
             summary = f"The reproduction {ended} at the base commit, so nothing can be compared."
             return Finding(summary=summary, files=files, reproduction=self.reproduction)
-        mends: tuple[Undo, Commit] | None = None
+        likely: tuple[Undo, Commit] | None = None
+        culprit: Commit | None = None
         for commit in suspects.commits:
-            undo = await self._mending(commit, files)
-            if undo is None:
+            broke = await self._broke(commit)
+            self.said("try", f"{_shown(commit)} {_WORDS[broke]}")
+            if broke is False or (broke is None and likely is not None):
                 continue
-            if await self._broke(commit):
+            undo = await self._mending(undos_of, commit, files)
+            if broke and undo is None:
+                culprit = culprit or commit
+                undo = await self._mending(small_undos_of, commit, files)
+            if undo is not None and broke:
                 return await self._guilty(undo, commit, places, CERTAIN)
-            mends = mends or (undo, commit)
-        if mends is not None:
-            return await self._guilty(*mends, places, LIKELY)
-        return await self._innocent(places, suspects)
+            if undo is not None:
+                likely = (undo, commit)
+        if culprit is not None:
+            return self._stuck(culprit, places, files)
+        if likely is not None:
+            return await self._guilty(*likely, places, LIKELY)
+        return self._innocent(places, suspects)
 
-    async def _mending(self, commit: Commit, files: Sequence[str]) -> Undo | None:
-        repository, base = self.agent.repository, self.assignment.base
-        async for undo in undos_of(repository, base, commit.sha, files):
+    async def _mending(self, ways: Ways, commit: Commit, files: Sequence[str]) -> Undo | None:
+        async for undo in ways(self.agent.repository, self.assignment.base, commit.sha, files):
             passed = (await self._try(undo.tree)).passed
-            extent = "" if undo.whole else " (in the crash's files alone)"
+            extent = f" ({undo.extent})" if undo.extent else ""
             does = "mends it" if passed else "does not help"
             self.said("try", f"undoing {_shown(commit)}{extent} {does}")
             if passed:
                 return undo
         return None
 
-    async def _broke(self, commit: Commit) -> bool:
-        """It failed right after the commit and passed right before."""
-        if not self._fails(await self._try(commit.sha)):
+    async def _broke(self, commit: Commit) -> bool | None:
+        """Whether it failed right after the commit and passed right before; None is unclear."""
+        if len(commit.parents) != 1:
             return False
-        return (await self._try(commit.parents[0])).passed
+        after = await self._try(commit.sha)
+        if after.passed:
+            return False
+        before = await self._try(commit.parents[0])
+        if self._fails(after):
+            return True if before.passed else False if self._fails(before) else None
+        return None
 
     async def _try(self, tree: str) -> Run:
-        return await self.agent.try_out(self.assignment, tree, self.reproduction)
+        if tree not in self.tried:
+            run = await self.agent.try_out(self.assignment, tree, self.reproduction)
+            self.tried[tree] = run
+        return self.tried[tree]
 
     def _fails(self, run: Run) -> bool:
         expects = self.reproduction.expects_type or self.reproduction.expects_file
@@ -209,6 +232,17 @@ class _Search:
             reproduction=self.reproduction,
         )
 
+    def _stuck(self, commit: Commit, places: Sequence[Place], files: tuple[str, ...]) -> Finding:
+        return Finding(
+            summary=f"{_named(places[0])} was broken by {_shown(commit)}, which cannot be undone.",
+            cause="It fails right after that commit and passes right before, but later changes "
+            "build on it, so that undoing it alone conflicts or does not help.",
+            guilty_commit=commit.sha,
+            files=files,
+            confidence=CERTAIN,
+            reproduction=self.reproduction,
+        )
+
     async def _similar(self, commit: Commit, changed: Sequence[str]) -> tuple[str, ...]:
         """Other lines at base that hold what the commit added."""
         repository = self.agent.repository
@@ -222,7 +256,7 @@ class _Search:
             if path not in changed
         )
 
-    async def _innocent(self, places: Sequence[Place], suspects: Suspects) -> Finding:
+    def _innocent(self, places: Sequence[Place], suspects: Suspects) -> Finding:
         tried = len(suspects.commits)
         whole = "" if not self.agent.repository.origin.shallow else " The history is cut."
         return Finding(

@@ -1,4 +1,4 @@
-"""Undoing one commit on top of the base, whole or in the crash's files alone."""
+"""Undoing one commit on top of the base, whole or in parts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from mendwire.errors import AgentFailed
 from mendwire.execution.git import LINK, SUBMODULE, CaseRepository
+
+HUNKS: Final = 10
+"""Hunks of one commit that are undone one at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,24 +21,52 @@ class Undo:
 
     commit: str
     tree: str
-    whole: bool
-    """False: only what the commit did to the crash's own files."""
+    extent: str = ""
+    """Empty for the whole commit, else which part of it."""
 
 
 async def undos_of(
     repository: CaseRepository, base: str, commit: str, paths: Sequence[str]
 ) -> AsyncIterator[Undo]:
-    """The ways that apply without a conflict, the whole commit first."""
+    """The ways that apply without a conflict: the whole commit, or only in the crash's files."""
     whole = await repository.revert_tree(base, commit)
     if whole is not None:
-        yield Undo(commit=commit, tree=whole, whole=True)
-    parents = (await repository.commit_info(commit)).parents
-    touched = await repository.changed(parents[0], commit) if len(parents) == 1 else ()
+        yield Undo(commit=commit, tree=whole)
+    touched = await _touched(repository, commit)
     own = [path for path in touched if path in paths]
     if own and len(own) < len(touched):
         part = await repository.revert_tree(base, commit, own)
         if part is not None and part != whole:
-            yield Undo(commit=commit, tree=part, whole=False)
+            yield Undo(commit=commit, tree=part, extent=f"in {', '.join(own)} alone")
+
+
+async def small_undos_of(
+    repository: CaseRepository, base: str, commit: str, paths: Sequence[str]
+) -> AsyncIterator[Undo]:
+    """One hunk at a time, in the crash's files: for commits that did other things as well."""
+    for path in await _touched(repository, commit):
+        for number in range(HUNKS if path in paths else 0):
+            tree = await repository.revert_hunk(base, commit, path, number)
+            if tree is not None:
+                part = f"in the hunk {number + 1} of {path} alone"
+                yield Undo(commit=commit, tree=tree, extent=part)
+
+
+async def all_undos_of(
+    repository: CaseRepository, base: str, commit: str, paths: Sequence[str]
+) -> AsyncIterator[Undo]:
+    """Every way, the largest first, each tree once."""
+    seen: set[str] = set()
+    for ways in (undos_of, small_undos_of):
+        async for undo in ways(repository, base, commit, paths):
+            if undo.tree not in seen:
+                seen.add(undo.tree)
+                yield undo
+
+
+async def _touched(repository: CaseRepository, commit: str) -> tuple[str, ...]:
+    parents = (await repository.commit_info(commit)).parents
+    return await repository.changed(parents[0], commit) if len(parents) == 1 else ()
 
 
 async def lay_down(

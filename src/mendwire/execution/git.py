@@ -17,23 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mendwire.errors import GitError
+from mendwire.execution.borrowing import SCRATCH, prepare
 from mendwire.execution.history import Blamed, Commit, read_blame, read_log
 from mendwire.execution.links import outside_links
+from mendwire.execution.merging import IDENTITY, commit_tree, merge_trees
 from mendwire.execution.origin import Origin, find_origin
-from mendwire.execution.plumbing import Git, bytes_of, text_of, write_atomically
+from mendwire.execution.plumbing import Git, bytes_of, text_of
 from mendwire.execution.process import Completed
 from mendwire.execution.unreadable import attributes_for, undecodable_paths
 
 LINK: Final = "120000"
 SUBMODULE: Final = "160000"
-_OURS: Final = "Mendwire <mendwire@localhost>"
-_MERGE_TREE: Final = (2, 38)
-"""The first git with ``merge-tree --write-tree``."""
-RAW_ATTRIBUTES: Final = (
-    "* -text !crlf !eol !ident !filter !working-tree-encoding !merge !conflict-marker-size\n"
-)
-"""Files are their blobs, byte for byte, whatever a tree's own .gitattributes say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +52,7 @@ class CaseRepository:
         origin = await find_origin(repository)
         name = hashlib.sha256(os.fsencode(origin.common)).hexdigest()[:16]
         git_dir = state / "repositories" / f"{name}.git"
-        await asyncio.to_thread(_prepare, git_dir, origin)
+        await asyncio.to_thread(prepare, git_dir, origin)
         return cls(git_dir=git_dir, origin=origin)
 
     @property
@@ -200,19 +194,14 @@ class CaseRepository:
         message: str,
         when_ns: int,
         *,
-        identity: str = _OURS,
+        identity: str = IDENTITY,
     ) -> str:
         """A commit whose name follows from the arguments alone; returns that name.
 
         ``when_ns`` is nanoseconds since the epoch, ``identity`` is ``Name <address>``.
         """
-        name, _, address = identity.removesuffix(">").partition(" <")
-        who = {"NAME": name, "EMAIL": address, "DATE": f"@{when_ns // 1_000_000_000} +0000"}
-        roles = ("AUTHOR", "COMMITTER")
-        env = {f"GIT_{role}_{key}": who[key] for role in roles for key in who}
-        words = ("commit-tree", tree, *(("-p", parent) if parent else ()), "-F", "-")
-        text = message.rstrip("\n") + "\n"
-        return (await self.git(*words, stdin=text.encode(), env=env)).text.strip()
+        seconds = when_ns // 1_000_000_000
+        return await commit_tree(self.git, tree, parent, message, identity=identity, when=seconds)
 
     async def apply_patch(self, base: str, patch: str) -> str:
         """The tree of ``base`` with ``patch`` applied; raises GitError when it does not apply."""
@@ -236,8 +225,29 @@ class CaseRepository:
         if len(parents) != 1:
             return None
         before = parents[0] if paths is None else await self._with_paths(commit, parents[0], paths)
-        merged = await self._merge(ancestor=commit, ours=base, theirs=before)
-        return None if merged == await self.tree_of(base) else merged
+        return await self._merged(commit, base, before)
+
+    async def revert_hunk(self, base: str, commit: str, path: str, number: int) -> str | None:
+        """The same for one hunk of what ``commit`` did to ``path``, counted from 0.
+
+        None also when there is no such hunk.
+        """
+        parents = (await self.commit_info(commit)).parents
+        if len(parents) != 1:
+            return None
+        words = ("diff-tree", "-p", "-U0", "--no-renames", "--no-ext-diff", "--no-textconv")
+        done = await self.git(*words, "--no-color", "--full-index", parents[0], commit, "--", path)
+        head, *hunks = done.stdout.split(b"\n@@ ")
+        if number >= len(hunks):
+            return None
+        patch = head + b"\n@@ " + hunks[number].rstrip(b"\n") + b"\n"
+        async with self.scratch_index() as index:
+            git = Git(cwd=self.git_dir, git_dir=self.git_dir, index=index)
+            await git("read-tree", commit)
+            how = ("--cached", "--reverse", "--unidiff-zero", "--whitespace=nowarn")
+            await git("apply", *how, "-", stdin=patch)
+            before = await git.line("write-tree")
+        return await self._merged(commit, base, before)
 
     async def pack(self, commit: str, base: str) -> bytes:
         """The objects that ``commit`` adds to ``base``."""
@@ -247,7 +257,7 @@ class CaseRepository:
     @asynccontextmanager
     async def scratch_index(self) -> AsyncIterator[Path]:
         """A path for an index file of one command sequence; gone afterwards."""
-        folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="mendwire-", dir=self.git_dir)
+        folder = await asyncio.to_thread(tempfile.mkdtemp, prefix=SCRATCH, dir=self.git_dir)
         try:
             yield Path(folder, "index")
         finally:
@@ -272,31 +282,17 @@ class CaseRepository:
             await git("update-index", "-z", "--index-info", stdin=listed)
             return await git.line("write-tree")
 
+    async def _merged(self, ancestor: str, base: str, theirs: str) -> str | None:
+        async with self.scratch_index() as index:
+            scratch = index.parent
+            git, version = self.git, self.origin.git_version
+            merged = await merge_trees(git, version, scratch, (ancestor, base, theirs))
+        return None if merged == await self.tree_of(base) else merged
+
     async def _rows(self, commit: str, paths: Sequence[str]) -> list[tuple[str, str]]:
         done = await self.git("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
         rows = [row for row in text_of(done.stdout).split("\0") if row]
         return [(row, row.partition("\t")[2]) for row in rows]
-
-    async def _merge(self, *, ancestor: str, ours: str, theirs: str) -> str | None:
-        if self.origin.git_version < _MERGE_TREE:
-            return await self._merge_by_index(ancestor, ours, theirs)
-        # merge-tree takes commits and finds their ancestor itself: make three that have one.
-        root = await self.commit(f"{ancestor}^{{tree}}", None, "ancestor", 0)
-        sides = [await self.commit(f"{x}^{{tree}}", root, "side", 0) for x in (ours, theirs)]
-        words = ("merge-tree", "--write-tree", "--no-messages")
-        done = await self.git(*words, *sides, answers=(0, 1))
-        return done.text.strip() if done.exit_code == 0 else None
-
-    async def _merge_by_index(self, ancestor: str, ours: str, theirs: str) -> str | None:
-        async with self.scratch_index() as index:
-            folder = index.parent / "tree"
-            folder.mkdir()
-            git = Git(cwd=folder, git_dir=self.git_dir, work_tree=folder, index=index)
-            trees = [await self.tree_of(side) for side in (ancestor, ours, theirs)]
-            await git("read-tree", "-i", "-m", "--aggressive", *trees)
-            words = ("merge-index", "-o", "-q", "git-merge-one-file", "-a")
-            done = await git(*words, answers=range(256))
-            return await git.line("write-tree") if done.exit_code == 0 else None
 
     async def _uncommitted(self, base: str) -> tuple[str, ...]:
         """Tracked files of the operator's checkout or index that are not as in ``base``.
@@ -326,38 +322,3 @@ def _is_git_folder(name: str) -> bool:
     # As git's own is_ntfs_dotgit and is_hfs_dotgit would have it, a little stricter.
     plain = name.encode("ascii", "ignore").decode().casefold().rstrip(" .")
     return plain.partition(":")[0] in {".git", "git~1"}
-
-
-def _prepare(git_dir: Path, origin: Origin) -> None:
-    """Make the repository, or bring what it knows of the operator's up to date."""
-    for folder in ("objects/info", "objects/pack", "refs/heads", "info"):
-        (git_dir / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-    extension = (
-        "[extensions]\n\tobjectFormat = sha256\n" if origin.object_format == "sha256" else ""
-    )
-    version = 1 if extension else 0
-    config = (
-        f"[core]\n\trepositoryformatversion = {version}\n\tbare = true\n\tfilemode = true\n"
-        f"\tsymlinks = true\n{extension}[uploadpack]\n\tallowAnySHA1InWant = true\n"
-    )
-    files = {
-        "config": config.encode(),
-        "HEAD": b"ref: refs/heads/unborn\n",
-        "info/attributes": RAW_ATTRIBUTES.encode(),
-        "objects/info/alternates": _alternate(origin.objects),
-        "shallow": origin.shallow,
-    }
-    for name, content in files.items():
-        path = git_dir / name
-        if name == "shallow" and not content:
-            path.unlink(missing_ok=True)
-        elif not path.is_file() or path.read_bytes() != content:
-            write_atomically(path, content)
-
-
-def _alternate(objects: Path) -> bytes:
-    text = str(objects)
-    if "\n" in text:
-        message = f"The path {text!r} has a line break, which git cannot borrow objects through."
-        raise GitError(message)
-    return os.fsencode(text) + b"\n"

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from mendwire.errors import ExecutionError
-from mendwire.execution.git import RAW_ATTRIBUTES, CaseRepository
+from mendwire.execution.borrowing import RAW_ATTRIBUTES
+from mendwire.execution.git import CaseRepository
 from mendwire.execution.plumbing import Git, bytes_of
 
 HISTORY: Final = 100
