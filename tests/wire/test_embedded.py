@@ -110,6 +110,10 @@ async def test_it_serves_its_project_and_is_found_there(
             assert link.names.namespace == "default"
             answer = json.loads((await link.client.request("$JS.API.INFO", b"")).data)
             assert "memory" in answer
+        other = tmp_path / "other"
+        (other / ".git").mkdir(parents=True)
+        with pytest.raises(Unreachable, match="mendwire up"):
+            find_server(read(other))
     with pytest.raises(Unreachable, match="mendwire up"):
         find_server(read(tmp_path))
 

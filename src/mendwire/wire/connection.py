@@ -186,7 +186,10 @@ def find_server(environment: Environment, store: Path | None = None) -> tuple[Se
 def stores_of(environment: Environment) -> list[Path]:
     """Where an embedded server of this project may have its folder, nearest first."""
     here, named = environment.directory, environment.namespace
-    beside = [default_store(folder) for folder in (here, *here.parents)]
+    above = (here, *here.parents)
+    if environment.root in above:
+        above = above[: above.index(environment.root) + 1]
+    beside = [default_store(folder) for folder in above]
     apart = default_store(
         None,
         state_home=environment.state_home,
