@@ -77,7 +77,7 @@ class Observed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tested:
+class SuiteRun:
     """One run of a suite."""
 
     run: Run
@@ -123,7 +123,7 @@ async def run_command(
 
 async def run_tests(
     bench: Bench, command: tuple[str, ...], tree: Path, *, what: str, seed: int = 0
-) -> Tested:
+) -> SuiteRun:
     """Run a suite; ids are compared by the caller. Exit code and report must agree."""
     runner = runner_of(command)
     with aux_folder(bench) as aux:
@@ -131,15 +131,15 @@ async def run_tests(
         try:
             report = read_report(runner, done, aux)
         except UnreadableReport as missing:
-            return Tested(run=_run_of(what, done), named=False, problem=_why(done, str(missing)))
+            return SuiteRun(run=_run_of(what, done), named=False, problem=_why(done, str(missing)))
     shown = _run_of(what, done)
     if report is None:
-        return Tested(run=shown, named=False, problem=_why(done, ""))
+        return SuiteRun(run=shown, named=False, problem=_why(done, ""))
     shown = replace(shown, passing=report.passing, failing=report.failing)
     if shown.passed and report.failing:
         problem = "The exit code says success, the report names failing tests."
-        return Tested(run=replace(shown, passed=False), named=True, problem=problem)
-    return Tested(run=shown, named=True, problem=_why(done, ""))
+        return SuiteRun(run=replace(shown, passed=False), named=True, problem=problem)
+    return SuiteRun(run=shown, named=True, problem=_why(done, ""))
 
 
 def _why(done: Completed, otherwise: str) -> str:

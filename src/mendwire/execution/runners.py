@@ -22,6 +22,7 @@ REPORT: Final = "report"
 _PYTHON: Final = re.compile(r"\{python\}|python(?:\d(?:\.\d+)?)?")
 _PYTEST: Final = (
     *("-p", "no:cacheprovider", "-o", "junit_family=xunit2", "--maxfail=0"),
+    "--confcutdir={tree}",
     f"--junitxml={{aux}}/{REPORT}",
 )
 

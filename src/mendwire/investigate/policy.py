@@ -12,7 +12,7 @@ from typing import Final
 
 from mendwire.investigate.patch import SUBMODULE, SYMLINK, FilePatch, UnreadablePatch, read_patch
 from mendwire.investigate.patterns import matching
-from mendwire.investigate.testfiles import is_judge_file, is_test, test_patterns, weakened
+from mendwire.investigate.testfiles import is_judge_file, is_test, patterns_of, weakened
 from mendwire.model.printable import printable
 from mendwire.model.project import ALWAYS_DENIED, MANIFESTS, Policy
 
@@ -58,7 +58,7 @@ def check_patch(patch: str, base: BaseFiles, policy: Policy) -> tuple[str, ...]:
     except UnreadablePatch as problem:
         return (f"The change cannot be read as git writes changes: {problem}",)
     reasons = [*_size(files, policy), *_collisions(files, base)]
-    patterns = test_patterns(base.texts)
+    patterns = patterns_of(base.texts)
     for file in files:
         reasons += _file(file, base, policy, patterns)
     shown = (printable(reason, 300) for reason in reasons)

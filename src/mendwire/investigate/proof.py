@@ -18,7 +18,7 @@ from mendwire.errors import ExecutionError, GitError
 from mendwire.execution.commands import (
     Bench,
     Observed,
-    Tested,
+    SuiteRun,
     aux_folder,
     run_command,
     run_reproduction,
@@ -39,7 +39,7 @@ from mendwire.investigate.suite import (
     unprovable,
     worse,
 )
-from mendwire.investigate.testfiles import is_judge_file, is_test, test_patterns
+from mendwire.investigate.testfiles import is_judge_file, is_test, patterns_of
 from mendwire.model.case import Case
 from mendwire.model.project import Policy, ProjectCommands, Runner
 from mendwire.model.work import Change, Proof, ProofStatus, Reproduction, Run
@@ -97,7 +97,7 @@ class Judge:
         runs = tuple(map(evidence, trial.runs))
         return Proof(status=status, reasons=reasons, runs=runs, sandbox=self.bench.sandbox.kind)
 
-    async def baseline(self, base: str, tree: Path, command: tuple[str, ...]) -> Tested:
+    async def baseline(self, base: str, tree: Path, command: tuple[str, ...]) -> SuiteRun:
         """The suite at ``base``, run once for all cases; ``tree`` is a fresh checkout of it."""
         key = baseline_key(self.bench, base, command)
         baselines = Baselines(folder=self.state / "baselines")
@@ -146,7 +146,7 @@ class _Trial:
                 await self._no_worse(whole, base, command, "suite after, with the added tests")
         return self._held(reproduction, base, tests=bool(tests))
 
-    def _held(self, wanted: Reproduction, base: Tested, *, tests: bool) -> tuple[str, ...]:
+    def _held(self, wanted: Reproduction, base: SuiteRun, *, tests: bool) -> tuple[str, ...]:
         times = sum(run.what == "reproduction after" for run in self.runs)
         what = wanted.expects_type or "the error"
         count = f"{len(base.run.passing)} tests pass" if base.named else "the suite passes"
@@ -173,7 +173,7 @@ class _Trial:
         known = BaseFiles(modes=modes, texts=shown)
         if breaches := check_patch(self.change.patch, known, self.judge.policy):
             raise _Ended(_S.BREACH, *breaches)
-        self.patterns = test_patterns(shown)
+        self.patterns = patterns_of(shown)
         return read_patch(self.change.patch)
 
     def _suite_command(self) -> tuple[str, ...]:
@@ -283,9 +283,9 @@ class _Trial:
         raise _Ended(_S.INVALID, f"With the change the reproduction still fails: {still}.")
 
     async def _no_worse(
-        self, tree: Path, base: Tested, command: tuple[str, ...], what: str
+        self, tree: Path, base: SuiteRun, command: tuple[str, ...], what: str
     ) -> None:
-        first: Tested | None = None
+        first: SuiteRun | None = None
         for seed in range(self.judge.commands.reruns + 1):
             tested = await run_tests(self.judge.bench, command, tree, what=what, seed=seed)
             self._ran(tested.run)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mendwire.errors import Undecodable
-from mendwire.execution.commands import Bench, Tested
+from mendwire.execution.commands import Bench, SuiteRun
 from mendwire.model.codec import decode_as, encode
 from mendwire.model.work import Run
 
@@ -19,7 +19,7 @@ KEPT: Final = 100
 """Ids of a run that are kept as evidence; all are compared."""
 
 
-def unprovable(base: Tested) -> str:
+def unprovable(base: SuiteRun) -> str:
     """Why a suite that ran at base can prove nothing, a sentence; empty when it can."""
     if base.problem:
         return f"The suite at the base commit says nothing: {base.problem}"
@@ -33,7 +33,7 @@ def unprovable(base: Tested) -> str:
     return ""
 
 
-def worse(base: Tested, after: Tested) -> str:
+def worse(base: SuiteRun, after: SuiteRun) -> str:
     """How the suite after is worse than at base, a sentence; empty when it is not."""
     if after.problem:
         return f"The suite after the change says nothing: {after.problem}"
@@ -50,7 +50,7 @@ def worse(base: Tested, after: Tested) -> str:
     return ""
 
 
-def disagreement(first: Tested, other: Tested) -> str:
+def disagreement(first: SuiteRun, other: SuiteRun) -> str:
     """How a rerun differs from the first run, a sentence; flaky is not green (rules of proof)."""
     changed = set(first.run.passing) ^ set(other.run.passing)
     if changed:
@@ -72,14 +72,14 @@ class Baselines:
 
     folder: Path
 
-    def find(self, key: str) -> Tested | None:
+    def find(self, key: str) -> SuiteRun | None:
         """A kept baseline, or None."""
         try:
-            return decode_as(Tested, (self.folder / f"{key}.json").read_bytes())
+            return decode_as(SuiteRun, (self.folder / f"{key}.json").read_bytes())
         except (OSError, Undecodable):
             return None
 
-    def keep(self, key: str, tested: Tested) -> None:
+    def keep(self, key: str, tested: SuiteRun) -> None:
         """Keep one, as a whole file or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = self.folder / f".{key}.{os.getpid()}"

@@ -66,7 +66,7 @@ _NARROWER: Final = tuple(
 )
 
 
-def test_patterns(base: Mapping[str, str]) -> tuple[str, ...]:
+def patterns_of(base: Mapping[str, str]) -> tuple[str, ...]:
     """The conventions and, from the configuration at base, what the project adds to them.
 
     ``base`` maps paths of configuration files to their text.
