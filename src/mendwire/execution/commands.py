@@ -52,6 +52,9 @@ class Bench:
     timeout_s: float = 600.0
     """Wall clock of one run, in seconds."""
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    cache: Path | None = None
+    """Folder in which compilers may keep what they built from one run to the next; exists. What
+    an untrusted change could write must not reach another tree. None: nothing is kept."""
     environment: tuple[tuple[str, str], ...] = ()
     """Names and values that the project's commands need beside the clean environment."""
 
@@ -107,8 +110,9 @@ async def run_command(
             "set sandbox.kind = 'none' in mendwire.toml to run commands unconfined."
         )
     words = [_filled(word, bench, tree, aux) for word in command]
+    writable = (aux, bench.cache) if bench.cache else (aux,)
     inside = bench.sandbox.wrap(
-        words, tree=tree, writable=(aux,), readable=_brought_back(bench), network=network
+        words, tree=tree, writable=writable, readable=_brought_back(bench), network=network
     )
     return await run(
         inside,
@@ -241,7 +245,7 @@ def _environment(bench: Bench, tree: Path, aux: Path, seed: int) -> dict[str, st
         "PYTHONHASHSEED": str(seed),
         "GOPROXY": "off",
         "GOMODCACHE": str(Path.home() / "go" / "pkg" / "mod"),
-        "GOCACHE": str(aux / "gocache"),
+        "GOCACHE": str(bench.cache or aux / "gocache"),
         "GOTOOLCHAIN": "local",
         "CI": "true",
         "NO_COLOR": "1",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -84,7 +85,7 @@ class Judge:
 
         ``outside`` is what ``outside.differences`` found after the agent's run.
         """
-        trial = _Trial(judge=self, case=case, change=change)
+        trial = _Trial(judge=self, case=case, change=change, bench=self.bench)
         try:
             reasons = await trial.hold(reproduction, outside)
         except _Ended as end:
@@ -97,14 +98,16 @@ class Judge:
         runs = tuple(map(evidence, trial.runs))
         return Proof(status=status, reasons=reasons, runs=runs, sandbox=self.bench.sandbox.kind)
 
-    async def baseline(self, base: str, tree: Path, command: tuple[str, ...]) -> SuiteRun:
+    async def baseline(
+        self, base: str, tree: Path, command: tuple[str, ...], bench: Bench
+    ) -> SuiteRun:
         """The suite at ``base``, run once for all cases; ``tree`` is a fresh checkout of it."""
         key = baseline_key(self.bench, base, command)
         baselines = Baselines(folder=self.state / "baselines")
         async with self._measuring.setdefault(key, asyncio.Lock()):
             if kept := baselines.find(key):
                 return kept
-            tested = await run_tests(self.bench, command, tree, what="suite at base")
+            tested = await run_tests(bench, command, tree, what="suite at base")
             if not unprovable(tested):
                 baselines.keep(key, tested)
             return tested
@@ -115,6 +118,8 @@ class _Trial:
     judge: Judge
     case: Case
     change: Change
+    bench: Bench
+    """The judge's, with the caches of the tree that is open."""
     runs: list[Run] = field(default_factory=list)
     patterns: tuple[str, ...] = ()
 
@@ -133,7 +138,7 @@ class _Trial:
         self._mends(files, code, reproduction)
         async with self._tree("") as before:
             await self._fails_at_base(before, reproduction)
-            base = await self.judge.baseline(self.case.base, before, command)
+            base = await self.judge.baseline(self.case.base, before, command, self.bench)
             self._ran(base.run)
         if why := unprovable(base):
             raise _Ended(_S.INVALID, why)
@@ -202,6 +207,7 @@ class _Trial:
         first = base if judge.commands.setup else wanted
         key = f"judge-{self.case.case_id}-{self.case.token}"
         async with export(judge.repository, first, key=key, state=judge.state) as tree:
+            await self._take_cache(tree.parent / "cache", trusted=not patch)
             await self._set_up(tree)
             if first != wanted:
                 await self._lay_over(tree, wanted)
@@ -210,6 +216,16 @@ class _Trial:
             if self._rewritten(before, self._prints(tree)):
                 why = "While it ran, the code rewrote the tests or their configuration."
                 raise _Ended(_S.BREACH if patch else _S.INVALID, why)
+
+    async def _take_cache(self, own: Path, *, trusted: bool) -> None:
+        """Compilers' caches: only base's own code writes the lasting one, a change gets a copy."""
+        if self.judge.commands.runner is not Runner.GO:
+            return
+        lasting = self.judge.state / "cache"
+        lasting.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not trusted:
+            await asyncio.to_thread(shutil.copytree, lasting, own)
+        self.bench = replace(self.judge.bench, cache=lasting if trusted else own)
 
     async def _applied(self, patch: str) -> str:
         """The tree of base with ``patch``: git must see it change just the paths that we read."""
@@ -287,7 +303,7 @@ class _Trial:
     ) -> None:
         first: SuiteRun | None = None
         for seed in range(self.judge.commands.reruns + 1):
-            tested = await run_tests(self.judge.bench, command, tree, what=what, seed=seed)
+            tested = await run_tests(self.bench, command, tree, what=what, seed=seed)
             self._ran(tested.run)
             why = worse(base, tested)
             if first is not None:
@@ -306,7 +322,7 @@ class _Trial:
         canary = canary_of([path for path in changed if not self._is_fixed(path)])
         # Without the project's plugins: its suite ran with them, this asks about the change.
         alone = (("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),)
-        bench = replace(self.judge.bench, environment=(*self.judge.bench.environment, *alone))
+        bench = replace(self.bench, environment=(*self.judge.bench.environment, *alone))
         seen = await run_reproduction(bench, tree, canary, what="a test that must fail")
         self._ran(seen.run)
         if not seen.own:
@@ -314,7 +330,7 @@ class _Trial:
             raise _Ended(_S.BREACH, why)
 
     async def _reproduce(self, tree: Path, wanted: Reproduction, what: str, seed: int) -> Observed:
-        seen = await run_reproduction(self.judge.bench, tree, wanted, what=what, seed=seed)
+        seen = await run_reproduction(self.bench, tree, wanted, what=what, seed=seed)
         self._ran(seen.run)
         return seen
 
