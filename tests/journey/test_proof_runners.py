@@ -187,6 +187,7 @@ def told(found: ProjectCommands, **changes: object) -> ProjectCommands:
     return replace(found, reruns=1, **changes)  # type: ignore[arg-type]  # the fields of a record
 
 
+@pytest.mark.timeout(300)  # go builds its standard library once
 @pytest.mark.parametrize("name", PROJECTS)
 async def test_proofs_hold_and_fail_with_every_runner(name: str, tmp_path: Path) -> None:
     project = PROJECTS[name]
