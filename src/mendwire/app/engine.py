@@ -150,6 +150,7 @@ async def engine(
             orchestrator=orchestrator,
             streams=wanted.error_streams,
             occurrences=link.names.stream("OCCURRENCES"),
+            holds=worker.holds,
         )
         fate = _fate(orchestrator.intake)
         await stack.enter_async_context(DeadLetters(bus, wanted.error_streams, fate))

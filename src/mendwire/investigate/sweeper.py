@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -37,13 +37,18 @@ class Sweeper:
     streams: tuple[str, ...]
     occurrences: str
     """The stream of counts."""
+    holds: Callable[[str, int], bool]
+    """Whether the worker beside us has a message (stream, sequence) in hand."""
     every_s: float = 5.0
     _task: asyncio.Task[None] | None = None
     _heirs: set[asyncio.Task[None]] = field(default_factory=set)
     _living: frozenset[str] = frozenset()
+    _orphans: tuple[tuple[str, int], ...] = ()
     _first_done: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
+        """Before the worker beside us pulls: what is handed out now, dead workers had."""
+        self._orphans = await self._handed_out()
         self._task = asyncio.create_task(self._run(), name="sweeper")
         return self
 
@@ -72,6 +77,8 @@ class Sweeper:
         """One round."""
         living = await self.roster.living()
         if not self._living or not self._living <= living:
+            if self._living:
+                self._orphans = await self._handed_out()
             await self._take_over(living)
             await self._adopt()
         self._living = living
@@ -84,11 +91,16 @@ class Sweeper:
                 self._start(self.orchestrator.inherit(filed))
 
     async def _adopt(self) -> None:
-        for stream in self.streams:
-            for seq in await self.bus.pending(stream):
-                received = await self.bus.peek(stream, seq)
-                if received is not None:
-                    self._start(self.orchestrator.adopt(received))
+        """Of what dead workers had pulled, most has a case; the rest is handled from its start."""
+        for stream, seq in self._orphans:
+            received = await self.bus.peek(stream, seq)
+            if received is not None and not self.holds(stream, seq):
+                self._start(self.orchestrator.adopt(received))
+        self._orphans = ()
+
+    async def _handed_out(self) -> tuple[tuple[str, int], ...]:
+        found = [(stream, seq) for stream in self.streams for seq in await self.bus.pending(stream)]
+        return tuple(found)
 
     async def _answer_calls(self, living: frozenset[str]) -> None:
         for issue, due_ns in await self.docket.called():

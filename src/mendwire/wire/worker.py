@@ -125,6 +125,10 @@ class Worker:
         """Messages pulled and not settled yet."""
         return len(self._held)
 
+    def holds(self, stream: str, seq: int) -> bool:
+        """Whether this worker has that message in hand."""
+        return (stream, seq) in self._held
+
     @property
     def holding_up(self) -> str:
         """Why no new message comes; empty while all is well."""

@@ -1,0 +1,45 @@
+"""A worker that kills itself with SIGKILL at a named boundary: for the crash tests alone.
+
+    driver.py BOUNDARY [HOW_OFTEN]    die at that boundary, the given time it is passed
+    driver.py none                    work until the queue is empty
+    driver.py trace                   the same, printing each boundary as it is passed
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from mendwire.app.engine import engine
+from mendwire.app.looking import configured
+from mendwire.app.logs import logged
+from mendwire.model.boundary import Boundary
+
+
+def on_boundary(name: str, times: int) -> object:
+    left = times
+
+    def passed(boundary: Boundary) -> None:
+        nonlocal left
+        if name == "trace":
+            print(boundary, flush=True)
+        if boundary == name:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return passed
+
+
+async def main() -> None:
+    name = sys.argv[1]
+    times = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    config, environment = configured(None)
+    with logged("json"):
+        async with engine(config, environment, boundary=on_boundary(name, times)) as machine:  # type: ignore[arg-type]
+            await machine.until_empty()
+
+
+asyncio.run(main())
