@@ -1,8 +1,8 @@
 """A worker that kills itself with SIGKILL at a named boundary: for the crash tests alone.
 
-    driver.py BOUNDARY [HOW_OFTEN]    die at that boundary, the given time it is passed
-    driver.py none                    work until the queue is empty
-    driver.py trace                   the same, printing each boundary as it is passed
+driver.py BOUNDARY [HOW_OFTEN]    die at that boundary, the given time it is passed
+driver.py none                    work until the queue is empty
+driver.py trace                   the same, printing each boundary as it is passed
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import signal
 import sys
 
 from mendwire.app.engine import engine
-from mendwire.app.looking import configured
 from mendwire.app.logs import logged
+from mendwire.app.looking import configured
 from mendwire.model.boundary import Boundary
 
 

@@ -23,6 +23,7 @@ from tests.nats_server import RealServer
 
 NAMES = Names(namespace="shop")
 ENV = "production"
+SUITE = ["{python}", "-m", "unittest", "discover", "-s", "tests", "-t", "."]
 DRIVER = Path(__file__).with_name("driver.py")
 
 FRAMES = [
@@ -84,7 +85,7 @@ class Stage:
             "HOME": str(self.folder / "home"),
             "NATS_URL": self.server.url,
             "NATS_NAMESPACE": NAMES.namespace,
-            "COVERAGE_PROCESS_START": os.environ.get("COVERAGE_PROCESS_START", ""),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         }
 
     async def publish(self, report: Mapping[str, Any] | bytes, msg_id: str = "shop-1") -> None:
@@ -160,7 +161,7 @@ async def stage(
     await build_repository(folder / "shop")
     named = f'program = "{program}"\n' if program else ""
     (folder / "mendwire.toml").write_text(
-        f'[project]\nrepository = "shop"\nreruns = 1\n[worker]\nenvironments = ["{ENV}"]\n'
+        f'[project]\nrepository = "shop"\nreruns = 1\ntest = {json.dumps(SUITE)}\n[worker]\nenvironments = ["{ENV}"]\n'
         f'[agent]\nkind = "{agent}"\n{named}[sandbox]\nkind = "{sandbox_kind()}"\n{config}'
     )
     server = RealServer(folder / "nats")
@@ -181,7 +182,7 @@ async def stage(
 
 
 def sandbox_kind() -> str:
-    """bubblewrap where it is installed; the tests' own projects may run without."""
+    """Bubblewrap where it is installed; the tests' own projects may run without."""
     from shutil import which
 
     return "bwrap" if which("bwrap") else "none"

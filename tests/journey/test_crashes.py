@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
-from mendwire.app.engine import make_streams
 from mendwire.model.boundary import Boundary
 from mendwire.model.case import CaseState, Verdict
 from tests.journey.stage import Stage, coupon_report, stage
