@@ -109,9 +109,7 @@ async def test_a_large_report_is_kept_beside_its_case(docket: Docket) -> None:
     assert [f.case.report async for f in docket.cases()] == [report]
 
 
-async def test_rule_a8_a_damaged_entry_stops_one_case_alone(
-    docket: Docket, bucket: Bucket
-) -> None:
+async def test_rule_a8_a_damaged_entry_stops_one_case_alone(docket: Docket, bucket: Bucket) -> None:
     await bucket.put(f"case.{ISSUE}", b"{broken")
     await docket.open(a_case("b" * 32))
     with pytest.raises(Damaged):

@@ -1,0 +1,104 @@
+"""What people read: links lead somewhere, rules that are cited exist, nothing private is in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    if path.name != "template.md"
+)
+LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
+# Spelled in pieces, so that this file does not hold what it looks for.
+PRIVATE = re.compile(
+    "|".join(
+        (
+            r"(?<![\w.])/(?:work|root)/[\w.-]+",
+            re.escape(f"{Path.home()}/"),
+            r"index-url[ =]+\S*://",
+            "https?://(?:[\\w.-]*\\.)?" + "py" + "pi\\.org",
+            "files\\." + "python" + "hosted",
+            "registry\\." + "npm" + "js",
+            "proxy\\." + "golang",
+        )
+    )
+)
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False
+    ).stdout.decode()
+    if not listed:
+        pytest.skip("there is no git, or this is no checkout")
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def anchors(page: Path) -> set[str]:
+    """The ids of a page's headings, as mkdocs makes them."""
+    found = set()
+    for heading in re.findall(r"(?m)^#{1,6} (.+)$", page.read_text(encoding="utf-8")):
+        plain = re.sub(r"[^\w\s-]", "", heading.replace("`", "")).strip().lower()
+        found.add(re.sub(r"[-\s]+", "-", plain))
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    broken = []
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = (page.parent / file) if file else page
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            broken.append(target)
+    assert not broken
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (
+        (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2].partition("\nplugins:")[0]
+    )
+    listed = set(re.findall(r"[\w/.-]+\.md", navigation))
+    there = {name.removeprefix("docs/") for name in PAGES if name.startswith("docs/")}
+    assert listed == there
+
+
+def test_every_rule_that_is_cited_exists() -> None:
+    rules = re.findall(r"(?m)^###? ([ABC]\d*)\. ", (ROOT / "docs/rules.md").read_text())
+    assert rules == [
+        "A",
+        *(f"A{n}" for n in range(1, 14)),
+        "B",
+        *(f"B{n}" for n in range(1, 14)),
+        "C",
+    ]
+    for name in tracked():
+        if name.endswith((".py", ".md")):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            for cited in re.findall(r"\brules ((?:[ABC]\d*)(?:, [ABC]\d+)*)\b", text):
+                assert set(cited.split(", ")) <= set(rules), name
+
+
+def test_nothing_private_is_tracked() -> None:
+    found = {
+        (name, match[0])
+        for name in tracked()
+        for match in PRIVATE.finditer((ROOT / name).read_text(encoding="utf-8", errors="replace"))
+    }
+    assert not found
+
+
+def test_every_file_the_package_names_for_its_readers_is_there() -> None:
+    manifest = (ROOT / "pyproject.toml").read_text()
+    named = re.findall(r'"/([A-Z]+\.md|LICENSE|Makefile|mkdocs\.yml)"', manifest)
+    assert 'readme = "README.md"' in manifest
+    assert [name for name in named if not (ROOT / name).is_file()] == []
