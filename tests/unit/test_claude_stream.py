@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mendwire.agents.claude.agent import ClaudeAgent
 from mendwire.agents.claude.command import (
     Folders,
     _around,
@@ -36,7 +37,7 @@ from mendwire.execution.process import Completed
 from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.model.report import ErrorReport
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
-from mendwire.model.work import Assignment, Role
+from mendwire.model.work import Assignment, Limits, Role
 
 WALL = Sandbox(kind=SandboxKind.NONE, may_run=True, cuts_network=False)
 APPROVED = {"approved": True, "comments": "Fine."}
@@ -330,3 +331,11 @@ def test_a_damaged_login_is_none(tmp_path: Path, kept: str) -> None:
 )
 def test_nothing_in_the_prompt_is_expanded(tmp_path: Path, text: str, sent: str) -> None:
     assert prompt(assignment(tmp_path, Role.RESEARCH, prompt=text)) == sent.encode()
+
+
+async def test_no_money_no_run(tmp_path: Path) -> None:
+    agent = ClaudeAgent(ClaudeConfig(sandbox=WALL, environ={}))
+    with pytest.raises(OverBudget):
+        await agent.run(
+            assignment(tmp_path, Role.RESEARCH, limits=Limits(cost_usd=0.0)), lambda _k, _t: None
+        )
