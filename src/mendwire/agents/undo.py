@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from mendwire.errors import AgentFailed
-from mendwire.execution.git import LINK, SUBMODULE, CaseRepository
+from mendwire.execution.git import CaseRepository
+from mendwire.execution.objects import LINK, SUBMODULE
 
 HUNKS: Final = 10
 """Hunks of one commit that are undone one at a time."""

@@ -46,7 +46,7 @@ async def deliver(
     _refuse_secrets(case, message, contains_secret)
     tree = await repository.apply_patch(case.base, case.change.patch)
     commit = await repository.commit(tree, case.base, message, case.opened_ns, identity=identity)
-    patch = state / "patches" / f"{token(case.case_id)}.patch"
+    patch = state.absolute() / "patches" / f"{token(case.case_id)}.patch"
     await asyncio.to_thread(_write, patch, case.change.patch)
     branch, delivered = await _put(case, repository, commit, _names(case, branch_prefix))
     return Delivered(branch=branch, commit=delivered, patch_path=str(patch))

@@ -10,24 +10,15 @@ import asyncio
 import hashlib
 import os
 import shutil
-import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from mendwire.execution.borrowing import SCRATCH, prepare
-from mendwire.execution.history import Blamed, Commit, read_blame, read_log
-from mendwire.execution.links import outside_links
+from mendwire.execution.borrowing import prepare
 from mendwire.execution.merging import IDENTITY, commit_tree, merge_trees
+from mendwire.execution.objects import Objects
 from mendwire.execution.origin import Origin, find_origin
 from mendwire.execution.plumbing import Git, bytes_of, text_of
-from mendwire.execution.process import Completed
-from mendwire.execution.unreadable import attributes_for, undecodable_paths
-
-LINK: Final = "120000"
-SUBMODULE: Final = "160000"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,10 +31,9 @@ class Base:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CaseRepository:
+class CaseRepository(Objects):
     """Ours, one for each operator's repository."""
 
-    git_dir: Path
     origin: Origin
 
     @classmethod
@@ -51,14 +41,9 @@ class CaseRepository:
         """The one for ``repository``, made in ``state`` when new; raises RepositoryUnfit."""
         origin = await find_origin(repository)
         name = hashlib.sha256(os.fsencode(origin.common)).hexdigest()[:16]
-        git_dir = state / "repositories" / f"{name}.git"
+        git_dir = state.absolute() / "repositories" / f"{name}.git"
         await asyncio.to_thread(prepare, git_dir, origin)
         return cls(git_dir=git_dir, origin=origin)
-
-    @property
-    def git(self) -> Git:
-        """Commands on our own objects, without a working tree."""
-        return Git(cwd=self.git_dir, git_dir=self.git_dir)
 
     async def base_commit(self, revision: str = "HEAD") -> Base:
         """What is committed at ``revision`` in the operator's repository; never its working tree.
@@ -78,93 +63,6 @@ class CaseRepository:
                 "broke something may not be found: run `git fetch --unshallow`."
             )
         return Base(commit=commit, notices=tuple(notices))
-
-    async def tree_of(self, commit: str) -> str:
-        """The tree's name."""
-        return await self.git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
-
-    async def entries(self, commit: str) -> dict[str, str]:
-        """Every path of a commit or tree, with its octal mode, e.g. ``100755`` or LINK."""
-        done = await self.git("ls-tree", "-r", "-z", "--full-tree", commit)
-        rows = (row.partition("\t") for row in text_of(done.stdout).split("\0") if row)
-        return {path: head.split(" ", 1)[0] for head, _, path in rows}
-
-    async def list_files(self, commit: str) -> tuple[str, ...]:
-        """Paths of the regular files of a commit or tree."""
-        entries = await self.entries(commit)
-        return tuple(path for path, mode in entries.items() if mode not in {LINK, SUBMODULE})
-
-    async def read_file(self, commit: str, path: str) -> bytes | None:
-        """A file's bytes as committed, or None when the commit has no such file."""
-        found = await self.git("ls-tree", "-z", "--full-tree", commit, "--", path)
-        row = text_of(found.stdout).split("\0")[0]
-        if not row.startswith("100") or row.partition("\t")[2] != path:
-            return None
-        blob = row.partition("\t")[0].split(" ")[2]
-        return (await self.git("cat-file", "blob", blob)).stdout
-
-    async def outside_links(self, commit: str) -> frozenset[str]:
-        """Symbolic links of a commit or tree that lead out of it; no tree of ours has them."""
-        links = [path for path, mode in (await self.entries(commit)).items() if mode == LINK]
-        targets = {path: text_of((await self._blob(commit, path)).rstrip(b"\0")) for path in links}
-        return outside_links(targets)
-
-    async def log(
-        self, commit: str, paths: Sequence[str] = (), *, limit: int = 30
-    ) -> tuple[Commit, ...]:
-        """At most ``limit`` commits that led to ``commit``, newest first, touching ``paths``."""
-        words = ("log", "-z", f"--max-count={limit}", f"--format={Commit.FORMAT}", commit)
-        done = await self.git(*words, "--", *paths)
-        return read_log(text_of(done.stdout))
-
-    async def commit_info(self, commit: str) -> Commit:
-        """One commit; raises GitError when there is none of that name."""
-        return (await self.log(commit, limit=1))[0]
-
-    async def messages(self, tip: str, *, since: str, limit: int = 100) -> dict[str, str]:
-        """Whole messages of the commits that ``tip`` adds to ``since``, newest first, by name."""
-        words = ("log", "-z", f"--max-count={limit}", "--format=%H%n%B", tip, f"^{since}", "--")
-        output = text_of((await self.git(*words)).stdout)
-        blocks = (block.partition("\n") for block in output.split("\0") if block)
-        return {sha: message for sha, _, message in blocks}
-
-    async def matches(
-        self, commit: str, lines: Sequence[str], *, limit: int = 20
-    ) -> tuple[tuple[str, int, str], ...]:
-        """Places (path, line, text) of a commit whose line contains one of ``lines``."""
-        wanted = [word for line in lines for word in ("-e", line)]
-        words = ("grep", "-n", "-z", "-I", "-F", "--no-textconv", "--no-color", "--threads=1")
-        done = await self.git(*words, *wanted, commit, "--", answers=(0, 1))
-        rows = [row.split("\0", 2) for row in text_of(done.stdout).splitlines()[:limit]]
-        return tuple((row[0].partition(":")[2], int(row[1]), row[2]) for row in rows)
-
-    async def blame(
-        self, commit: str, path: str, first: int = 1, last: int | None = None
-    ) -> tuple[Blamed, ...]:
-        """Which commit each line from ``first`` to ``last`` (1-based) comes from."""
-        where = f"-L{first},{'' if last is None else last}"
-        done = await self.git("blame", "--porcelain", where, commit, "--", path)
-        return read_blame(text_of(done.stdout))
-
-    async def diff(self, base: str, tree: str) -> str:
-        """The unified diff from one commit or tree to another, with ``--binary``.
-
-        Files that are not UTF-8 are shown as binary, so that the diff is always text.
-        """
-        raw = (await self._diff(base, tree)).stdout
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
-            names = await self.changed(base, tree)
-        with tempfile.TemporaryDirectory(prefix="mendwire-attributes-") as folder:
-            file = Path(folder, "attributes")
-            file.write_bytes(attributes_for(undecodable_paths(raw, names)))
-            return (await self._diff(base, tree, f"core.attributesFile={file}")).text
-
-    async def changed(self, base: str, tree: str) -> tuple[str, ...]:
-        """Paths that differ between two commits or trees."""
-        words = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", base, tree)
-        return tuple(filter(None, text_of((await self.git(*words)).stdout).split("\0")))
 
     async def write_tree(self, worktree: Path, base: str) -> str:
         """The tree that a folder grown from ``base`` holds now, as we read it.
@@ -221,6 +119,11 @@ class CaseRepository:
         None when there is nothing to undo to (a root or a merge commit), when later changes stand
         in the way, or when the undo changes nothing.
         """
+        places = None if paths is None else tuple(paths)
+        how = lambda: self._reverted(base, commit, places)  # noqa: E731 - a name would say no more
+        return await self.known.get(f"revert {places}", (base, commit), how)
+
+    async def _reverted(self, base: str, commit: str, paths: Sequence[str] | None) -> str | None:
         parents = (await self.commit_info(commit)).parents
         if len(parents) != 1:
             return None
@@ -253,23 +156,6 @@ class CaseRepository:
         """The objects that ``commit`` adds to ``base``."""
         wanted = f"{commit}\n^{base}\n".encode()
         return (await self.git("pack-objects", "--revs", "--stdout", "-q", stdin=wanted)).stdout
-
-    @asynccontextmanager
-    async def scratch_index(self) -> AsyncIterator[Path]:
-        """A path for an index file of one command sequence; gone afterwards."""
-        folder = await asyncio.to_thread(tempfile.mkdtemp, prefix=SCRATCH, dir=self.git_dir)
-        try:
-            yield Path(folder, "index")
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-    async def _blob(self, commit: str, path: str) -> bytes:
-        return (await self.git("cat-file", "blob", f"{commit}:{path}")).stdout
-
-    async def _diff(self, base: str, tree: str, *settings: str) -> Completed:
-        words = ("diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color")
-        how = ("--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
-        return await self.git(*words, *how, base, tree, settings=settings)
 
     async def _with_paths(self, commit: str, source: str, paths: Sequence[str]) -> str:
         """The tree of ``commit`` with ``paths`` as they are in ``source``."""
