@@ -6,12 +6,12 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from nats.aio.client import Client, Server
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
@@ -19,7 +19,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from mendwire.errors import AccessRefused, ConfigError, ServerUnfit, Unreachable
 from mendwire.model.names import Names, namespace
 from mendwire.settings.environment import Environment, ServerAddress
-from mendwire.telemetry import emit
+from mendwire.wire.client import LastingClient, Watch, next_server
 from mendwire.wire.contexts import is_named, resolve
 from mendwire.wire.denials import Denials
 from mendwire.wire.login import client_options, wants_tls
@@ -28,10 +28,7 @@ from mendwire.wire.store import default_store, find_running
 OLDEST: Final = (2, 12)
 DEFAULT_NAMESPACE: Final = "default"
 LOCAL_URL: Final = "nats://localhost:4222"
-_FIRST_WAIT_S: Final = 0.05
-_LONGEST_WAIT_S: Final = 1.5
 _REFUSALS: Final = ("authorization", "authentication", "nkey", "jwt")
-_CLOSE_S: Final = 3.0
 _ASK_S: Final = 2.0
 _NOT_ENABLED: Final = frozenset({10039, 10076})
 
@@ -48,83 +45,6 @@ class Link:
     """Where it leads, without user or password."""
     embedded: bool
     """The server is Mendwire's own, on this machine."""
-
-
-class LastingClient(Client):
-    """A client that comes back after every error of the server, where nats-py would close itself.
-
-    It also sends no login in the clear where encryption was asked for and the server, or somebody
-    between, offers none; nats-py would.
-    """
-
-    def __init__(self, *, encrypted: bool) -> None:
-        super().__init__()
-        self._encrypted = encrypted
-
-    async def leave(self) -> None:
-        """Close what stands, within ``_CLOSE_S`` seconds, and drop what does not.
-
-        nats-py's own ``close`` waits for ever where the TLS handshake failed.
-        """
-        if self.is_connected or self.is_reconnecting:
-            with suppress(NatsError, OSError, TimeoutError):
-                async with asyncio.timeout(_CLOSE_S):
-                    await self.close()
-        self._status = Client.CLOSED
-        if self._transport is not None:
-            self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it bare
-            await asyncio.sleep(0)
-
-    def _connect_command(self) -> bytes:
-        first = bool(self.options["tls_handshake_first"])
-        if self._encrypted and not (first or self._server_info.get("tls_required")):
-            raise NatsError("nats: tls was asked for, but the server offers none")
-        return super()._connect_command()
-
-    async def _process_err(self, err_msg: str) -> None:
-        said = f"nats: {err_msg.strip(chr(39))}"
-        if "permissions violation" in said or "stale connection" in said:
-            await super()._process_err(err_msg)
-            return
-        await self._error_cb(NatsError(said))
-        await self._process_op_err(NatsError(said))
-
-
-class _Watch:
-    """What happens to one client: the callbacks of nats-py turned into events."""
-
-    def __init__(self, url: str, attempts: int) -> None:
-        self.denials = Denials()
-        self.denied = asyncio.Event()
-        self.denials.listen(lambda _action, _subject: self.denied.set())
-        self.url = url
-        self._attempts = attempts
-        self._opening = True
-        self._closing = False
-        self._lost = False
-
-    def opened(self) -> None:
-        self._opening = False
-
-    def closing(self) -> None:
-        self._closing = True
-
-    async def on_error(self, error: Exception) -> None:
-        if self._opening:
-            self._attempts -= 1
-            if self._attempts <= 0:
-                raise error  # leaves Client.connect, which would try for ever
-        else:
-            self.denials.note(error)
-
-    async def on_lost(self) -> None:
-        if not self._opening and not self._closing and not self._lost:
-            self._lost = True
-            emit("connection.lost", url=self.url)
-
-    async def on_restored(self) -> None:
-        self._lost = False
-        emit("connection.restored", url=self.url)
 
 
 @asynccontextmanager
@@ -145,7 +65,7 @@ async def connected(
     names = names or names_for(environment, embedded=embedded)
     options = {"name": name, **client_options(address, environment.variables)}
     client = LastingClient(encrypted=wants_tls(address))
-    watch = _Watch(_shown(address), len(address.urls))
+    watch = Watch(_shown(address), len(address.urls))
     try:
         await _open(client, watch, address, options)
         yield Link(
@@ -215,7 +135,7 @@ def names_for(environment: Environment, *, embedded: bool) -> Names:
 
 
 async def _open(
-    client: Client, watch: _Watch, address: ServerAddress, options: dict[str, Any]
+    client: Client, watch: Watch, address: ServerAddress, options: dict[str, Any]
 ) -> None:
     try:
         async with asyncio.timeout(address.timeout_s):
@@ -226,21 +146,13 @@ async def _open(
                 reconnected_cb=watch.on_restored,
                 connect_timeout=address.timeout_s,  # type: ignore[arg-type]  # nats-py only waits by it
                 max_reconnect_attempts=-1,
-                reconnect_to_server_handler=_next_server,
+                reconnect_to_server_handler=next_server,
                 ping_interval=20,
                 **options,
             )
     except (OSError, NatsError, TimeoutError) as problem:
         raise _explained(problem, address) from None
     watch.opened()
-
-
-def _next_server(servers: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:
-    """The least tried server, after a wait that doubles up to ``_LONGEST_WAIT_S`` seconds."""
-    server = min(servers, key=lambda one: one.reconnects)
-    if not server.reconnects:
-        return server, 0.0
-    return server, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(server.reconnects, 10))
 
 
 def _explained(problem: Exception, address: ServerAddress) -> Exception:
@@ -274,7 +186,7 @@ def _shown(address: ServerAddress) -> str:
     return ", ".join(address.urls)
 
 
-async def _fit_version(client: Client, watch: _Watch) -> str:
+async def _fit_version(client: Client, watch: Watch) -> str:
     """The server's version; raises ServerUnfit."""
     version = repr(client.connected_server_version).removeprefix("<nats server v").rstrip(">")
     found = re.match(r"(\d+)\.(\d+)", version)
@@ -291,7 +203,7 @@ async def _fit_version(client: Client, watch: _Watch) -> str:
     return version
 
 
-async def _has_jetstream(client: Client, watch: _Watch) -> bool:
+async def _has_jetstream(client: Client, watch: Watch) -> bool:
     """Asks for the account's limits; a login that may not ask is taken to have JetStream."""
     asked = asyncio.create_task(client.request("$JS.API.INFO", b"", timeout=_ASK_S))
     denied = asyncio.create_task(watch.denied.wait())
