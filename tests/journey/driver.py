@@ -24,7 +24,8 @@ def on_boundary(name: str, times: int) -> object:
     def passed(boundary: Boundary) -> None:
         nonlocal left
         if name == "trace":
-            print(boundary, flush=True)
+            sys.stdout.write(f"{boundary}\n")
+            sys.stdout.flush()
         if boundary == name:
             left -= 1
             if left == 0:

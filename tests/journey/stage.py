@@ -161,7 +161,8 @@ async def stage(
     await build_repository(folder / "shop")
     named = f'program = "{program}"\n' if program else ""
     (folder / "mendwire.toml").write_text(
-        f'[project]\nrepository = "shop"\nreruns = 1\ntest = {json.dumps(SUITE)}\n[worker]\nenvironments = ["{ENV}"]\n'
+        f'[project]\nrepository = "shop"\nreruns = 1\ntest = {json.dumps(SUITE)}\n'
+        f'[worker]\nenvironments = ["{ENV}"]\n'
         f'[agent]\nkind = "{agent}"\n{named}[sandbox]\nkind = "{sandbox_kind()}"\n{config}'
     )
     server = RealServer(folder / "nats")
