@@ -366,6 +366,23 @@ async def test_linked_worktrees_and_cut_history(repository: Generated, tmp_path:
         assert (path / "shop/cart.py").is_file()
 
 
+async def test_repositories_of_the_newer_hash(tmp_path: Path) -> None:
+    made = generated(tmp_path)
+    shutil.rmtree(made.path / ".git")
+    made.git("init", "-q", "--object-format=sha256")
+    made.commit("Begin", {"a": "1\n"})
+    guilty = made.commit("Change", {"a": "2\n"})
+    base = made.commit("Later", {"b": "2\n"})
+    ours = await CaseRepository.open(made.path, tmp_path / "state")
+    undone = await ours.revert_tree(base, guilty, ["a"])
+    assert undone is not None
+    commit = await ours.commit(undone, base, "Undo", 10**18)
+    await ours.origin.receive(await ours.pack(commit, base))
+    assert await ours.origin.create_branch("mendwire/x", commit)
+    async with tree(ours, base, key="a", state=tmp_path / "state") as path:
+        assert await ours.write_tree(path, base) == await ours.tree_of(base)
+
+
 async def test_unfit_repositories_are_refused_in_words(tmp_path: Path) -> None:
     state = tmp_path / "state"
     (tmp_path / "plain").mkdir()
