@@ -28,6 +28,7 @@ from mendwire.investigate.proof import Judge
 from mendwire.investigate.verdict import verdict_of
 from mendwire.model.case import Case, Verdict
 from mendwire.model.project import Policy
+from mendwire.model.report import Trust
 from mendwire.model.work import Change, Proof, ProofStatus, Reproduction, Review
 
 CART = '''\
@@ -635,3 +636,37 @@ async def test_in_the_sandbox_the_network_and_the_rest_of_the_disk_are_out_of_re
     assert proof.status is ProofStatus.VALID, proof.reasons
     assert not target.exists()
     assert not visits
+
+
+async def test_the_judges_own_script_cannot_be_edited_to_pass(court: Court) -> None:
+    script = Reproduction(
+        command=("{python}", "tools/repro.py"),
+        origin="config",
+        expects_type="KeyError",
+        expects_file="shop/cart.py",
+    )
+    proof = await court.judged(write("tools/repro.py", "pass\n"), script)
+    assert proof.status is ProofStatus.BREACH
+    assert "tools/repro.py is what the judge runs" in proof.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("import sys; sys.exit(0)", ProofStatus.INVALID), ("", ProofStatus.VALID)],
+)
+async def test_an_operators_command_may_end_by_exit_but_the_suite_still_counts(
+    court: Court, line: str, status: ProofStatus
+) -> None:
+    command = ("{python}", "-c", f"import sys\n{CALL}\nsys.exit(0)")
+    wanted = replace(CAPTURED, command=command, origin="config")
+    disguise = "\nimport sys\ndone = sys.exit\ndone(0)\n" if line else ""
+    proof = await court.judged(both(mend, append("shop/cart.py", disguise)), wanted)
+    assert proof.status is status, proof.reasons
+
+
+async def test_a_restricted_case_and_a_low_trust_capture_run_nothing(court: Court) -> None:
+    change, _ = await court.change_by(mend)
+    restricted = await court.judge.prove(replace(court.case, restricted=True), change, CAPTURED)
+    assert (restricted.status, restricted.runs) == (ProofStatus.INFRASTRUCTURE, ())
+    low = await court.judge.prove(replace(court.case, trust=Trust.LOW), change, CAPTURED)
+    assert (low.status, low.runs) == (ProofStatus.NOT_REPRODUCED, ())

@@ -7,7 +7,6 @@ goes in; the network is cut where the sandbox can.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import shutil
@@ -21,21 +20,18 @@ from typing import Final
 
 from mendwire.errors import ExecutionError, SandboxUnavailable
 from mendwire.execution.environment import allowed_environment
+from mendwire.execution.outcomes import Observed, by_output, by_witness, run_of
 from mendwire.execution.process import Completed, ResourceLimits, run
 from mendwire.execution.reports import Report, UnreadableReport
 from mendwire.execution.runners import is_plain_python, read_report, reporting, runner_of
 from mendwire.execution.sandbox import Sandbox
-from mendwire.model.printable import printable
 from mendwire.model.project import Runner
 from mendwire.model.work import Reproduction, Run
 
 RunsReproductions = Callable[[Path, Reproduction], Awaitable[Run]]
 """``await judge(tree, reproduction)``: see ``run_reproduction``."""
-OUTPUT: Final = 4000
-"""Characters of output kept as evidence."""
 _SCRIPTS: Final = ("witness.py", "unittest_report.py")
 _EMPTIED: Final = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - what the sandbox mounts empty
-_ANSI: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,26 +53,6 @@ class Bench:
     an untrusted change could write must not reach another tree. None: nothing is kept."""
     environment: tuple[tuple[str, str], ...] = ()
     """Names and values that the project's commands need beside the clean environment."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Raised:
-    """One exception of a chain, as the witness saw it."""
-
-    type: str
-    """Module and qualified name."""
-    files: tuple[str, ...]
-    """The tree's files of its traceback, relative to the tree, outermost first."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Observed:
-    """One run of a reproduction."""
-
-    run: Run
-    own: bool
-    """It failed with the expected exception at the expected place."""
-    raised: tuple[Raised, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,8 +111,8 @@ async def run_tests(
         try:
             report = read_report(runner, done, aux)
         except UnreadableReport as missing:
-            return SuiteRun(run=_run_of(what, done), named=False, problem=_why(done, str(missing)))
-    shown = _run_of(what, done)
+            return SuiteRun(run=run_of(what, done), named=False, problem=_why(done, str(missing)))
+    shown = run_of(what, done)
     if report is None:
         return SuiteRun(run=shown, named=False, problem=_why(done, ""))
     shown = replace(shown, passing=report.passing, failing=report.failing)
@@ -176,8 +152,8 @@ async def run_reproduction(
         done = await run_command(bench, command, tree=tree, aux=aux, stdin=stdin, seed=seed)
         report = _report_or_none(runner, done, aux)
     if witnessed:
-        return _by_witness(what, done, nonce, reproduction)
-    return _by_output(what, done, runner, report, reproduction)
+        return by_witness(what, done, nonce, reproduction)
+    return by_output(what, done, runner, report, reproduction)
 
 
 def reproductions_on(bench: Bench) -> RunsReproductions:
@@ -187,13 +163,6 @@ def reproductions_on(bench: Bench) -> RunsReproductions:
         return (await run_reproduction(bench, tree, reproduction)).run
 
     return judge
-
-
-def shown_output(stdout: str, stderr: str) -> str:
-    """The last characters of a run's output, safe to print."""
-    both = "\n".join(part.strip("\n") for part in (stdout, stderr) if part.strip())
-    plain = _ANSI.sub("", both[-2 * OUTPUT :])
-    return printable(plain, 8 * OUTPUT, lines=True)[-OUTPUT:]
 
 
 @contextmanager
@@ -258,84 +227,3 @@ def _report_or_none(runner: Runner, done: Completed, aux: Path) -> Report | None
         return read_report(runner, done, aux)
     except UnreadableReport:
         return None
-
-
-def _run_of(what: str, done: Completed) -> Run:
-    text = shown_output(done.text, done.stderr.decode("utf-8", "replace"))
-    if done.timed_out:
-        text = (text + f"\n[stopped after {done.seconds:.0f} s]")[-OUTPUT:]
-    return Run(
-        what=what,
-        passed=done.exit_code == 0 and not done.timed_out,
-        exit_code=done.exit_code,
-        seconds=round(done.seconds, 3),
-        output=text,
-    )
-
-
-def _by_witness(what: str, done: Completed, nonce: str, wanted: Reproduction) -> Observed:
-    said = [line for line in done.text.splitlines() if line.startswith(nonce)]
-    plain = replace(done, stdout=done.stdout.replace(nonce.encode(), b"witness:"))
-    shown = _run_of(what, plain)
-    testimony = json.loads(said[0].removeprefix(nonce)) if len(said) == 1 else {}
-    ended = testimony.get("ended", "")
-    # A command line program of the operator's may end by sys.exit; what we or agents write may not.
-    normal = ended == "returned" or (ended == "exited" and wanted.origin == "config")
-    shown = replace(shown, passed=shown.passed and normal)
-    raised = tuple(
-        Raised(type=item["type"], files=tuple(item["files"]))
-        for item in testimony.get("raised", ())
-    )
-    own = ended == "raised" and any(_is_own(item, wanted) for item in raised)
-    if not ended and done.exit_code == 0:
-        note = "\n[the process ended by itself, without the program having come to its end]"
-        shown = replace(shown, output=(shown.output + note)[-OUTPUT:])
-    return Observed(run=_failing(shown, wanted, own=own), own=own, raised=raised)
-
-
-def _is_own(raised: Raised, wanted: Reproduction) -> bool:
-    if not wanted.expects_type and not wanted.expects_file:
-        return False
-    kind = not wanted.expects_type or _last(raised.type) == _last(wanted.expects_type)
-    own = [name for name in raised.files if "site-packages" not in name.split("/")]
-    place = not wanted.expects_file or (
-        bool(own) and f"/{own[-1]}".endswith(f"/{wanted.expects_file}")
-    )
-    return kind and place
-
-
-def _last(name: str) -> str:
-    return re.split(r"[.:]+", name)[-1]
-
-
-def _by_output(
-    what: str, done: Completed, runner: Runner, report: Report | None, wanted: Reproduction
-) -> Observed:
-    shown = _run_of(what, done)
-    text = done.text + "\n" + done.complaint
-    own = not shown.passed and not done.timed_out
-    if runner in {Runner.PYTEST, Runner.UNITTEST, Runner.GO}:
-        ran = report is not None
-        shown = replace(shown, passed=shown.passed and ran and bool(report and report.passing))
-        own = own and report is not None and bool(report.failing)
-        text = report.text or text if report is not None else text
-    own = own and _names(text, wanted)
-    return Observed(run=_failing(shown, wanted, own=own), own=own)
-
-
-def _names(text: str, wanted: Reproduction) -> bool:
-    if not wanted.expects_type and not wanted.expects_file:
-        return False
-    kind = re.escape(_last(wanted.expects_type))
-    place = re.escape(wanted.expects_file)
-    return (not kind or re.search(rf"(?<!\w){kind}(?!\w)", text) is not None) and (
-        not place or re.search(rf"(?<![\w.\-]){place}(?![\w\-])", text) is not None
-    )
-
-
-def _failing(shown: Run, wanted: Reproduction, *, own: bool) -> Run:
-    if not own:
-        return shown
-    kind = wanted.expects_type or "failure"
-    place = f" in {wanted.expects_file}" if wanted.expects_file else ""
-    return replace(shown, failing=(f"{kind}{place}",))

@@ -7,29 +7,17 @@ with every test as it was at base, so that no edited test can help. Added tests 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from mendwire.errors import ExecutionError, GitError
-from mendwire.execution.commands import (
-    Bench,
-    Observed,
-    SuiteRun,
-    aux_folder,
-    run_command,
-    run_reproduction,
-    run_tests,
-    shown_output,
-)
+from mendwire.errors import ExecutionError
+from mendwire.execution.commands import Bench, SuiteRun, run_reproduction, run_tests
 from mendwire.execution.git import CaseRepository
-from mendwire.execution.trees import export
+from mendwire.execution.outcomes import Observed
 from mendwire.investigate.canary import canary_of
 from mendwire.investigate.detect import CONFIG_FILES
+from mendwire.investigate.fresh_trees import Ended, FreshTrees
 from mendwire.investigate.patch import FilePatch, read_patch, without
 from mendwire.investigate.policy import BaseFiles, check_patch
 from mendwire.investigate.suite import (
@@ -43,6 +31,7 @@ from mendwire.investigate.suite import (
 from mendwire.investigate.testfiles import is_judge_file, is_test, patterns_of
 from mendwire.model.case import Case
 from mendwire.model.project import Policy, ProjectCommands, Runner
+from mendwire.model.report import Trust
 from mendwire.model.work import Change, Proof, ProofStatus, Reproduction, Run
 from mendwire.telemetry import emit
 
@@ -50,15 +39,6 @@ _S = ProofStatus
 QUICK_S: Final = 1.0
 """A reproduction faster than this is rerun ``MORE`` further times: chance is cheap to test."""
 MORE: Final = 3
-
-
-class _Ended(Exception):
-    """The proof is decided early."""
-
-    def __init__(self, status: ProofStatus, *reasons: str) -> None:
-        super().__init__(*reasons)
-        self.status = status
-        self.reasons = reasons
 
 
 @dataclass(kw_only=True, slots=True)
@@ -85,12 +65,12 @@ class Judge:
 
         ``outside`` is what ``outside.differences`` found after the agent's run.
         """
-        trial = _Trial(judge=self, case=case, change=change, bench=self.bench)
+        trial = _Trial(judge=self, case=case, change=change)
         try:
             reasons = await trial.hold(reproduction, outside)
-        except _Ended as end:
+        except Ended as end:
             return self._proof(end.status, end.reasons, trial)
-        except ExecutionError as problem:
+        except (ExecutionError, OSError) as problem:
             return self._proof(_S.INFRASTRUCTURE, (str(problem),), trial)
         return self._proof(_S.VALID, reasons, trial)
 
@@ -118,56 +98,86 @@ class _Trial:
     judge: Judge
     case: Case
     change: Change
-    bench: Bench
-    """The judge's, with the caches of the tree that is open."""
     runs: list[Run] = field(default_factory=list)
     patterns: tuple[str, ...] = ()
 
     async def hold(
         self, reproduction: Reproduction | None, outside: tuple[str, ...]
     ) -> tuple[str, ...]:
-        """What holds, in words; raises _Ended when something does not."""
+        """What holds, in words; raises Ended when something does not."""
         if outside:
-            raise _Ended(_S.BREACH, *outside)
+            raise Ended(_S.BREACH, *outside)
         files = await self._permitted()
-        if reproduction is None or not reproduction.command:
-            raise _Ended(_S.NOT_REPRODUCED, "There is no way to make the error happen.")
+        wanted = self._runnable(reproduction)
         command = self._suite_command()
+        self._leaves_tools(files, wanted, command)
         tests = frozenset(path for file in files for path in file.paths if self._is_fixed(path))
         code = without(files, tests)
-        self._mends(files, code, reproduction)
-        async with self._tree("") as before:
-            await self._fails_at_base(before, reproduction)
-            base = await self.judge.baseline(self.case.base, before, command, self.bench)
+        self._mends(files, code, wanted)
+        trees = self._trees()
+        async with trees.at("") as (before, bench):
+            await self._fails_at_base(bench, before, wanted)
+            base = await self.judge.baseline(self.case.base, before, command, bench)
             self._ran(base.run)
         if why := unprovable(base):
-            raise _Ended(_S.INVALID, why)
-        async with self._tree(code) as after:
-            await self._passes(after, reproduction)
-            await self._no_worse(after, base, command, "suite after")
-            await self._tells_truth(after, files)
+            raise Ended(_S.INVALID, why)
+        async with trees.at(code) as (after, bench):
+            await self._passes(bench, after, wanted)
+            await self._no_worse(bench, after, base, "suite after")
+            await self._tells_truth(bench, after, files)
         if tests:
-            async with self._tree(self.change.patch) as whole:
-                await self._no_worse(whole, base, command, "suite after, with the added tests")
-        return self._held(reproduction, base, tests=bool(tests))
+            async with trees.at(self.change.patch) as (whole, bench):
+                await self._no_worse(bench, whole, base, "suite after, with the added tests")
+        return self._held(wanted, base, tests=bool(tests))
+
+    def _trees(self) -> FreshTrees:
+        judge, case = self.judge, self.case
+        return FreshTrees(
+            repository=judge.repository,
+            state=judge.state,
+            bench=judge.bench,
+            commands=judge.commands,
+            base=case.base,
+            key=f"judge-{case.case_id}-{case.token}",
+            is_fixed=self._is_fixed,
+        )
+
+    def _runnable(self, reproduction: Reproduction | None) -> Reproduction:
+        if self.case.restricted:
+            raise Ended(_S.INFRASTRUCTURE, "The case is restricted, so nothing of it is run.")
+        if reproduction is None or not reproduction.command:
+            raise Ended(_S.NOT_REPRODUCED, "There is no way to make the error happen.")
+        if reproduction.origin == "captured" and self.case.trust is not Trust.TRUSTED:
+            why = "Arguments captured by a source of low trust are not called again."
+            raise Ended(_S.NOT_REPRODUCED, why)
+        return reproduction
+
+    def _leaves_tools(
+        self, files: tuple[FilePatch, ...], wanted: Reproduction, command: tuple[str, ...]
+    ) -> None:
+        """What the judge's commands name comes from base: a script edited to pass is no fix."""
+        words = (*wanted.command, *command, *(self.judge.commands.setup or ()))
+        named = {word.split("::")[0].removeprefix("{tree}/").removeprefix("./") for word in words}
+        touched = {path for file in files for path in file.paths} - {wanted.expects_file}
+        if tools := sorted(touched & named):
+            raise Ended(_S.BREACH, f"{tools[0]} is what the judge runs; a fix may not change it.")
 
     def _held(self, wanted: Reproduction, base: SuiteRun, *, tests: bool) -> tuple[str, ...]:
         times = sum(run.what == "reproduction after" for run in self.runs)
         what = wanted.expects_type or "the error"
-        count = f"{len(base.run.passing)} tests pass" if base.named else "the suite passes"
         added = ", with the added tests too" if tests else ""
+        count = len(base.run.passing)
+        suite = f"All {count} tests that passed at the base commit pass" if base.named else ""
         return (
             f"The reproduction ({wanted.origin}) fails at the base commit with {what}.",
             f"It passes with the change, {times} times of {times}.",
-            f"All {count} that passed at the base commit pass after{added}."
-            if base.named
-            else f"{count.capitalize()} before and after{added}.",
+            f"{suite or 'The suite passes before and'} after{added}.",
             "The change stays within policy.",
         )
 
     async def _permitted(self) -> tuple[FilePatch, ...]:
         if not self.change.patch.strip():
-            raise _Ended(_S.INVALID, "The agent changed nothing.")
+            raise Ended(_S.INVALID, "The agent changed nothing.")
         repository, base = self.judge.repository, self.case.base
         modes = await repository.entries(base)
         told = [name for name in CONFIG_FILES if name in modes]
@@ -177,14 +187,14 @@ class _Trial:
         }
         known = BaseFiles(modes=modes, texts=shown)
         if breaches := check_patch(self.change.patch, known, self.judge.policy):
-            raise _Ended(_S.BREACH, *breaches)
+            raise Ended(_S.BREACH, *breaches)
         self.patterns = patterns_of(shown)
         return read_patch(self.change.patch)
 
     def _suite_command(self) -> tuple[str, ...]:
         if not self.judge.commands.test:
             why = self.judge.commands.why or "Set project.test in mendwire.toml."
-            raise _Ended(_S.INFRASTRUCTURE, f"Without a test suite no fix is proven. {why}")
+            raise Ended(_S.INFRASTRUCTURE, f"Without a test suite no fix is proven. {why}")
         return self.judge.commands.test
 
     def _is_fixed(self, path: str) -> bool:
@@ -192,127 +202,60 @@ class _Trial:
 
     def _mends(self, files: tuple[FilePatch, ...], code: str, wanted: Reproduction) -> None:
         if not code:
-            raise _Ended(_S.INVALID, "The change touches tests alone; the error is still there.")
+            raise Ended(_S.INVALID, "The change touches tests alone; the error is still there.")
         gone = [file.old for file in files if file.new != file.old and not file.copied]
         if wanted.expects_file and wanted.expects_file in gone:
-            raise _Ended(
+            raise Ended(
                 _S.INVALID, f"The change removes {wanted.expects_file}, where the error happens."
             )
 
-    @asynccontextmanager
-    async def _tree(self, patch: str) -> AsyncIterator[Path]:
-        """A fresh tree at base with ``patch``; set up before the patch, so with base's own code."""
-        judge, base = self.judge, self.case.base
-        wanted = await self._applied(patch)
-        first = base if judge.commands.setup else wanted
-        key = f"judge-{self.case.case_id}-{self.case.token}"
-        async with export(judge.repository, first, key=key, state=judge.state) as tree:
-            await self._take_cache(tree.parent / "cache", trusted=not patch)
-            await self._set_up(tree)
-            if first != wanted:
-                await self._lay_over(tree, wanted)
-            before = self._prints(tree)
-            yield tree
-            if self._rewritten(before, self._prints(tree)):
-                why = "While it ran, the code rewrote the tests or their configuration."
-                raise _Ended(_S.BREACH if patch else _S.INVALID, why)
-
-    async def _take_cache(self, own: Path, *, trusted: bool) -> None:
-        """Compilers' caches: only base's own code writes the lasting one, a change gets a copy."""
-        if self.judge.commands.runner is not Runner.GO:
-            return
-        lasting = self.judge.state / "cache"
-        lasting.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not trusted:
-            await asyncio.to_thread(shutil.copytree, lasting, own)
-        self.bench = replace(self.judge.bench, cache=lasting if trusted else own)
-
-    async def _applied(self, patch: str) -> str:
-        """The tree of base with ``patch``: git must see it change just the paths that we read."""
-        repository, base = self.judge.repository, self.case.base
-        try:
-            wanted = await repository.apply_patch(base, patch)
-        except GitError as problem:
-            why = f"The change does not apply to the base commit: {problem}"
-            raise _Ended(_S.INVALID, why) from None
-        read = {path for file in read_patch(patch) for path in file.paths}
-        if not set(await repository.changed(base, wanted)) <= read:
-            raise _Ended(_S.BREACH, "The change reads differently to git than to its judge.")
-        return wanted
-
-    async def _lay_over(self, tree: Path, wanted: str) -> None:
-        repository = self.judge.repository
-        modes = await repository.entries(wanted)
-        for path in await repository.changed(self.case.base, wanted):
-            content, target = await repository.read_file(wanted, path), tree / path
-            if content is None:
-                target.unlink(missing_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-            target.chmod(0o755 if modes[path] == "100755" else 0o644)
-
-    async def _set_up(self, tree: Path) -> None:
-        judge = self.judge
-        modules = judge.bench.repo / "node_modules"
-        if judge.commands.runner is Runner.NPM and modules.is_dir() and not judge.commands.setup:
-            (tree / "node_modules").symlink_to(modules)
-        if not judge.commands.setup:
-            return
-        with aux_folder(judge.bench) as aux:
-            done = await run_command(
-                judge.bench, judge.commands.setup, tree=tree, aux=aux, network=True
-            )
-        if done.exit_code:
-            said = shown_output(done.text, done.complaint)[-300:]
-            raise _Ended(_S.INFRASTRUCTURE, f"The project's setup command failed: {said}")
-
-    async def _fails_at_base(self, tree: Path, wanted: Reproduction) -> None:
-        seen = await self._reproduce(tree, wanted, "reproduction at base", 0)
+    async def _fails_at_base(self, bench: Bench, tree: Path, wanted: Reproduction) -> None:
+        seen = await self._reproduce(bench, tree, wanted, "reproduction at base", 0)
         if seen.run.passed:
-            raise _Ended(
+            raise Ended(
                 _S.NOT_REPRODUCED,
                 f"The reproduction ({wanted.origin}) does not fail at the base commit.",
             )
         if not seen.own:
             place = f" in {wanted.expects_file}" if wanted.expects_file else ""
-            raise _Ended(
+            raise Ended(
                 _S.NOT_REPRODUCED,
                 f"The reproduction ({wanted.origin}) fails at the base commit, but not with "
                 f"{wanted.expects_type or 'the error'}{place}.",
             )
 
-    async def _passes(self, tree: Path, wanted: Reproduction) -> None:
-        first = await self._reproduce(tree, wanted, "reproduction after", 0)
+    async def _passes(self, bench: Bench, tree: Path, wanted: Reproduction) -> None:
+        first = await self._reproduce(bench, tree, wanted, "reproduction after", 0)
         times = self.judge.commands.reruns + (MORE if first.run.seconds < QUICK_S else 0)
         seen = [first]
         if first.run.passed:
             seeds = range(1, times + 1)
-            seen += [await self._reproduce(tree, wanted, first.run.what, seed) for seed in seeds]
+            seen += [
+                await self._reproduce(bench, tree, wanted, first.run.what, seed) for seed in seeds
+            ]
         passed = sum(item.run.passed for item in seen)
         if passed == len(seen):
             return
         if passed:
             why = f"With the change the reproduction passes {passed} of {len(seen)} times: flaky."
-            raise _Ended(_S.INVALID, why)
+            raise Ended(_S.INVALID, why)
         still = "the same error" if first.own else _how(first)
-        raise _Ended(_S.INVALID, f"With the change the reproduction still fails: {still}.")
+        raise Ended(_S.INVALID, f"With the change the reproduction still fails: {still}.")
 
-    async def _no_worse(
-        self, tree: Path, base: SuiteRun, command: tuple[str, ...], what: str
-    ) -> None:
+    async def _no_worse(self, bench: Bench, tree: Path, base: SuiteRun, what: str) -> None:
+        command = self._suite_command()
         first: SuiteRun | None = None
         for seed in range(self.judge.commands.reruns + 1):
-            tested = await run_tests(self.bench, command, tree, what=what, seed=seed)
+            tested = await run_tests(bench, command, tree, what=what, seed=seed)
             self._ran(tested.run)
             why = worse(base, tested)
             if first is not None:
                 why = disagreement(first, tested) or why
             if why:
-                raise _Ended(_S.INVALID, why)
+                raise Ended(_S.INVALID, why)
             first = first or tested
 
-    async def _tells_truth(self, tree: Path, files: tuple[FilePatch, ...]) -> None:
+    async def _tells_truth(self, bench: Bench, tree: Path, files: tuple[FilePatch, ...]) -> None:
         """A test that must fail, in a run with the changed modules loaded, must fail."""
         if self.judge.commands.runner is not Runner.PYTEST:
             return
@@ -322,15 +265,17 @@ class _Trial:
         canary = canary_of([path for path in changed if not self._is_fixed(path)])
         # Without the project's plugins: its suite ran with them, this asks about the change.
         alone = (("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),)
-        bench = replace(self.bench, environment=(*self.judge.bench.environment, *alone))
-        seen = await run_reproduction(bench, tree, canary, what="a test that must fail")
+        lone = replace(bench, environment=(*bench.environment, *alone))
+        seen = await run_reproduction(lone, tree, canary, what="a test that must fail")
         self._ran(seen.run)
         if not seen.own:
             why = "With the change loaded, a test that must fail did not: it tampers with the run."
-            raise _Ended(_S.BREACH, why)
+            raise Ended(_S.BREACH, why)
 
-    async def _reproduce(self, tree: Path, wanted: Reproduction, what: str, seed: int) -> Observed:
-        seen = await run_reproduction(self.bench, tree, wanted, what=what, seed=seed)
+    async def _reproduce(
+        self, bench: Bench, tree: Path, wanted: Reproduction, what: str, seed: int
+    ) -> Observed:
+        seen = await run_reproduction(bench, tree, wanted, what=what, seed=seed)
         self._ran(seen.run)
         return seen
 
@@ -342,23 +287,6 @@ class _Trial:
             what=run.what,
             passed=run.passed,
             seconds=run.seconds,
-        )
-
-    def _prints(self, tree: Path) -> dict[str, str]:
-        """A fingerprint of each test and file of the judge's in a tree."""
-        found: dict[str, str] = {}
-        for path in tree.rglob("*"):
-            name = path.relative_to(tree).as_posix()
-            if path.suffix == ".pyc" or not self._is_fixed(name) or not path.is_file():
-                continue
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return found
-
-    def _rewritten(self, before: dict[str, str], after: dict[str, str]) -> bool:
-        """Whether a test changed, vanished or came; what tests write beside themselves may come."""
-        fresh = after.keys() - before.keys()
-        return any(after.get(name) != known for name, known in before.items()) or any(
-            name.endswith(".py") or is_judge_file(name) for name in fresh
         )
 
 
