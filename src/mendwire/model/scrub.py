@@ -14,56 +14,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from mendwire.model.credentials import FORMS, secret_kind
 from mendwire.model.report import MAX_DEPTH, JSONValue, load_object
 
-_FORMS: Final[tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...]] = tuple(
-    (kind, hints, re.compile(pattern))
-    for kind, hints, pattern in (
-        (
-            "private_key",
-            ("PRIVATE KEY",),
-            (
-                r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!-))*"
-                r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?"
-            ),
-        ),
-        ("jwt", ("eyJ",), r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"),
-        ("aws_key", ("AKIA", "ASIA"), r"\bA(?:KI|SI)A[0-9A-Z]{16}\b"),
-        (
-            "github_token",
-            ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-            r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
-        ),
-        ("gitlab_token", ("glpat-",), r"\bglpat-[A-Za-z0-9_-]{16,}"),
-        (
-            "slack_token",
-            ("xox", "xapp-", "hooks.slack.com"),
-            (
-                r"\b(?:xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}"
-                r"|hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]+)"
-            ),
-        ),
-        (
-            "stripe_key",
-            ("_live_", "_test_", "whsec_"),
-            r"\b(?:(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9]{16,})",
-        ),
-        (
-            "google_key",
-            ("AIza", "ya29.", "GOCSPX-"),
-            r"\b(?:AIza[0-9A-Za-z_-]{30,}|ya29\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{20,})",
-        ),
-        ("anthropic_key", ("sk-ant-",), r"\bsk-ant-[A-Za-z0-9_-]{10,}"),
-        ("openai_key", ("sk-",), r"\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}"),
-        (
-            "registry_token",
-            ("npm_", "pypi-", "hf_"),
-            r"\b(?:npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{40,}|hf_[A-Za-z0-9]{30,})",
-        ),
-        ("sendgrid_key", ("SG.",), r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
-        ("nats_seed", ("SU", "SA", "SO", "SN", "SX"), r"\bS[UAONX][A-Z2-7]{56}\b"),
-    )
-)
 _AUTH: Final = re.compile(r"(?i)\b(bearer|basic|token)( {1,3})([A-Za-z0-9._~+/=-]{8,})")
 _USERINFO: Final = re.compile(r"""\b([a-z][a-z0-9+.-]{1,20}://)([^\s/?#"'<>]{1,512})@""")
 _CARD: Final = re.compile(r"\b[2-6][0-9](?:[ -]?[0-9]){11,17}\b")
@@ -75,21 +28,6 @@ _FLAG: Final = re.compile(r"(?<![\w-])--([\w-]{2,40})( {1,3})(?=[^\s-])")
 _QUOTED: Final = re.compile(r"""[^"'\n\\]{1,8192}""")
 _UNQUOTED: Final = re.compile(r"""[^\s"'&<>\\]{1,8192}""")
 _REST_OF_LINE: Final = re.compile(r"""[^"'\n\\]{1,8192}""")
-_WORDS: Final = (
-    ("password", ("password", "passwd", "passphrase", "pwd", "passwort")),
-    ("authorization", ("authorization",)),
-    ("cookie", ("cookie", "cookies")),
-    ("api_key", ("apikey", "accesskey", "accesskeyid", "authkey", "accountkey", "signingkey")),
-    ("private_key", ("privatekey", "secretkey", "encryptionkey", "nkeyseed")),
-    ("secret", ("secret", "clientsecret", "secretaccesskey", "credential", "credentials")),
-    ("token", ("token", "csrf", "xsrf", "otp", "cvv", "cvc")),
-)
-_INSIDE: Final = (
-    ("password", ("password", "passwd")),
-    ("authorization", ("authorization",)),
-    ("api_key", ("apikey",)),
-    ("cookie", ("setcookie",)),
-)
 _SCALARS: Final = frozenset({"auth", "session", "sessionid", "phpsessid", "jsessionid", "pin"})
 _QUERY: Final = frozenset({"sig", "signature", "key", "xamzsignature", "xgoogsignature"})
 _HARMLESS: Final = frozenset(
@@ -138,7 +76,7 @@ def find_secret(text: str) -> str | None:
     Unlike ``scrub_text`` this looks at source code and prose: a name beside a variable or a
     placeholder is no secret.
     """
-    for kind, hints, pattern in _FORMS:
+    for kind, hints, pattern in FORMS:
         if any(hint in text for hint in hints) and pattern.search(text):
             return kind
     if any(_auth(match) != match.group() for match in _AUTH.finditer(text)):
@@ -149,20 +87,8 @@ def find_secret(text: str) -> str | None:
     return _found_literal(text)
 
 
-def secret_kind(name: str) -> str | None:
-    """What kind of secret a key of this name holds, or None."""
-    folded = "".join(char for char in name.lower() if char.isalnum())
-    for kind, words in _WORDS:
-        if folded.endswith(words):
-            return kind
-    for kind, words in _INSIDE:
-        if any(word in folded for word in words):
-            return kind
-    return None
-
-
 def _forms(text: str) -> str:
-    for kind, hints, pattern in _FORMS:
+    for kind, hints, pattern in FORMS:
         if any(hint in text for hint in hints):
             text = pattern.sub(_mark(kind), text)
     text = _AUTH.sub(_auth, text)
