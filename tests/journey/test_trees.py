@@ -218,6 +218,19 @@ async def test_an_agent_can_use_git_in_its_tree_and_reaches_nothing(
     assert repository.git("for-each-ref") == references
 
 
+async def test_no_tree_finds_the_operators_repository_above_it(repository: Generated) -> None:
+    state = repository.path / ".mendwire"
+    ours = await CaseRepository.open(repository.path, state)
+    base = (await ours.base_commit()).commit
+    async with tree(ours, base, key="a", state=state) as path:
+        shutil.rmtree(path / ".git")
+        async with export(ours, base, key="b", state=state) as fresh:
+            for place in (path, fresh, fresh / "shop"):
+                with pytest.raises(subprocess.CalledProcessError):
+                    _git(place, "commit", "-q", "--allow-empty", "-m", "mine")
+    assert repository.git("rev-parse", "HEAD") == base
+
+
 async def test_eight_trees_at_once(
     repository: Generated, ours: CaseRepository, tmp_path: Path
 ) -> None:

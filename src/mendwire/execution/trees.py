@@ -154,6 +154,9 @@ def _make_room(trees: Path, key: str) -> _Room:
         path = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=trees.resolve()))
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
+    # The state folder often lies in the operator's checkout: git that is run in a tree without a
+    # .git of its own must not find that one above it, and stops at this dead end.
+    (path / ".git").write_text("gitdir: /nonexistent\n")
     return _Room(path, lock)
 
 
