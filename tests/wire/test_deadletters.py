@@ -324,3 +324,32 @@ async def test_a_server_killed_again_and_again_loses_no_message(
             await asyncio.sleep(0.1)
     payloads = sorted(found.payload for found in await dead(bus))
     assert payloads == sorted(b"poison %d" % index for index in range(20))
+
+
+async def test_an_exhausted_message_with_impossible_headers_is_buried(bus: JetStreamBus) -> None:
+    head = b"NATS/1.0\r\nA(b: c\r\nBad key: x\r\nFill: " + b"f" * 30_000 + b"\r\n\r\n"
+    size = b" %d %d\r\n" % (len(head), len(head) + 1)
+    await reconfigure(bus, ack_wait=100_000_000, max_deliver=1)
+    await bus.api.client._send_command(b"HPUB " + SUBJECT.encode() + size + head + b"x\r\n")
+    await bus.api.client.flush()
+    await pull(bus, 1)
+    await settled_down(bus)
+    await advised(bus, 1)
+    await move_advised(bus, saying(Fate.BURY))
+    (letter,) = await dead(bus)
+    assert letter.payload == b"x"
+    assert await count(bus, ERRORS) == 0
+
+
+async def test_what_is_too_large_to_be_published_again_is_buried(bus: JetStreamBus) -> None:
+    await reconfigure(bus, ack_wait=100_000_000, max_deliver=1)
+    payload = random.Random(1).randbytes(1_048_576)
+    await bus.api.client.publish(SUBJECT, payload)
+    await bus.api.client.flush()
+    await pull(bus, 1)
+    await settled_down(bus)
+    await advised(bus, 1)
+    await move_advised(bus, saying(Fate.REDRIVE))
+    letters = await dead(bus)
+    assert [one.headers["Mendwire-Part"] for one in letters] == ["1/2", "2/2"]
+    assert b"".join(one.payload for one in letters) == payload

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import random
 import time
@@ -42,6 +43,13 @@ async def reconfigure(bus: JetStreamBus, stream: str = ERRORS, **fields: object)
 
 async def left(bus: JetStreamBus, stream: str = ERRORS) -> int:
     return int((await bus.api.call(f"STREAM.INFO.{stream}"))["state"]["messages"])
+
+
+async def arrived(bus: JetStreamBus) -> None:
+    """Until the first message is stored; a plain publish is not acknowledged."""
+    async with asyncio.timeout(10):
+        while await left(bus) == 0:  # noqa: ASYNC110 - the server's state
+            await asyncio.sleep(0.01)
 
 
 async def dead(bus: JetStreamBus) -> list[Received]:
@@ -497,3 +505,40 @@ async def test_killed_servers_lose_no_message_of_several_streams(
     assert await left(bus) == await left(bus, PRODUCTION) == 0
     sevens = {number for number in published if number.endswith(b"7")}
     assert {letter.payload for letter in await dead(bus)} == sevens
+
+
+async def test_headers_that_no_client_would_send_do_not_stop_a_burial(bus: JetStreamBus) -> None:
+    """A publisher on the raw protocol may send anything; the message is buried all the same."""
+    head = b"NATS/1.0\r\nGood: one\r\nBad key: two\r\nUml\xc3\xa4ut: x\r\n"
+    head += b"Raw: \xff\xfe\r\n: no\r\nA(b: c\r\n\r\n"
+    body = b"payload"
+    size = b" %d %d\r\n" % (len(head), len(head) + len(body))
+    await bus.api.client._send_command(b"HPUB " + SUBJECT.encode() + size + head + body + b"\r\n")
+    await arrived(bus)
+    outcome = Outcome(state=DeliveryState.DEAD, reason="odd")
+    async with Worker(bus, [ERRORS], answering(outcome), pace=FAST) as worker, asyncio.timeout(10):
+        await worker.until_empty()
+    (letter,) = await dead(bus)
+    assert letter.payload == body
+
+
+@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("size", [1_048_576 - 60, 1_048_576, 600_000])
+async def test_the_largest_message_is_buried_whole(
+    bus: JetStreamBus, size: int, text: bool
+) -> None:
+    payload = b"x" * size if text else random.Random(size).randbytes(size)
+    await bus.api.client.publish(SUBJECT, payload)
+    await arrived(bus)
+    outcome = Outcome(state=DeliveryState.DEAD, reason="large")
+    reconnects = bus.api.reconnects
+    async with Worker(bus, [ERRORS], answering(outcome), pace=FAST) as worker, asyncio.timeout(10):
+        await worker.until_empty()
+    letters = await dead(bus)
+    whole = b"".join(
+        gzip.decompress(one.payload) if "Mendwire-Encoding" in one.headers else one.payload
+        for one in letters
+    )
+    assert whole == payload
+    assert bus.api.reconnects == reconnects
+    assert await left(bus) == 0

@@ -16,7 +16,7 @@ from typing import Any, Final
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import BadSubjectError, ConnectionClosedError, MaxPayloadError
+from nats.errors import BadHeaderError, BadSubjectError, ConnectionClosedError
 from nats.errors import Error as NatsError
 
 from mendwire.errors import AccessRefused, Conflict, StreamFull, Unreachable, WireError
@@ -42,6 +42,10 @@ class ApiError(WireError):
 
 class NobodyListens(WireError):
     """No stream, consumer or service takes messages on that subject."""
+
+
+class TooLarge(WireError):
+    """Message and headers together are more than the server takes."""
 
 
 class Api:
@@ -114,21 +118,29 @@ class Api:
         reply: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Send without waiting; raises Unreachable, or WireError for what cannot be sent."""
+        """Send without waiting; raises Unreachable, TooLarge, WireError for a bad subject."""
+        self._measure(payload, headers)
         try:
             await self.client.publish(
                 subject, payload, reply, headers=dict(headers) if headers else None
             )
-        except MaxPayloadError:
-            limit = self.client.max_payload
-            text = f"The message has {len(payload)} bytes; the server takes {limit} at most."
-            raise WireError(text) from None
         except BadSubjectError:
             raise WireError(f"{subject[:80]!r} cannot be used as a subject.") from None
+        except BadHeaderError as problem:
+            raise WireError(f"{problem.key[:80]!r} cannot be the name of a header.") from None
         except ConnectionClosedError:
             raise Unreachable("The connection to the NATS server is closed.") from None
         except (NatsError, OSError) as problem:
             raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
+
+    def _measure(self, payload: bytes, headers: Mapping[str, str] | None) -> None:
+        """The server closes the connection over a message that is too large with its headers."""
+        limit = self.client.max_payload
+        if len(payload) <= limit // 2 and not headers:
+            return
+        size = len(payload) + (headers_size(headers) if headers else 0)
+        if size > limit:
+            raise TooLarge(f"The message has {size} bytes; the server takes {limit} at most.")
 
     async def stream_of(self, subject: str, body: Mapping[str, object]) -> AsyncIterator[Msg]:
         """Ask for several messages (a batched direct get); ends at the server's end mark.
@@ -188,6 +200,12 @@ class Api:
         if self.denials.find(subject, since) or self.denials.find(f"{self._inbox}.*"):
             return refused(subject)
         return Unreachable(f"The NATS server did not answer in time (asked on {subject}).")
+
+
+def headers_size(headers: Mapping[str, str]) -> int:
+    """Bytes that headers take on the wire."""
+    lines = sum(len(name) + len(value.encode()) + 4 for name, value in headers.items())
+    return len("NATS/1.0\r\n\r\n") + lines
 
 
 async def unsubscribe(subscription: Subscription) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import re
 from typing import Final
 
 from mendwire.errors import RepeatedReentry
@@ -14,6 +17,14 @@ ORIGIN: Final = "Mendwire-Origin-"
 REASON: Final = "Mendwire-Reason"
 DELIVERIES: Final = "Mendwire-Deliveries"
 GENERATION: Final = "Mendwire-Generation"
+ENCODING: Final = "Mendwire-Encoding"
+"""``gzip`` where the payload was packed because it would not fit beside the headers."""
+PART: Final = "Mendwire-Part"
+"""``1/2`` and ``2/2`` where it would not even fit packed; the parts follow each other."""
+_ROOM_FOR_HEADERS: Final = 32_768
+_FOREIGN_HEADERS: Final = 16_384
+"""Bytes of a publisher's own headers that are kept."""
+_HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _SERVERS: Final = "nats-"
 """Headers of the server's own must not act a second time."""
 
@@ -29,16 +40,37 @@ async def bury(bus: JetStreamBus, received: Received, reason: str) -> Ack:
         f"{ORIGIN}Created": ref.stream_created,
         f"{ORIGIN}Seq": str(ref.seq),
         f"{ORIGIN}Subject": ref.subject,
-        f"{ORIGIN}Msg-Id": ref.msg_id,
+        f"{ORIGIN}Msg-Id": printable(ref.msg_id, 1000),
         REASON: printable(reason, 1000),
         DELIVERIES: str(received.deliveries),
     }
-    return await bus.publish(
-        bus.names.dead(ref.stream),
-        received.payload,
-        msg_id=f"dead-{place(ref)}",
-        headers=headers,
-    )
+    limit = bus.api.client.max_payload
+    parts = await _parts(received.payload, max(limit // 2, limit - _ROOM_FOR_HEADERS))
+    several = len(parts) > 1
+    acks = [
+        await bus.publish(
+            bus.names.dead(ref.stream),
+            payload,
+            msg_id=f"dead-{place(ref)}" + (f"-part{number}" if several else ""),
+            headers=headers | how,
+        )
+        for number, (payload, how) in enumerate(parts, start=1)
+    ]
+    return acks[-1]
+
+
+async def _parts(payload: bytes, room: int) -> list[tuple[bytes, dict[str, str]]]:
+    """The payload in pieces of at most ``room`` bytes, with the headers that say how."""
+    if len(payload) <= room:
+        return [(payload, {})]
+    packed = await asyncio.to_thread(gzip.compress, payload, mtime=0)
+    if len(packed) <= room:
+        return [(packed, {ENCODING: "gzip"})]
+    starts = range(0, len(payload), room)
+    return [
+        (payload[start : start + room], {PART: f"{number}/{len(starts)}"})
+        for number, start in enumerate(starts, start=1)
+    ]
 
 
 async def reenter(bus: JetStreamBus, received: Received, to: int) -> Ack:
@@ -78,4 +110,11 @@ def place(ref: MessageRef) -> str:
 
 
 def _own(headers: dict[str, str]) -> dict[str, str]:
-    return {k: v for k, v in headers.items() if not k.lower().startswith(_SERVERS)}
+    """The publisher's headers that may be sent again; a raw publisher may have sent anything."""
+    kept: dict[str, str] = {}
+    room = _FOREIGN_HEADERS
+    for name, value in headers.items():
+        room -= len(name) + len(value.encode()) + 4
+        if room >= 0 and _HEADER.fullmatch(name) and not name.lower().startswith(_SERVERS):
+            kept[name] = value
+    return kept

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 from mendwire import telemetry
 from mendwire.errors import MendwireError, RepeatedReentry, StreamFull
 from mendwire.model.delivery import SETTLED, DeliveryState, MessageRef, Outcome, Received
+from mendwire.wire.api import TooLarge
 from mendwire.wire.burial import bury, generation, reenter
 from mendwire.wire.jetstream import PENDING_LIMIT, JetStreamBus
 from mendwire.wire.stored import nanoseconds
@@ -172,7 +173,7 @@ class DeadLetters:
         to = generation(message) + 1
         try:
             await reenter(self._bus, message, to)
-        except (RepeatedReentry, StreamFull) as problem:
+        except (RepeatedReentry, StreamFull, TooLarge) as problem:
             # A full queue of nothing but stuck messages would otherwise never move again.
             return await self._bury(message, str(problem))
         telemetry.emit("message.redriven", **_where(message), generation=to)
