@@ -9,16 +9,18 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mendwire.app.parts import Grounds, orchestrator_of, specialists_of
 from mendwire.app.project import project_commands
 from mendwire.app.serve import linked
+from mendwire.app.stopping import first_of
 from mendwire.app.traces import refuse_lost_docket
 from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Roster
 from mendwire.errors import ConfigError, Fenced
 from mendwire.execution.git import CaseRepository
+from mendwire.execution.process import reap_strays
 from mendwire.execution.sandbox import detect
 from mendwire.investigate.fate import Known, known_as
 from mendwire.investigate.intake import Intake
@@ -34,10 +36,13 @@ from mendwire.wire.apply import disk_bytes, ensure
 from mendwire.wire.connection import Link
 from mendwire.wire.deadletters import DeadLetters, Fate
 from mendwire.wire.jetstream import JetStreamBus
+from mendwire.wire.server import EmbeddedServer
 from mendwire.wire.topology import Topology, topology
 from mendwire.wire.worker import Worker
 
-_FATES = {
+RUNS: Final = ("mendwire", "mendwire-judge", "mendwire-git")
+"""Markers of the children whose leavings are reaped at the start."""
+_FATES: Final = {
     Known.ALIVE: Fate.ALIVE,
     Known.FINISHED: Fate.FINISHED,
     Known.STRANGER: Fate.REDRIVE,
@@ -72,11 +77,14 @@ class Engine:
 
     async def until_empty(self, stop: asyncio.Event | None = None) -> None:
         """Work until nothing waits, nothing is held and no unfinished case is left to take."""
-        await self._unless_lost(self._empty(), stop)
+        await self._unless_lost(self._empty(), *([stop.wait()] if stop else []))
 
-    async def forever(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set. Raises Fenced when our lease was lost."""
-        await self._unless_lost(stop.wait(), None)
+    async def forever(self, stop: asyncio.Event, server: EmbeddedServer | None = None) -> None:
+        """Work until ``stop`` is set.
+
+        Raises Fenced when our lease was lost, ServerError when our own server cannot be kept up.
+        """
+        await self._unless_lost(stop.wait(), *([server.watch()] if server else []))
 
     async def _empty(self) -> None:
         await self.sweeper.swept()
@@ -86,21 +94,10 @@ class Engine:
             if not self.orchestrator.busy and not self.worker.held:
                 return
 
-    async def _unless_lost(
-        self, work: Coroutine[Any, Any, object], stop: asyncio.Event | None
-    ) -> None:
-        """Whatever comes first: the work's end, the wish to stop, or the loss of our lease."""
+    async def _unless_lost(self, *works: Coroutine[Any, Any, object]) -> None:
+        """Whatever comes first, the loss of our lease included."""
         lost = self.grounds.roster.lost
-        waits = [work, lost.wait(), *([stop.wait()] if stop else [])]
-        ends = [asyncio.ensure_future(wait) for wait in waits]
-        try:
-            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in ends:
-                task.cancel()
-            await asyncio.gather(*ends, return_exceptions=True)
+        await first_of(*(asyncio.ensure_future(work) for work in (*works, lost.wait())))
         if lost.is_set():
             raise Fenced(
                 "This worker could not renew its lease in time, so it stopped before others take "
@@ -122,6 +119,8 @@ async def engine(
     one sentence for whatever keeps a worker from starting.
     """
     async with AsyncExitStack() as stack:
+        for run in RUNS:
+            await asyncio.to_thread(reap_strays, run)
         repository = await CaseRepository.open(config.repository, config.state)
         base = await repository.base_commit(config.project.base)
         link = await stack.enter_async_context(linked(config, environment, "mendwire-worker"))

@@ -175,7 +175,7 @@ def _claude_config(grounds: Grounds) -> ClaudeConfig:
         program=config.agent.program,
         model=config.agent.model,
         test_commands=(_shell_words(grounds, test),) if test else (),
-        hidden=(config.state / "nats",),
+        hidden=(config.state,),
     )
 
 
