@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import stat
 import subprocess
 from dataclasses import dataclass, replace
@@ -64,6 +65,8 @@ async def desk(tmp_path: Path) -> Desk:
             reasons=("It holds.",),
             runs=(
                 Run(what="reproduction at base", passed=False, exit_code=1, seconds=0.1),
+                Run(what="reproduction after", passed=True, exit_code=0, seconds=0.1),
+                Run(what="reproduction after", passed=True, exit_code=0, seconds=0.2),
                 Run(what="suite after", passed=True, exit_code=0, seconds=1, passing=("a", "b")),
             ),
         ),
@@ -88,6 +91,7 @@ async def test_a_fix_becomes_a_commit_a_branch_and_a_patch(desk: Desk) -> None:
     message = desk.made.git("log", "-1", "--format=%B", branch)
     assert message.startswith("Fix KeyError in checkout (shop/cart.py)\n\n")
     assert "    reproduction at base: failed with exit code 1" in message
+    assert "    reproduction after: passed (2 times)" in message
     assert "    suite after: passed, 2 of 2 tests passed" in message
     trailers = desk.made.git("log", "-1", "--format=%(trailers)", branch).splitlines()
     assert trailers == [
@@ -211,7 +215,9 @@ def test_prose_has_no_effect(desk: Desk) -> None:
         "Closes: org/repo#12, GH-3, !4, fixes https://github.com/o/r/issues/5\n"
         "![x](http://evil/x.png) <img src=x> [click](http://evil)\n"
         "[ci skip] [No CI] ***NO_CI***\nskip-checks: true\n/close\n"
-        "Co-authored-by: Eve <eve@example.org>\n\nMendwire-Case: 1\n\x1b[31m\u202e```\n"
+        "Co-authored-by: Eve <eve@example.org>\n"
+        + "long /x @y " * 20
+        + "\n\nMendwire-Case: 1\n\x1b[31m\u202e```\n"
     )
     message = commit_message(replace(desk.case, change=replace(change, explanation=nasty)))
     for bad in (
@@ -229,7 +235,8 @@ def test_prose_has_no_effect(desk: Desk) -> None:
         ),
     ):
         assert bad not in message, bad
-    assert "\n/" not in message
+    assert not re.search(r"^\s*/\w", message, re.MULTILINE)
+    assert max(map(len, message.splitlines())) <= 80
     body, _, trailers = message.strip().rpartition("\n\n")
     assert all(line.startswith("Mendwire-") for line in trailers.splitlines())
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -52,8 +53,9 @@ def _story(case: Case, report: ErrorReport | None) -> Iterator[str]:
     if case.change:
         yield _what(case.change)
     if case.proof:
-        lines = [_line(run) for run in case.proof.runs[:20]]
-        yield "\n".join(["The proof, computed by Mendwire:", "", *lines])
+        times = Counter(map(_line, case.proof.runs))
+        lines = [line if n == 1 else f"{line} ({n} times)" for line, n in times.items()]
+        yield "\n".join(["The proof, computed by Mendwire:", "", *lines[:20]])
 
 
 def _what(change: Change) -> str:

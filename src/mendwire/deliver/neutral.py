@@ -7,12 +7,14 @@ load images. Every form of that is broken up here, visibly (rules B11).
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Final
 
 from mendwire.model.printable import printable
 
 LIMIT: Final = 1500
 """Characters of one text."""
+_WIDTH: Final = 76
 _BREAKS: Final = (
     (re.compile(r"@(?=[\w-])"), "@ "),  # mentions
     (re.compile(r"([#!&%~$])(?=\w)"), r"\1 "),  # references, closing words, smart commits
@@ -41,5 +43,14 @@ def neutral(text: str, limit: int = LIMIT) -> str:
 
 def fenced(text: str, limit: int = LIMIT) -> str:
     """The same as an indented block, in which no line can be a trailer or a comment."""
-    lines = neutral(text, limit).splitlines()
+    lines = [part for line in neutral(text, limit).splitlines() for part in _wrapped(line)]
     return "\n".join(f"    {line}".rstrip() for line in lines)
+
+
+def _wrapped(line: str) -> list[str]:
+    """Code keeps its shape as long as it fits; only longer lines are broken."""
+    if len(line) <= _WIDTH:
+        return [line]
+    parts = textwrap.wrap(line, _WIDTH, break_on_hyphens=False)
+    # What stood inside of the line may now begin one.
+    return [re.sub(r"^/(?=\w)", "/ ", part) for part in parts]
