@@ -14,7 +14,7 @@ from mendwire.model.printable import printable
 
 LIMIT: Final = 1500
 """Characters of one text."""
-_WIDTH: Final = 76
+_WIDTH: Final = 72
 _BREAKS: Final = (
     (re.compile(r"@(?=[\w-])"), "@ "),  # mentions
     (re.compile(r"([#!&%~$])(?=\w)"), r"\1 "),  # references, closing words, smart commits
