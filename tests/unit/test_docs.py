@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import mendwire
+from mendwire.model.case import Verdict
+from mendwire.model.delivery import DELIVERY_MOVES, DeliveryState
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -105,3 +109,28 @@ def test_every_file_the_package_names_for_its_readers_is_there() -> None:
     named = re.findall(r'"/([A-Z]+\.md|LICENSE|Makefile|mkdocs\.yml)"', manifest)
     assert 'readme = "README.md"' in manifest
     assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_the_page_of_rules_has_the_moves_of_a_message() -> None:
+    block = (ROOT / "docs/rules.md").read_text().partition("\n### Delivery\n")[2]
+    moves: dict[DeliveryState, set[DeliveryState]] = {}
+    for line in block.partition("\n### ")[0].splitlines():
+        if line.startswith("    "):
+            before, after = re.sub(r"\(.*?\)", "", line).split("→")
+            targets = {DeliveryState(name.strip()) for name in after.split("|")}
+            for name in before.split(","):
+                moves.setdefault(DeliveryState(name.strip()), set()).update(targets)
+    assert moves == {state: set(to) for state, to in DELIVERY_MOVES.items() if to}
+
+
+def test_the_page_of_rules_has_every_verdict() -> None:
+    block = (ROOT / "docs/rules.md").read_text().partition("\n### Verdicts\n")[2]
+    assert set(re.findall(r"(?m)^\| `(\w+)` \|", block)) == set(Verdict)
+
+
+def test_the_drawing_has_every_room() -> None:
+    floors = (ROOT / "ARCHITECTURE.md").read_text().partition("\n## Floors\n")[2]
+    drawing = set(re.findall(r"[a-z]+", floors.partition("\n| room")[0]))
+    package = Path(mendwire.__file__).parent
+    rooms = {path.stem for path in package.iterdir() if not path.name.startswith(("_", "py.typed"))}
+    assert rooms <= drawing
