@@ -44,6 +44,10 @@ _OUTCOMES: Final = SETTLED_STATES | {
 }
 _QUICK_S: Final = 0.5
 _TICK_S: Final = 0.5
+_LOOK_S: Final = 0.1
+_QUIET_LOOKS: Final = 3
+"""The server counts a message as waiting a moment after it has stored it, so one look at the
+counts could miss what was just published."""
 _TRACEBACK_LINES: Final = 6
 
 log = logging.getLogger(__name__)
@@ -197,11 +201,11 @@ class Worker:
     async def until_empty(self) -> None:
         """Work until no stream has a message waiting or handed out, here or anywhere."""
         await self.start()
-        while True:
+        quiet = 0
+        while quiet < _QUIET_LOOKS:
             await self._idle.wait()
-            if await self._all_empty() and not self._held:
-                return
-            await asyncio.sleep(_TICK_S)
+            quiet = quiet + 1 if await self._all_empty() and not self._held else 0
+            await asyncio.sleep(_LOOK_S)
 
     async def _all_empty(self) -> bool:
         try:
