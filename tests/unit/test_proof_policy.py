@@ -177,6 +177,12 @@ def test_what_policy_opens_is_open() -> None:
     assert "denied by your policy" in check_patch(new("shop/secret/x.py"), BASE, narrow)[0]
 
 
+def test_prose_may_speak_of_the_test_runner() -> None:
+    line = "Run pytest; it ends with sys.exit(0)."
+    assert check_patch(new("docs/testing.md", line), BASE, Policy()) == ()
+    assert check_patch(new("shop/testing.py", line), BASE, Policy())
+
+
 def test_an_unreadable_patch_is_a_breach() -> None:
     assert "cannot be read" in check_patch("rm -rf /\n", BASE, Policy())[0]
 

@@ -20,6 +20,7 @@ _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SHADOWED: Final = frozenset(
     {*sys.stdlib_module_names, "pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"}
 )
+_PROSE: Final = frozenset({".md", ".rst", ".txt", ".adoc"})
 _ROOTS: Final = frozenset({"", "src", "lib", "python"})
 _REACHES: Final = tuple(
     (what, re.compile(pattern))
@@ -145,6 +146,8 @@ def _shadows(file: FilePatch, base: BaseFiles, patterns: tuple[str, ...]) -> Ite
 
 
 def _reaches(file: FilePatch) -> Iterator[str]:
+    if PurePosixPath(file.new or "").suffix in _PROSE:
+        return
     for what, pattern in _REACHES:
         before = sum(bool(pattern.search(line)) for line in file.removed)
         after = [line for line in file.added if pattern.search(line)]
