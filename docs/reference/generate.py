@@ -95,12 +95,23 @@ def events_part() -> str:
 def cli_part() -> str:
     """The help of every command."""
     command = typer.main.get_command(app)
+    _drop_hidden(command)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="mendwire")
     text = re.sub(r"(?m)^\* `--(help|install-completion|show-completion)`:.*\n", "", text)
     text = re.sub(r"\*\*Options\*\*:\n\n(?=\n|#|\*\*|\Z)", "", text)
     first, *others = re.split(r"(?m)^(?=## )", text)
     parts = [first.partition("\n")[2].strip() + "\n\n", *map(_with_bare_help, others)]
     return "".join(parts).strip() + "\n"
+
+
+def _drop_hidden(command: object) -> None:
+    """Aliases are left out of the page."""
+    known = getattr(command, "commands", {})
+    for name, inner in list(known.items()):
+        if inner.hidden:
+            del known[name]
+        else:
+            _drop_hidden(inner)
 
 
 def _with_bare_help(section: str) -> str:

@@ -134,3 +134,38 @@ def test_the_drawing_has_every_room() -> None:
     package = Path(mendwire.__file__).parent
     rooms = {path.stem for path in package.iterdir() if not path.name.startswith(("_", "py.typed"))}
     assert rooms <= drawing
+
+
+def spoken(text: str) -> list[list[str]]:
+    """Every ``mendwire …`` command line of a page: in code blocks and in backticks."""
+    lines = [line for line in text.splitlines() if line.startswith("    ")]
+    lines += re.findall(r"`([^`\n]+)`", text)
+    found = [re.search(r"(?:^|\| |/)mendwire ([a-z].*)", line.strip()) for line in lines]
+    return [re.split(r"\s(?:#|\||<|>)", match[1])[0].split() for match in found if match]
+
+
+COMMANDS = {
+    match[1]: match[2]
+    for match in re.finditer(
+        r"(?ms)^##+ `mendwire ([\w ]+)`$(.*?)(?=^##|\Z)",
+        (ROOT / "docs/reference/cli.md").read_text(),
+    )
+}
+"""Command -> its section of the reference, which is written from the command line's own help."""
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "docs/reference/cli.md"])
+def test_commands_that_are_named_exist(name: str) -> None:
+    for words in spoken((ROOT / name).read_text()):
+        verb = words[0]
+        assert verb in COMMANDS, words
+        if "**Commands**" in COMMANDS[verb] and len(words) > 1:
+            verb = " ".join(words[:2])
+            assert verb in COMMANDS, words
+        for option in (word.partition("=")[0] for word in words if word.startswith("--")):
+            assert option in COMMANDS[verb], words
+
+
+def test_the_pages_name_commands() -> None:
+    assert spoken((ROOT / "docs/tutorial.md").read_text())
+    assert {"report", "cases retry"} <= set(COMMANDS)
