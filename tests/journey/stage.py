@@ -110,6 +110,24 @@ class Stage:
         self.workers.append(process)
         return process
 
+    async def spawn_elsewhere(self, *arguments: str) -> asyncio.subprocess.Process | None:
+        """The same in a process namespace of its own; None where that is not allowed."""
+        prefix = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+        trial = await asyncio.create_subprocess_exec(*prefix, "true", stderr=asyncio.subprocess.PIPE)
+        if await trial.wait() != 0:
+            return None
+        process = await asyncio.create_subprocess_exec(
+            # The first process of a namespace cannot kill itself: a shell comes before the worker.
+            *(*prefix, "sh", "-c", '"$@"; exit $?', "sh"),
+            *(sys.executable, str(DRIVER), *arguments[1:]),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self.workers.append(process)
+        return process
+
     async def run(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
         """Run to the end: exit code, standard output, standard error."""
         process = await self.spawn(*arguments, **variables)
