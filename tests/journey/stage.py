@@ -113,7 +113,8 @@ class Stage:
     async def spawn_elsewhere(self, *arguments: str) -> asyncio.subprocess.Process | None:
         """The same in a process namespace of its own; None where that is not allowed."""
         prefix = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-        trial = await asyncio.create_subprocess_exec(*prefix, "true", stderr=asyncio.subprocess.PIPE)
+        quiet = asyncio.subprocess.DEVNULL
+        trial = await asyncio.create_subprocess_exec(*prefix, "true", stderr=quiet)
         if await trial.wait() != 0:
             return None
         process = await asyncio.create_subprocess_exec(

@@ -173,16 +173,18 @@ async def test_a_killed_worker_of_this_machine_is_dead_at_once(
 
 
 async def test_a_silent_worker_elsewhere_is_struck_and_stops_itself(bucket: Bucket) -> None:
-    async with Roster(bucket, "w1", heartbeat_s=0.05) as one:
-        async with Roster(bucket, "w2", heartbeat_s=3600) as silent:
-            async with asyncio.timeout(10):
-                while "w2" in await one.living():
-                    await asyncio.sleep(0.02)
-            silent._heartbeat_s = 0.05
-            assert silent._task is not None
-            silent._task.cancel()
-            silent._task = asyncio.create_task(silent._beat())
-            await asyncio.wait_for(silent.lost.wait(), 10)
+    async with (
+        Roster(bucket, "w1", heartbeat_s=0.05) as one,
+        Roster(bucket, "w2", heartbeat_s=3600) as silent,
+    ):
+        async with asyncio.timeout(10):
+            while "w2" in await one.living():
+                await asyncio.sleep(0.02)
+        silent._heartbeat_s = 0.05
+        assert silent._task is not None
+        silent._task.cancel()
+        silent._task = asyncio.create_task(silent._beat())
+        await asyncio.wait_for(silent.lost.wait(), 10)
 
 
 async def test_a_worker_that_cannot_renew_stops_before_others_may_act(

@@ -32,12 +32,12 @@ from mendwire.model.delivery import MessageRef, Received
 from mendwire.screen import Screen
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
-from mendwire.wire.apply import disk_bytes, ensure
+from mendwire.wire.apply import establish
 from mendwire.wire.connection import Link
 from mendwire.wire.deadletters import DeadLetters, Fate
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.server import EmbeddedServer
-from mendwire.wire.topology import Topology, topology
+from mendwire.wire.topology import Topology
 from mendwire.wire.worker import Worker
 
 RUNS: Final = ("mendwire", "mendwire-judge", "mendwire-git")
@@ -168,9 +168,7 @@ async def engine(
 
 async def make_streams(bus: JetStreamBus, config: Config) -> Topology:
     """Make what is missing and mend what drifted; raises ConfigError for what stands in the way."""
-    disk = await disk_bytes(bus.api)
-    wanted = topology(bus.names, config.worker.environments, disk_bytes=disk)
-    left = await ensure(bus.api, wanted)
+    wanted, left = await establish(bus.api, bus.names, config.worker.environments)
     if left.obstacles:
         first = left.obstacles[0]
         raise ConfigError(
