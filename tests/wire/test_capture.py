@@ -89,7 +89,7 @@ async def repeats(bus: JetStreamBus) -> int:
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - a file of another process, nothing signals it
+        while not condition():
             await asyncio.sleep(0.02)
 
 

@@ -332,7 +332,7 @@ async def test_it_comes_back_after_a_kill_and_after_a_new_password(tmp_path: Pat
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(15):
-        while not holds():  # noqa: ASYNC110 - the condition is somebody else's
+        while not holds():
             await asyncio.sleep(0.01)
 
 

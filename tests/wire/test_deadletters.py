@@ -77,7 +77,7 @@ def mover(bus: JetStreamBus, ask: Ask, every_s: float = 3600) -> DeadLetters:
 
 async def advised(bus: JetStreamBus, number: int) -> None:
     async with asyncio.timeout(10):
-        while await count(bus, "AI_TUTOR_ADVISORIES") < number:  # noqa: ASYNC110 - the server's
+        while await count(bus, "AI_TUTOR_ADVISORIES") < number:
             await asyncio.sleep(0.02)
 
 
@@ -167,7 +167,7 @@ async def test_full_dead_letters_keep_the_original(bus: JetStreamBus) -> None:
         await moving.reconcile()
     async with moving:
         async with asyncio.timeout(10):
-            while "maximum messages exceeded" not in moving.holding_up:  # noqa: ASYNC110 - the server's state
+            while "maximum messages exceeded" not in moving.holding_up:
                 await asyncio.sleep(0.02)
         assert (await count(bus, ERRORS), await count(bus, "AI_TUTOR_DEAD")) == (1, 1)
         await bus.api.call("STREAM.UPDATE.AI_TUTOR_DEAD", config)
@@ -182,7 +182,7 @@ async def test_reconciliation_finds_what_no_advisory_told_of(bus: JetStreamBus) 
     await bus.publish(SUBJECT, b"still waiting")
     async with mover(bus, saying(Fate.BURY)):
         async with asyncio.timeout(10):
-            while await count(bus, "AI_TUTOR_DEAD") < 3:  # noqa: ASYNC110 - the server's
+            while await count(bus, "AI_TUTOR_DEAD") < 3:
                 await asyncio.sleep(0.02)
     assert await count(bus, ERRORS) == 1
 
@@ -213,7 +213,7 @@ async def test_what_nears_its_max_age_moves_to_the_dead_letters(bus: JetStreamBu
     moving = mover(bus, saying(Fate.ALIVE))
     assert await moving.reconcile() == 0
     async with asyncio.timeout(5):
-        while await moving.reconcile() == 0:  # noqa: ASYNC110 - the server's state
+        while await moving.reconcile() == 0:
             await asyncio.sleep(0.1)
     (letter,) = await dead(bus)
     assert letter.payload == b"old"
@@ -320,7 +320,7 @@ async def test_a_server_killed_again_and_again_loses_no_message(
         await moving.stop()  # the mover dies with it
         await server.start()
     async with mover(bus, ask, every_s=0.5), asyncio.timeout(30):
-        while await survived(ERRORS) > 0:  # noqa: ASYNC110 - the server's state
+        while await survived(ERRORS) > 0:
             await asyncio.sleep(0.1)
     payloads = sorted(found.payload for found in await dead(bus))
     assert payloads == sorted(b"poison %d" % index for index in range(20))

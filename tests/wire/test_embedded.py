@@ -74,7 +74,7 @@ def read(folder: Path, **variables: str) -> Environment:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - the condition is another process's
+        while not holds():
             await asyncio.sleep(0.01)
 
 

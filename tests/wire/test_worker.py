@@ -31,7 +31,7 @@ FAST = Pace(concurrency=4, beat_s=0.2, pull_s=2.0, drain_s=1.0, retry_s=0.05)
 
 async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - any condition, not only an event of ours
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -48,7 +48,7 @@ async def left(bus: JetStreamBus, stream: str = ERRORS) -> int:
 async def arrived(bus: JetStreamBus) -> None:
     """Until the first message is stored; a plain publish is not acknowledged."""
     async with asyncio.timeout(10):
-        while await left(bus) == 0:  # noqa: ASYNC110 - the server's state
+        while await left(bus) == 0:
             await asyncio.sleep(0.01)
 
 
