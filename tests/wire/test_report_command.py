@@ -141,7 +141,7 @@ async def test_without_an_environment_the_plain_subject_is_used(run: Run) -> Non
     assert "no release is given" in ended.err
 
 
-async def test_the_seeds_own_json_with_its_own_id_is_a_report(
+async def test_plain_json_with_its_own_id_is_a_report(
     link: Client, bus: JetStreamBus
 ) -> None:
     headers = {"Nats-Msg-Id": "ai_tutor-staging-0123abcd"}

@@ -44,7 +44,7 @@ async def test_applied_twice_nothing_changes(empty_bus: JetStreamBus, wanted: To
     assert made[STAGING][0]["retention"] == "workqueue"
 
 
-async def test_the_seeds_own_consumer_add_finds_ours_equal(bus: JetStreamBus) -> None:
+async def test_a_plain_consumer_add_finds_ours_equal(bus: JetStreamBus) -> None:
     config = {
         "name": CONSUMER,
         "durable_name": CONSUMER,

@@ -159,6 +159,7 @@ async def _delivered(grounds: Grounds, case: Case) -> Delivered:
         contains_secret=find_secret,
         identity=f"{wanted.author_name} <{wanted.author_email}>",
         branch_prefix=wanted.branch_prefix,
+        propose_only=wanted.autonomy == "propose",
     )
 
 

@@ -22,6 +22,8 @@ from mendwire.ops import cases as desk
 from mendwire.ops.kept import Kept, kept, shown
 
 T = TypeVar("T")
+_PIPE_WIDTH = 400
+"""Columns where no terminal sets the width."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CaseId = Annotated[str, typer.Argument(help="Case id, issue key, or the beginning of one.")]
 
@@ -126,10 +128,13 @@ def _table(rows: list[dict[str, Any]], columns: Sequence[str], as_json: bool, no
     if not rows:
         print(none)
         return
-    table = Table(*columns, box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name == "case")
     for row in rows:
         table.add_row(*(Text(printable(str(row[name]), 200)) for name in columns))
-    Console().print(table)
+    console = Console()
+    console.print(table, width=console.width if console.is_terminal else _PIPE_WIDTH)
 
 
 def _safe(text: str) -> str:

@@ -34,9 +34,11 @@ async def deliver(
     contains_secret: ContainsSecret,
     identity: str = IDENTITY,
     branch_prefix: str = "mendwire",
+    propose_only: bool = False,
 ) -> Delivered:
     """The case's change as a patch file and as a commit on ``<prefix>/<issue>``.
 
+    With ``propose_only`` the patch file is all; nothing is written to the repository.
     Where that branch belongs to an earlier episode or to somebody else, the branch is
     ``<prefix>/<issue>-<episode>``. Raises GitError with what to do.
     """
@@ -44,10 +46,12 @@ async def deliver(
         raise GitError(f"Case {case.case_id} has no change that could be delivered.")
     message = commit_message(case)
     _refuse_secrets(case, message, contains_secret)
-    tree = await repository.apply_patch(case.base, case.change.patch)
-    commit = await repository.commit(tree, case.base, message, case.opened_ns, identity=identity)
     patch = state.absolute() / "patches" / f"{token(case.case_id)}.patch"
     await asyncio.to_thread(_write, patch, case.change.patch)
+    if propose_only:
+        return Delivered(patch_path=str(patch))
+    tree = await repository.apply_patch(case.base, case.change.patch)
+    commit = await repository.commit(tree, case.base, message, case.opened_ns, identity=identity)
     branch, delivered = await _put(case, repository, commit, _names(case, branch_prefix))
     return Delivered(branch=branch, commit=delivered, patch_path=str(patch))
 

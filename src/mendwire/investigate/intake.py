@@ -167,8 +167,9 @@ def title_of(report: ErrorReport) -> str:
     """One line of generated words: ``KeyError in checkout (shop/cart.py)``."""
     frame = crash_frame(report)
     kind = error_type(report) or "Error"
-    where = f" in {frame.function or '?'} ({frame.file or '?'})" if frame else ""
-    return printable(f"{kind}{where}", 120)
+    place = f" in {frame.function}" if frame and frame.function else ""
+    file = f" ({frame.file})" if frame and frame.file else ""
+    return printable(f"{kind}{place}{file}", 120)
 
 
 def same_message(known: MessageRef | None, other: MessageRef) -> bool:

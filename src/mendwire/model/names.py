@@ -63,7 +63,7 @@ class Names:
         return f"{self.namespace.upper()}_{kind}"
 
     def error_stream(self, env: str | None) -> str:
-        """The work queue of one environment; None is the seed's plain ``{ns}.errors``."""
+        """The work queue of one environment; None is the plain ``{ns}.errors``."""
         return self.stream("ERROR_REPORTS" if env is None else f"{env.upper()}_ERRORS")
 
     def bucket(self, kind: str) -> str:

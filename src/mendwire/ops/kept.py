@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import zlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from mendwire.errors import ConfigError
 from mendwire.model.delivery import Received
 from mendwire.model.printable import printable
+from mendwire.wire.burial import ENCODING, ORIGIN, PART
 from mendwire.wire.jetstream import JetStreamBus
 
 MOST: Final = 1000
+_LARGEST: Final = 1 << 24
 _LAST: Final = 1 << 62
 
 
@@ -45,11 +48,28 @@ async def shown(bus: JetStreamBus, kind: str, seq: int) -> Kept:
     if received is None:
         message = f"There is no message {seq} in {kind.lower()}: see mendwire {kind.lower()} list."
         raise ConfigError(message)
-    return _kept(received)
+    parts = [received, *await _further_parts(bus, received)]
+    payload = b"".join(part.payload for part in parts)
+    return _kept(replace(received, payload=payload))
+
+
+async def _further_parts(bus: JetStreamBus, first: Received) -> list[Received]:
+    """What did not fit into one message follows it, each with the same origin."""
+    number, _, count = first.headers.get(PART, "1/1").partition("/")
+    if number != "1" or not count.isdecimal():
+        return []
+    found: list[Received] = []
+    async for received in bus.walk(first.ref.stream, MOST, _LAST, first=first.ref.seq + 1):
+        if len(found) + 1 >= int(count):
+            break
+        if received.headers.get(f"{ORIGIN}Seq") == first.headers.get(f"{ORIGIN}Seq"):
+            found.append(received)
+    return found
 
 
 def _kept(received: Received) -> Kept:
-    body = _body(received.payload)
+    payload = _unpacked(received)
+    body = _body(payload)
     headers, ref = received.headers, received.ref
     evidence = body.get("evidence")
     reason = evidence.get("reason") if isinstance(evidence, dict) else ""
@@ -60,8 +80,18 @@ def _kept(received: Received) -> Kept:
         reason=printable(headers.get("Mendwire-Reason", "") or str(reason or ""), 200),
         message=printable(str(body.get("error", ""))),
         at=datetime.fromtimestamp(received.published_ns / 1e9, tz=UTC).isoformat(),
-        payload=received.payload,
+        payload=payload,
     )
+
+
+def _unpacked(received: Received) -> bytes:
+    """At most 16 MB: what somebody else put there may be made to burst."""
+    if received.headers.get(ENCODING) != "gzip":
+        return received.payload
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(received.payload, _LARGEST)
+    except zlib.error:
+        return received.payload
 
 
 def _body(payload: bytes) -> dict[str, object]:
