@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 from typing import Any, Final
 
 from rich.console import Console
@@ -166,12 +168,13 @@ def _show(view: View, folder: Path, ending: Ending) -> None:
             view.say("verdict", case.reason)
     view.heading("Look further")
     shop, state = folder / "shop", folder / ".mendwire"
+    ours = "mendwire" if which("mendwire") else f"{sys.executable} -m mendwire"
     for line in (
         f"cd {folder}",
         *(f"git -C {shop} show {case.delivered.branch}" for case in ending.cases if case.delivered),
-        "mendwire cases list           # and: mendwire cases show CASE",
-        "mendwire results list",
-        "mendwire quarantine list      # the stranger's text, made safe to print",
+        f"{ours} cases list           # and: cases show CASE",
+        f"{ours} results list",
+        f"{ours} quarantine list      # the stranger's text, made safe to print",
         f"ls {state / 'patches'}",
     ):
         view.console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

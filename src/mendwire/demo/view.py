@@ -88,7 +88,8 @@ class View:
         seconds = f"{time.monotonic() - self._began:5.1f}"
         body = escape(printable(text, 300))
         shown = f"[{colour}]{body}[/]" if colour else body
-        self.console.print(f"[dim]{seconds}[/]  [bold]{actor:<10}[/] {shown}", highlight=False)
+        line = f"[dim]{seconds}[/]  [bold]{actor:<10}[/] {shown}"
+        self.console.print(line, highlight=False, soft_wrap=True)
         if self._status is not None:
             self._status.update(f"{actor}: {escape(printable(text, 60))}")
 
