@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,9 +215,10 @@ async def test_strays_are_reaped_at_the_next_start(tmp_path: Path) -> None:
     with start_owner(tmp_path, mark) as owner:
         await until((tmp_path / "up").exists)
         for process in alive(mark):
-            if any("keeper.py" in word for word in process.cmdline()):
-                process.suspend()
-                process.kill()
+            with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):  # it ended meanwhile
+                if any("keeper.py" in word for word in process.cmdline()):
+                    process.suspend()
+                    process.kill()
         owner.kill()
     stray = [process for process in alive(mark) if VARIABLE in process.environ()]
     reap_strays("theirs")
