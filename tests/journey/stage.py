@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,16 @@ class Stage:
         docket = Docket(self.bus.bucket(NAMES.bucket("DOCKET")), "test")
         return [filed.case async for filed in docket.cases()]
 
+    async def make_due(self, case: Case) -> None:
+        """Let a parked case's time come, as if its day were over."""
+        docket = Docket(self.bus.bucket(NAMES.bucket("DOCKET")), "test")
+        filed = await docket.get(case.issue)
+        assert filed is not None
+        assert filed.case.parking is not None
+        parking = replace(filed.case.parking, until_ns=1)
+        await docket.change(filed, lambda now: replace(now, parking=parking))
+        await docket.call(case.issue, 1)
+
     async def kept(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
         """Subject and body of every message of one of our streams."""
         stream = NAMES.stream(kind)
@@ -172,19 +182,30 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, *, agent: str = "rollback", program: str = "", config: str = ""
+    folder: Path,
+    *,
+    agent: str = "rollback",
+    program: str = "",
+    config: str = "",
+    worker: str = "",
+    agent_more: str = "",
+    server_config: str = "",
 ) -> AsyncIterator[Stage]:
-    """Everything but a worker; whatever was started is dead afterwards."""
+    """Everything but a worker; whatever was started is dead afterwards.
+
+    ``worker`` and ``agent_more`` are lines for those sections of mendwire.toml, ``config`` is
+    whole sections, ``server_config`` lines for the server's own configuration.
+    """
     (folder / "shop").mkdir(parents=True)
     (folder / "home").mkdir()
     await build_repository(folder / "shop")
     named = f'program = "{program}"\n' if program else ""
     (folder / "mendwire.toml").write_text(
         f'[project]\nrepository = "shop"\nreruns = 1\ntest = {json.dumps(SUITE)}\n'
-        f'[worker]\nenvironments = ["{ENV}"]\n'
-        f'[agent]\nkind = "{agent}"\n{named}[sandbox]\nkind = "{sandbox_kind()}"\n{config}'
+        f'[worker]\nenvironments = ["{ENV}"]\n{worker}\n'
+        f'[agent]\nkind = "{agent}"\n{named}{agent_more}\n[sandbox]\nkind = "{sandbox_kind()}"\n{config}'
     )
-    server = RealServer(folder / "nats")
+    server = RealServer(folder / "nats", server_config)
     await server.start()
     try:
         async with server.client() as client:

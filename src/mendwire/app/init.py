@@ -28,6 +28,8 @@ CONFIG_TEXT: Final = """\
 # attempts = 2                  # runs an agent may fail by itself before a person must look
 # rounds = 2                    # times that work may be sent back to implementation
 # heartbeat_s = 10              # a worker silent for 45 s is dead; its cases are taken over
+# outage_waits_s = [1, 2, 5, 10, 30, 60]   # pauses while the model's provider is down; the last
+                                # one repeats
 
 [agent]
 # kind = "auto"                 # claude | rollback (needs no model) | auto: claude where installed

@@ -139,6 +139,7 @@ def orchestrator_of(
         boundary=boundary,
         pause=worker.pause,
         resume=worker.resume,
+        outage_waits_s=config.worker.outage_waits_s,
     )
     orchestrator = Orchestrator(
         bus=bus,

@@ -55,6 +55,8 @@ class Worker(_Section):
     """Times that work may be sent back to implementation."""
     heartbeat_s: Seconds = 10
     """A worker silent for four and a half of these is dead, and its cases are taken over."""
+    outage_waits_s: Annotated[tuple[Seconds, ...], Field(min_length=1)] = (1, 2, 5, 10, 30, 60)
+    """Pauses between tries while the model's provider is down; the last one repeats."""
 
 
 class Agent(_Section):
