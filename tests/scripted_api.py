@@ -148,6 +148,18 @@ class ScriptedApi:
             talk.cancel()
         await asyncio.gather(*self._talks, return_exceptions=True)
 
+    def turn_down(self, fault: Fault) -> None:
+        """Answer every request with ``fault`` from now on."""
+        self._always = fault
+
+    def turn_up(self) -> None:
+        """Go back to the script."""
+        self._always = None
+
+    def play(self, script: Script) -> None:
+        """Play another script from now on."""
+        self._script = script
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.get_running_loop().create_task(self._talk(reader, writer))
         self._talks.add(talk)
