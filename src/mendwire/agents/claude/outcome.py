@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from signal import valid_signals
 from typing import Any, Final
 
 from mendwire.agents.answers import read_answer, with_cost
@@ -76,8 +77,8 @@ def _unfinished(
         return _outage(retry.status, retry.error, cost, _wish(stream))
     if done is None or done.timed_out:
         return _out_of_time(stream, cost, limit_s)
-    if done.signalled:
-        message = f"The agent was killed by signal {done.signalled}; the attempt is lost."
+    if signal := done.signalled or _signal_in(done.exit_code):
+        message = f"The agent was killed by signal {signal}; the attempt is lost."
         return AgentFailed(message, cost_usd=cost)
     complaint = printable(" ".join(done.complaint.split()) or "it said nothing", 300)
     if _UNCONFINED.search(complaint):
@@ -86,6 +87,12 @@ def _unfinished(
     advice = " Update it with `claude update`." if "unknown option" in complaint else ""
     message = f"The agent's program ended with {done.exit_code}: {complaint}.{advice}"
     return AgentFailed(message, cost_usd=cost)
+
+
+def _signal_in(exit_code: int) -> int:
+    """The signal that a sandbox tells of as shells do; 0 for none."""
+    number = exit_code - 128
+    return number if number in valid_signals() else 0
 
 
 def _out_of_time(stream: Stream, cost: float, limit_s: float) -> AgentError:
