@@ -203,7 +203,8 @@ async def stage(
     (folder / "mendwire.toml").write_text(
         f'[project]\nrepository = "shop"\nreruns = 1\ntest = {json.dumps(SUITE)}\n'
         f'[worker]\nenvironments = ["{ENV}"]\n{worker}\n'
-        f'[agent]\nkind = "{agent}"\n{named}{agent_more}\n[sandbox]\nkind = "{sandbox_kind()}"\n{config}'
+        f'[agent]\nkind = "{agent}"\n{named}{agent_more}\n'
+        f'[sandbox]\nkind = "{sandbox_kind()}"\n{config}'
     )
     server = RealServer(folder / "nats", server_config)
     await server.start()
@@ -214,10 +215,10 @@ async def stage(
             try:
                 yield built
             finally:
-                for worker in built.workers:
-                    if worker.returncode is None:
-                        worker.send_signal(signal.SIGKILL)
-                        await worker.wait()
+                for process in built.workers:
+                    if process.returncode is None:
+                        process.send_signal(signal.SIGKILL)
+                        await process.wait()
     finally:
         server.kill()
 

@@ -66,9 +66,7 @@ def in_tree(tool: str, file: str, **given: Any) -> Callable[[Request], Turn]:
     return step
 
 
-def edit(
-    file: str = "shop/pricing.py", old: str = BROKEN, new: str = MENDED
-) -> Sequence[Step]:
+def edit(file: str = "shop/pricing.py", old: str = BROKEN, new: str = MENDED) -> Sequence[Step]:
     """An implementation specialist that reads, edits and explains."""
     return [
         in_tree("Read", file),
@@ -104,9 +102,7 @@ class Scene:
 
     async def work(self) -> Case:
         """Run a worker until nothing is left; the one case there is."""
-        process = await self.stage.spawn(
-            "work", "--until-empty", "--log", "json", **self.variables
-        )
+        process = await self.stage.spawn("work", "--until-empty", "--log", "json", **self.variables)
         _, err = await process.communicate()
         self.read(err)
         self.code = process.returncode or 0
@@ -250,18 +246,13 @@ async def assert_told(requests: Sequence[Request]) -> None:
         assert "NOTES-NOT-COMMITTED" not in request.text
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
+async def test_a_passing_fault_is_never_an_attempt(tmp_path: Path, program: Path) -> None:
+    faults = [
         Fault(status=529, message="overloaded"),
+        None,
         Fault(status=429, headers={"retry-after": "1"}, message="slow down"),
-    ],
-    ids=["529", "429"],
-)
-async def test_a_passing_fault_is_never_an_attempt(
-    tmp_path: Path, program: Path, fault: Fault
-) -> None:
-    async with scene(tmp_path, program, faults=[fault, None, fault]) as played:
+    ]
+    async with scene(tmp_path, program, faults=faults) as played:
         case = await played.work()
         await played.assert_fixed(case)
         assert case.attempts == 0
@@ -290,37 +281,8 @@ async def ended(process: asyncio.subprocess.Process, played: Scene, said: list[b
     assert process.returncode == 0, played.errors
 
 
-async def test_the_api_goes_down_and_comes_back(tmp_path: Path, program: Path) -> None:
-    """No attempt is used, nothing new is pulled meanwhile, and what was held is carried on."""
-    async with scene(tmp_path, program) as played:
-        played.api.turn_down(Fault(status=503, message="out of order"))
-        process = await played.stage.spawn(
-            "work", "--until-empty", "--log", "json", **played.variables
-        )
-        said: list[bytes] = []
-        await heard(process, "worker.paused", said)
-        await played.stage.publish(coupon_report(release="shop@2"), "shop-2")
-        await heard(process, "step.started", said)
-        assert not any(b"shop@2" in line for line in said)
-        held = await played.case()
-        assert (held.state, held.attempts, held.occurrences) == (CaseState.LEASED, 0, 1)
-        played.api.turn_up()
-        await ended(process, played, said)
-        case = await played.case()
-        await played.assert_fixed(case)
-        assert case.attempts == 0
-        assert "503" in played.events("worker.paused")[0]["reason"]
-        assert len(played.events("worker.resumed")) == 1
-        assert set(played.failures) == {"outage"}
-        received = [at for at, entry in enumerate(played.log) if entry["event"] == "message.received"]
-        resumed = next(
-            at for at, entry in enumerate(played.log) if entry["event"] == "worker.resumed"
-        )
-        assert len(received) == 2
-        assert received[1] > resumed
-
-
-async def test_a_refused_login_waits_and_says_what_to_do(tmp_path: Path, program: Path) -> None:
+async def test_a_refused_login_and_an_outage_use_no_attempt(tmp_path: Path, program: Path) -> None:
+    """Pulling stops, the first reason says what to do, and what is held goes on afterwards."""
     async with scene(tmp_path, program) as played:
         played.api.turn_down(Fault(status=401, message="invalid x-api-key"))
         process = await played.stage.spawn(
@@ -329,17 +291,31 @@ async def test_a_refused_login_waits_and_says_what_to_do(tmp_path: Path, program
         said: list[bytes] = []
         await heard(process, "worker.paused", said)
         assert b"set ANTHROPIC_API_KEY" in said[-1]
+        played.api.turn_down(Fault(status=503, message="out of order"))
+        await heard(process, "step.failed", said)
+        await played.stage.publish(coupon_report(release="shop@2"), "shop-2")
+        await heard(process, "step.failed", said)
+        assert b"503" in said[-1]
         held = await played.case()
         assert (held.state, held.attempts) == (CaseState.LEASED, 0)
+        assert sum(b'"message.received"' in line for line in said) == 1
+        assert await played.stage.waiting() == 2
         played.api.turn_up()
         await ended(process, played, said)
-        await played.assert_fixed(await played.case())
+        case = await played.case()
+        await played.assert_fixed(case)
+        assert case.attempts == 0
+        assert set(played.failures) == {"outage"}
+        assert len(played.events("worker.paused")) == 1
+        assert len(played.events("worker.resumed")) == 1
+        order = [entry["event"] for entry in played.log]
+        assert order.index("worker.resumed") < len(order) - order[::-1].index("message.received")
+        assert order.count("message.received") == 2
 
 
 async def test_a_silent_api_costs_no_attempt(tmp_path: Path, program: Path) -> None:
-    async with scene(
-        tmp_path, program, faults=[Fault(silent=True)], agent="seconds = 8"
-    ) as played:
+    faults = [Fault(silent=True)]
+    async with scene(tmp_path, program, faults=faults, agent="seconds = 15") as played:
         case = await played.work()
         await played.assert_fixed(case)
         assert case.attempts == 0
@@ -420,9 +396,7 @@ def agents_of(program: Path, folder: Path) -> list[psutil.Process]:
 
 async def test_nothing_changed_is_never_fixed(tmp_path: Path, program: Path) -> None:
     liar = [answer(explanation="It is fixed.")]
-    async with scene(
-        tmp_path, program, honest(implementation=liar), worker="rounds = 1"
-    ) as played:
+    async with scene(tmp_path, program, honest(implementation=liar), worker="rounds = 1") as played:
         case = await played.work()
         assert (case.state, case.verdict) == (CaseState.CLOSED, Verdict.NOT_FIXED)
         assert (case.rounds, case.attempts) == (1, 0)
@@ -434,7 +408,7 @@ async def test_nothing_changed_is_never_fixed(tmp_path: Path, program: Path) -> 
 
 
 async def test_a_weakened_test_is_never_fixed(tmp_path: Path, program: Path) -> None:
-    cheat = edit("tests/test_pricing.py", "2000, \"SPRING\"), 200", "0, \"SPRING\"), 0")
+    cheat = edit("tests/test_pricing.py", '2000, "SPRING"), 200', '0, "SPRING"), 0')
     async with scene(
         tmp_path, program, honest(implementation=cheat), worker="rounds = 0"
     ) as played:
