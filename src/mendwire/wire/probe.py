@@ -47,7 +47,7 @@ def full_disk(store: Path) -> str:
     """The sentence for a full disk."""
     return (
         f"The disk under {store} is full, so the NATS server stores nothing: free some space, or "
-        "use --store for a folder on another disk."
+        "choose a folder on another disk by --store or server.store in mendwire.toml."
     )
 
 

@@ -83,8 +83,8 @@ def make_store(store: Path) -> None:
         _ignore_in_git(store)
     except OSError as problem:
         raise ConfigError(
-            f"The server's folder {store} cannot be made ({problem.strerror}): choose another with "
-            "--store."
+            f"The server's folder {store} cannot be made ({problem.strerror}): mend that, or choose "
+            "another by --store or server.store in mendwire.toml."
         ) from None
 
 
@@ -94,8 +94,9 @@ async def own(store: Path) -> int:
     if descriptor is None:
         pid = _first_number(store / OWNER_LOCK)
         raise StoreInUse(
-            f"Another Mendwire (pid {pid}) already runs a server on {store}: stop it, or use "
-            "--store for another folder; other commands find that server by themselves."
+            f"Another Mendwire (pid {pid}) already runs a server on {store}: stop it, or choose "
+            "another folder by --store or server.store in mendwire.toml; other commands find that "
+            "server by themselves."
         )
     with suppress(OSError):  # only for the sentence above; the lock itself needs no room
         os.ftruncate(descriptor, 0)
