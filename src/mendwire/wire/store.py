@@ -83,8 +83,8 @@ def make_store(store: Path) -> None:
         _ignore_in_git(store)
     except OSError as problem:
         raise ConfigError(
-            f"The server's folder {store} cannot be made ({problem.strerror}): mend that, or choose "
-            "another by --store or server.store in mendwire.toml."
+            f"The server's folder {store} cannot be made ({problem.strerror}): mend that, or "
+            "choose another by --store or server.store in mendwire.toml."
         ) from None
 
 
