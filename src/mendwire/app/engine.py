@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mendwire.app.parts import Grounds, orchestrator_of, specialists_of
+from mendwire.app.parts import Grounds, orchestrator_of, screener_of, specialists_of
 from mendwire.app.project import project_commands
 from mendwire.app.serve import linked
 from mendwire.app.stopping import first_of
@@ -25,7 +25,7 @@ from mendwire.execution.sandbox import detect
 from mendwire.investigate.fate import Known, known_as
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.orchestrator import Orchestrator
-from mendwire.investigate.ports import Specialists
+from mendwire.investigate.ports import Screener, Specialists
 from mendwire.investigate.sweeper import Sweeper
 from mendwire.model.boundary import OnBoundary, pass_by
 from mendwire.model.delivery import MessageRef, Received
@@ -112,11 +112,12 @@ async def engine(
     *,
     boundary: OnBoundary = pass_by,
     specialists: Specialists | None = None,
+    screener: Screener | None = None,
 ) -> AsyncIterator[Engine]:
     """Connect, make the streams, build the worker and let it run while the block does.
 
-    ``boundary`` and ``specialists`` are the seams of the crash tests and the benchmarks. Raises
-    one sentence for whatever keeps a worker from starting.
+    ``boundary``, ``specialists`` and ``screener`` are the seams of the crash tests and the
+    benchmarks. Raises one sentence for whatever keeps a worker from starting.
     """
     async with AsyncExitStack() as stack:
         for run in RUNS:
@@ -128,7 +129,6 @@ async def engine(
         wanted = await make_streams(bus, config)
         docket, roster = await _docket(stack, bus, config)
         await refuse_lost_docket(docket, bus, repository, config.delivery.branch_prefix)
-        screen = await _screen(stack, config)
         grounds = Grounds(
             config=config,
             bus=bus,
@@ -141,7 +141,8 @@ async def engine(
             tracked=frozenset(await repository.list_files(base.commit)),
         )
         crew: Specialists = specialists or specialists_of(grounds)
-        orchestrator, worker = orchestrator_of(grounds, crew, screen, boundary)
+        judge = screener or screener_of(grounds, await _screen(stack, config))
+        orchestrator, worker = orchestrator_of(grounds, crew, judge, boundary)
         sweeper = Sweeper(
             bus=bus,
             docket=docket,

@@ -20,7 +20,7 @@ from mendwire.execution.sandbox import Sandbox
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Bounds, Investigation
 from mendwire.investigate.orchestrator import Orchestrator
-from mendwire.investigate.ports import Specialists
+from mendwire.investigate.ports import Screener, Specialists
 from mendwire.investigate.proof import Judge
 from mendwire.investigate.specialists import AgentSpecialists
 from mendwire.model.boundary import OnBoundary
@@ -89,17 +89,23 @@ def specialists_of(grounds: Grounds) -> AgentSpecialists:
     )
 
 
-def orchestrator_of(
-    grounds: Grounds, crew: Specialists, screen: Screen, boundary: OnBoundary
-) -> tuple[Orchestrator, Worker]:
-    """What handles messages, and the worker that brings them; each is told of the other."""
-    config, bus, names = grounds.config, grounds.bus, grounds.bus.names
+def screener_of(grounds: Grounds, screen: Screen) -> Screener:
+    """The screen, told which files are tracked."""
 
     def resolves(file: str) -> bool:
         return bool(tracked_file(file, grounds.tracked))
 
     async def screened(report: ErrorReport, payload: bytes, trust: Trust) -> Screened:
         return await screen.screen(report, payload, trust, resolves=resolves)
+
+    return screened
+
+
+def orchestrator_of(
+    grounds: Grounds, crew: Specialists, screener: Screener, boundary: OnBoundary
+) -> tuple[Orchestrator, Worker]:
+    """What handles messages, and the worker that brings them; each is told of the other."""
+    config, bus, names = grounds.config, grounds.bus, grounds.bus.names
 
     async def withheld(received: Received, reason: str, screening: Screening | None) -> None:
         await quarantine(bus, names, received, reason, screening)
@@ -119,7 +125,7 @@ def orchestrator_of(
         names=names,
         docket=grounds.docket,
         roster=grounds.roster,
-        screen=screened,
+        screen=screener,
         quarantine=withheld,
         boundary=boundary,
     )
