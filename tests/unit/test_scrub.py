@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mendwire.model.report import parse_report
-from mendwire.model.scrub import find_secret, scrub_report, scrub_text, scrub_value
+from mendwire.model.scrub import SHORTEST_FORM, find_secret, scrub_report, scrub_text, scrub_value
 from mendwire.model.signature import signature
 
 BASIC = base64.b64encode(b"ada:lovelace").decode()
@@ -226,3 +226,9 @@ def test_a_hostile_text_takes_time_in_proportion(hostile: str) -> None:
     scrub_text(hostile)
     find_secret(hostile)
     assert time.process_time() - started < 4
+
+
+@given(st.text(max_size=SHORTEST_FORM - 1) | st.text("0123456789 -", max_size=SHORTEST_FORM - 1))
+def test_no_form_is_shorter_than_the_shortest(text: str) -> None:
+    spaces = " " * SHORTEST_FORM
+    assert scrub_text(f"{text}{spaces}") == f"{scrub_text(text)}{spaces}"

@@ -19,7 +19,7 @@ from mendwire.model.printable import printable
 from mendwire.model.report import ErrorReport, Trust, parse_report
 from mendwire.model.screening import ScreenedReport, ScreenVerdict
 from mendwire.model.scrub import scrub_report
-from mendwire.model.signature import crash_frame, error_type, issue_key, signature
+from mendwire.model.signature import canonical, crash_frame, error_type, issue_key, signature
 from mendwire.telemetry import emit
 
 TRUST_HEADER: Final = "Mendwire-Trust"
@@ -144,11 +144,12 @@ class Intake:
             payload = encode(passed.report)
         report, lane = passed.report, _lane(passed)
         environment = received.ref.subject.removeprefix(self.names.errors(None)).removeprefix(".")
+        record = canonical(report)
         key = signature(
-            report, namespace=self.names.namespace, environment=environment, source=lane
+            record, namespace=self.names.namespace, environment=environment, source=lane
         )
         return Case(
-            issue=issue_key(report) + lane,
+            issue=issue_key(record) + lane,
             environment=environment,
             service=report.service,
             release=report.release,

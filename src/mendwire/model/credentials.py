@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 FORMS: Final[tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...]] = tuple(
@@ -63,6 +64,8 @@ _WORDS: Final = (
     ("secret", ("secret", "clientsecret", "secretaccesskey", "credential", "credentials")),
     ("token", ("token", "csrf", "xsrf", "otp", "cvv", "cvc")),
 )
+_REMEMBERED: Final = 64
+"""Characters of the longest key that is remembered: the keys of reports are few and short."""
 _INSIDE: Final = (
     ("password", ("password", "passwd")),
     ("authorization", ("authorization",)),
@@ -73,6 +76,11 @@ _INSIDE: Final = (
 
 def secret_kind(name: str) -> str | None:
     """What kind of secret a key of this name holds, or None."""
+    return _kind(name) if len(name) <= _REMEMBERED else _kind.__wrapped__(name)
+
+
+@lru_cache(maxsize=2048)
+def _kind(name: str) -> str | None:
     folded = "".join(char for char in name.lower() if char.isalnum())
     for kind, words in _WORDS:
         if folded.endswith(words):

@@ -19,6 +19,8 @@ def printable(text: str, limit: int = 100, *, lines: bool = False) -> str:
 
     Newlines and tabs become spaces; ``lines`` keeps the newlines.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     shown: list[str] = []
     length = 0
     for char in text:

@@ -37,6 +37,8 @@ _WHOLE_LINE: Final = frozenset({"authorization", "cookie"})
 _TYPE: Final = re.compile(r"[A-Z][a-z0-9]+[A-Z][A-Za-z0-9]*")
 _PLACEHOLDER: Final = re.compile(r"(?i)example|change.?me|dummy|placeholder|xxx|\.\.\.|[${<(]")
 _MARK: Final = "[scrubbed:"
+SHORTEST_FORM: Final = 12
+"""Characters; a credential known by its form is longer, but for the login in an address."""
 _MIN_LITERAL: Final = 8
 _MIN_BEARER: Final = 20
 _PAIR: Final = 2
@@ -88,19 +90,22 @@ def find_secret(text: str) -> str | None:
 
 
 def _forms(text: str) -> str:
-    for kind, hints, pattern in FORMS:
-        if any(hint in text for hint in hints):
-            text = pattern.sub(_mark(kind), text)
-    text = _AUTH.sub(_auth, text)
+    if len(text) >= SHORTEST_FORM:
+        for kind, hints, pattern in FORMS:
+            for hint in hints:
+                if hint in text:
+                    text = pattern.sub(_mark(kind), text)
+                    break
+        text = _AUTH.sub(_auth, text)
     text = _USERINFO.sub(_userinfo, text) if "://" in text else text
-    return _CARD.sub(_card, text)
+    return _CARD.sub(_card, text) if len(text) >= SHORTEST_FORM else text
 
 
 def _assigned(text: str) -> str:
     """``key=value``, ``key: value``, ``"key": "value"``, ``--key value`` and query parameters."""
-    for pattern in (_ASSIGNED, _FLAG):
-        text = _each_assignment(text, pattern)
-    return text
+    if "=" in text or ":" in text:
+        text = _each_assignment(text, _ASSIGNED)
+    return _each_assignment(text, _FLAG) if "--" in text else text
 
 
 def _each_assignment(text: str, pattern: re.Pattern[str]) -> str:

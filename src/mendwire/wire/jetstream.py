@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -18,6 +20,9 @@ from mendwire.wire.denials import Denials
 from mendwire.wire.stored import delivery_of, stored
 
 ACK_TIMEOUT_S: Final = 2.0
+FRESH_S: Final = 1.0
+"""A delivery this young is acknowledged unseen; for an older one it is first made sure that its
+stream was not made anew meanwhile (rules A6)."""
 PENDING_LIMIT: Final = 4096
 """Four times what a consumer hands out unacknowledged by default."""
 
@@ -33,6 +38,14 @@ class JetStreamBus:
     def __init__(self, client: Client, names: Names, denials: Denials | None = None) -> None:
         self.api = Api(client, denials)
         self.names = names
+        self._deliveries: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def delivered(self, reply: str) -> None:
+        """Note a delivery to this connection: settled within ``FRESH_S``, it is not looked up."""
+        now = time.monotonic()
+        self._deliveries[reply] = (now, self.api.reconnects)
+        while now - next(iter(self._deliveries.values()))[0] > FRESH_S:
+            self._deliveries.popitem(last=False)
 
     async def publish(
         self,
@@ -59,7 +72,7 @@ class JetStreamBus:
         return JetStreamBucket(self.api, name)
 
     async def settle(self, ref: MessageRef) -> bool:
-        if not await self._is_there(ref):
+        if not self._is_fresh(ref) and not await self._is_there(ref):
             return False
         if ref.reply:
             try:
@@ -70,6 +83,10 @@ class JetStreamBus:
                 if not await self._is_there(ref):
                     return True
         return await self._delete(ref)
+
+    def _is_fresh(self, ref: MessageRef) -> bool:
+        noted, connection = self._deliveries.get(ref.reply, (-FRESH_S, -1))
+        return time.monotonic() - noted < FRESH_S and connection == self.api.reconnects
 
     async def remove(self, ref: MessageRef) -> bool:
         """Delete by sequence, after comparing; False if the message is gone or is another one."""

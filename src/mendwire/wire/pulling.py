@@ -159,6 +159,7 @@ class Puller:
                 await self._look_up()
         self._consumer_seq = delivery.consumer_seq
         self._left -= 1
+        self._bus.delivered(message.reply)
         self._take(delivered(message, delivery, self._created))
         if self._left <= 0:
             self._ended.set()

@@ -13,11 +13,8 @@ from mendwire.errors import ServerError, StreamFull, Unreachable
 from mendwire.model.delivery import DeliveryState, Outcome, Received
 from mendwire.wire.api import NobodyListens
 from mendwire.wire.burial import bury
-from mendwire.wire.jetstream import ACK_TIMEOUT_S, JetStreamBus
+from mendwire.wire.jetstream import JetStreamBus
 
-FRESH_S: Final = 1.0
-"""A delivery this young is acknowledged unseen; for an older one it is first made sure that its
-stream was not made anew meanwhile (rules A6)."""
 LONGEST_WAIT_S: Final = 30.0
 
 T = TypeVar("T")
@@ -39,16 +36,15 @@ class Settler:
         newest: Callable[[], Received],
         outcome: Outcome,
         *,
-        age_s: Callable[[], float],
         obstacle: Obstacle,
     ) -> None:
-        """``newest`` gives the latest delivery of the message, ``age_s`` how old that is.
+        """``newest`` gives the latest delivery of the message.
 
         Returns when it is durable; only cancelling ends it earlier.
         """
 
         async def remove() -> None:
-            await self._remove(newest(), age_s())
+            await self._bus.settle(newest().ref)
 
         async def copy() -> None:
             await bury(self._bus, newest(), outcome.reason)
@@ -75,15 +71,6 @@ class Settler:
             await self._bus.api.publish(received.ref.reply, b"-NAK " + body if body else b"-NAK")
         except Unreachable:
             log.info("seq %d of %s waits out its time", received.ref.seq, received.ref.stream)
-
-    async def _remove(self, received: Received, age_s: float) -> None:
-        if age_s < FRESH_S:
-            try:
-                await self._bus.api.request(received.ref.reply, b"+ACK", timeout_s=ACK_TIMEOUT_S)
-                return
-            except NobodyListens:
-                pass  # the consumer is gone: settled by sequence
-        await self._bus.settle(received.ref)
 
     async def _surely(self, step: Callable[[], Awaitable[T]], obstacle: Obstacle) -> T:
         wait = self._retry_s

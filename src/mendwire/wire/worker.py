@@ -75,14 +75,9 @@ class Pace:
 @dataclass(kw_only=True, slots=True, eq=False)
 class _Held:
     received: Received
-    since: float
-    """Of the newest delivery, ``time.monotonic()``."""
     obstacle: str = ""
     task: asyncio.Task[None] | None = None
     rest: asyncio.TimerHandle | None = None
-
-    def age_s(self) -> float:
-        return time.monotonic() - self.since
 
 
 class Worker:
@@ -243,7 +238,7 @@ class Worker:
         if known is not None:
             # Delivered again while we work on it (the server was killed, or a beat came late):
             # one message, one handler, and the newest delivery is the one to settle.
-            known.received, known.since = received, time.monotonic()
+            known.received = received
             return
         telemetry.emit(
             "message.received",
@@ -252,7 +247,7 @@ class Worker:
             seq=received.ref.seq,
             deliveries=received.deliveries,
         )
-        held = _Held(received=received, since=time.monotonic())
+        held = _Held(received=received)
         self._held[key] = held
         self._idle.clear()
         self._waiting.append(held)
@@ -302,7 +297,6 @@ class Worker:
         await self._settler.settle(
             lambda: held.received,
             outcome,
-            age_s=held.age_s,
             obstacle=lambda why: self._hold_up(held, why),
         )
         return 0.0

@@ -47,19 +47,21 @@ class Canonical:
     fingerprint: tuple[str, ...]
 
 
-def signature(report: ErrorReport, *, namespace: str, environment: str, source: str = "") -> str:
+def signature(
+    report: ErrorReport | Canonical, *, namespace: str, environment: str, source: str = ""
+) -> str:
     """The strict key, 32 hex digits: what makes two occurrences the same for the server.
 
     ``source`` separates reports of low trust from trusted ones (rules B1).
     """
-    record = canonical(report)
+    record = report if isinstance(report, Canonical) else canonical(report)
     scope = [VERSION, namespace, environment, source, record.service, record.release]
     return _hashed([*scope, *_parts(record, strict=True)])
 
 
-def issue_key(report: ErrorReport) -> str:
+def issue_key(report: ErrorReport | Canonical) -> str:
     """The loose key, 32 hex digits: without release, lines and environment."""
-    record = canonical(report)
+    record = report if isinstance(report, Canonical) else canonical(report)
     return _hashed([VERSION, "issue", record.service, *_parts(record, strict=False)])
 
 
