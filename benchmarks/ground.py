@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, StreamConfig
+from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
 
 from mendwire.app.engine import Engine, engine
 from mendwire.model.case import Case
@@ -75,9 +75,7 @@ class Idle:
 
 async def unscreened(report: ErrorReport, payload: bytes, trust: Trust) -> Screened:
     """A screen that passes everything unseen: what is left is the engine's own cost."""
-    screening = Screening(
-        verdict=ScreenVerdict.PASS, score=0.0, sha256=sha256(payload).hexdigest()
-    )
+    screening = Screening(verdict=ScreenVerdict.PASS, score=0.0, sha256=sha256(payload).hexdigest())
     passed = ScreenedReport(report=report, screening=screening, restricted=False, trust=trust)
     return Screened(screening=screening, passed=passed)
 
@@ -181,7 +179,9 @@ class Ground:
         """A work queue like an engine's, and its durable, for a raw loop to pull from."""
         subject = f"{RAW_SUBJECT}.{name}"
         await self.jetstream.add_stream(
-            StreamConfig(name=f"RAW_{name}", subjects=[subject], retention="workqueue")
+            StreamConfig(
+                name=f"RAW_{name}", subjects=[subject], retention=RetentionPolicy.WORK_QUEUE
+            )
         )
         return await self.jetstream.pull_subscribe(
             subject,
@@ -223,9 +223,7 @@ async def ground(sync: str) -> AsyncIterator[Ground]:
             await client.jetstream().add_stream(
                 StreamConfig(name="RAW_RESULTS", subjects=[f"{RAW_RESULTS}.>"])
             )
-            yield Ground(
-                folder=folder, server=server, client=client, numbers=itertools.count(1)
-            )
+            yield Ground(folder=folder, server=server, client=client, numbers=itertools.count(1))
 
 
 def report(number: int) -> bytes:
@@ -263,8 +261,7 @@ def report(number: int) -> bytes:
 
 
 def _word(number: int) -> str:
-    """Letters only: digits in names are levelled by the signature. Consonants: no word of any
-    language comes out, so that the screen meets nothing it knows."""
+    """A name of consonants: digits are levelled by the signature, and no real word comes out."""
     letters = [c for c in string.ascii_lowercase if c not in "aeiouy"]
     word = ""
     while number:
@@ -278,7 +275,7 @@ def _repository(folder: Path) -> None:
     (folder / "shop.py").write_text("COUPONS = {}\n", encoding="utf-8")
     identity = ["-c", "user.name=Bench", "-c", "user.email=bench@localhost"]
     for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "Begin"]):
-        subprocess.run(["git", *words], cwd=folder, check=True)
+        subprocess.run(["git", *words], cwd=folder, check=True)  # noqa: S603, S607 - fixed words
 
 
 @contextmanager

@@ -15,9 +15,10 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+from nats.js import JetStreamContext
+
 from benchmarks.figures import Row, Table, arguments, figure, quantile, tell
 from benchmarks.ground import Ground, Subject, ground
-from nats.js import JetStreamContext
 
 Sample = Callable[[], Awaitable[float]]
 """One message: milliseconds."""
@@ -51,9 +52,7 @@ async def engine_sample(on: Ground, subject: Subject) -> float:
     return (called - began) / 1e6
 
 
-async def raw_asked(
-    pulled: JetStreamContext.PullSubscription, on: Ground, subject: str
-) -> float:
+async def raw_asked(pulled: JetStreamContext.PullSubscription, on: Ground, subject: str) -> float:
     """From asking to the return of ``fetch``, with messages waiting."""
     began = time.monotonic_ns()
     fetched = await _fetched(pulled)
@@ -89,7 +88,7 @@ async def compared(sync: str, repeats: int, count: int) -> Table:
         return Table(
             title=f"Milliseconds from publishing to the agent's call, sync {sync}, {count} a run",
             columns=COLUMNS,
-            rows=await in_turn(samples, repeats, count, {name: "raw nats-py" for name in samples}),
+            rows=await in_turn(samples, repeats, count, dict.fromkeys(samples, "raw nats-py")),
         )
 
 

@@ -15,11 +15,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-from benchmarks.figures import Figure, Row, Table, arguments, figure, tell
-from benchmarks.ground import RAW_RESULTS, Ground, Subject, ground, measured, report
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from benchmarks.figures import Figure, Row, Table, arguments, figure, tell
+from benchmarks.ground import RAW_RESULTS, Ground, Subject, ground, measured, report
 from mendwire.model.report import Trust, parse_report
 from mendwire.screen import Screen
 
@@ -118,9 +118,7 @@ async def in_turn(rounds: dict[str, Round], repeats: int) -> dict[str, list[floa
     return found
 
 
-def _figures(
-    found: dict[str, list[float]], name: str, beside: dict[str, str]
-) -> dict[str, Figure]:
+def _figures(found: dict[str, list[float]], name: str, beside: dict[str, str]) -> dict[str, Figure]:
     figures = {"per second": figure(found[name])}
     if other := beside.get(name):
         pairs = zip(found[name], found[other], strict=True)

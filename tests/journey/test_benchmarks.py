@@ -1,0 +1,46 @@
+"""The benchmarks run and print their tables; what the figures are is not a test's business."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOOPS = {"latency": "engine, screen on", "settle": "screen alone"}
+
+
+async def _ran(*arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", *arguments, "--quick"),
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+@pytest.mark.parametrize("name", LOOPS)
+async def test_a_quick_run_prints_its_table(name: str) -> None:
+    table = await _ran(f"benchmarks.{name}")
+    assert "raw nats-py" in table
+    assert LOOPS[name] in table
+
+
+@pytest.mark.parametrize("name", LOOPS)
+async def test_a_quick_run_with_messages_waiting_tells_the_ratio_as_json(name: str) -> None:
+    table = json.loads(await _ran(f"benchmarks.{name}", "--waiting", "--json"))
+    assert [row["what"] for row in table["rows"]] == [
+        "raw nats-py, 100 waiting",
+        "engine, 100 waiting",
+        "raw nats-py, 400 waiting",
+        "engine, 400 waiting",
+    ]
+    assert all(row["p50 ms" if name == "latency" else "per second"] for row in table["rows"])
