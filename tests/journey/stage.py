@@ -187,21 +187,22 @@ async def stage(
     agent: str = "rollback",
     program: str = "",
     config: str = "",
+    project: str = "",
     worker: str = "",
     agent_more: str = "",
     server_config: str = "",
 ) -> AsyncIterator[Stage]:
     """Everything but a worker; whatever was started is dead afterwards.
 
-    ``worker`` and ``agent_more`` are lines for those sections of mendwire.toml, ``config`` is
-    whole sections, ``server_config`` lines for the server's own configuration.
+    ``project``, ``worker`` and ``agent_more`` are lines for those sections of mendwire.toml,
+    ``config`` is whole sections, ``server_config`` lines for the server's own configuration.
     """
     (folder / "shop").mkdir(parents=True)
     (folder / "home").mkdir()
     await build_repository(folder / "shop")
     named = f'program = "{program}"\n' if program else ""
     (folder / "mendwire.toml").write_text(
-        f'[project]\nrepository = "shop"\nreruns = 1\ntest = {json.dumps(SUITE)}\n'
+        f'[project]\nrepository = "shop"\nreruns = 1\ntest = {json.dumps(SUITE)}\n{project}\n'
         f'[worker]\nenvironments = ["{ENV}"]\n{worker}\n'
         f'[agent]\nkind = "{agent}"\n{named}{agent_more}\n'
         f'[sandbox]\nkind = "{sandbox_kind()}"\n{config}'
