@@ -172,6 +172,22 @@ async def test_a_hung_thread_does_not_wedge_the_loop() -> None:
         await screen.close()
 
 
+async def test_reports_behind_one_that_hangs_are_served_all_the_same() -> None:
+    gate = threading.Event()
+    payload = _payload()
+    screen = Screen(_Stuck(gate), None, seconds=1)
+    try:
+        answers = await asyncio.gather(
+            *(screen.screen(parse_report(payload), payload, Trust.TRUSTED) for _ in range(9)),
+            return_exceptions=True,
+        )
+    finally:
+        gate.set()
+        await screen.close()
+    assert isinstance(answers[0], ScreenBroken)
+    assert all(getattr(answer, "passed", None) for answer in answers[1:])
+
+
 async def test_a_screen_that_hangs_again_and_again_gives_up() -> None:
     gate = threading.Event()
     payload = _payload()

@@ -7,9 +7,11 @@ keep the whole process from ending.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -20,6 +22,7 @@ class Lane(Generic[T]):
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[tuple[Future[T], Callable[[], T]] | None] = SimpleQueue()
+        self._since = 0.0
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -29,13 +32,25 @@ class Lane(Generic[T]):
         self._calls.put((future, call))
         return future
 
+    def busy_s(self) -> float:
+        """Seconds since the newest call was begun."""
+        return time.monotonic() - self._since
+
     def stop(self) -> None:
         """Let the thread end after what it is at; does not wait."""
         self._calls.put(None)
 
+    def abandon(self) -> None:
+        """The same, and what has not begun is cancelled."""
+        with suppress(Empty):
+            while item := self._calls.get_nowait():
+                item[0].cancel()
+        self.stop()
+
     def _work(self) -> None:
         while (item := self._calls.get()) is not None:
             future, call = item
+            self._since = time.monotonic()
             if future.set_running_or_notify_cancel():
                 _settle(future, call)
 

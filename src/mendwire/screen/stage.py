@@ -20,6 +20,8 @@ from mendwire.screen.lane import Lane
 _GRACE: Final = 2.0
 """The thread gives up by itself at its budget; this many budgets later it is given up on."""
 _MAX_ABANDONED: Final = 3
+_AT_HAND: Final = 4
+"""Reports that lie ready for the thread, so that it never waits for the event loop."""
 
 Resolves = Callable[[str], bool]
 """Whether a frame's path is a tracked file. Pure and quick: called on the screen's thread."""
@@ -43,7 +45,7 @@ class Screen:
         self._detector = detector
         self._rules = rules
         self._seconds = seconds
-        self._turn = asyncio.Lock()
+        self._turns = asyncio.Semaphore(_AT_HAND)
         self._abandoned = 0
         self._lane: Lane[Screened] = Lane("mendwire-screen")
 
@@ -70,13 +72,9 @@ class Screen:
         """
         sha256 = hashlib.sha256(payload).hexdigest()
         call = partial(self._judge, report, sha256, trust, resolves)
-        async with self._turn:
+        async with self._turns:
             try:
-                done = asyncio.wrap_future(self._lane.submit(call))
-                return await asyncio.wait_for(done, self._seconds * _GRACE)
-            except TimeoutError:
-                await self._abandon()
-                raise _outlasted() from None
+                return await self._done(call)
             except MendwireError:
                 raise
             except Exception as problem:
@@ -84,6 +82,25 @@ class Screen:
                     f"The report broke the screen ({type(problem).__name__}); "
                     "it goes to quarantine."
                 ) from problem
+
+    async def _done(self, call: Callable[[], Screened]) -> Screened:
+        """Only the report that the thread is at can outlast it; those behind it are moved."""
+        budget = self._seconds * _GRACE
+        while True:
+            lane = self._lane
+            submitted = lane.submit(call)
+            done = asyncio.wrap_future(submitted)
+            try:
+                while not (await asyncio.wait({done}, timeout=budget))[0]:
+                    if submitted.running() and lane.busy_s() > budget:
+                        await self._abandon(lane)
+                        raise _outlasted()
+                    if lane is not self._lane:
+                        submitted.cancel()
+                if not done.cancelled():
+                    return done.result()
+            finally:
+                done.cancel()
 
     async def close(self) -> None:
         """Let the thread end; may be called twice."""
@@ -113,9 +130,9 @@ class Screen:
         alone = self._detector.of_report(core, sha256, trust, self._seconds)
         return core if alone.verdict is ScreenVerdict.PASS else None
 
-    async def _abandon(self) -> None:
+    async def _abandon(self, lane: Lane[Screened]) -> None:
         """Leave the hanging thread and its pipeline behind; they are bounded in number."""
-        self._lane.stop()
+        lane.abandon()
         self._abandoned += 1
         if self._abandoned > _MAX_ABANDONED:
             raise ScreenUnavailable("The screen hung several times; restart the worker.")
