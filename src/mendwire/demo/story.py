@@ -88,7 +88,8 @@ async def _prepare(folder: Path, agent: str, view: View) -> settings.Config:
     kind = "auto" if sandbox else "none"
     (folder / settings.FILE_NAME).write_text(
         "# Made by `mendwire demo`; `mendwire up` here goes on with it.\n"
-        '[project]\nrepository = "shop"\n\n'
+        '[project]\nrepository = "shop"\n'
+        'test = ["{python}", "-m", "unittest", "discover", "-s", "tests", "-t", "."]\n\n'
         '[worker]\nenvironments = ["production"]\nconcurrency = 1\n\n'
         f'[agent]\nkind = "{agent}"\n\n'
         "# The demo's shop is our own code; for yours, bubblewrap is worth installing.\n"

@@ -29,7 +29,7 @@ class ClaudeAgent:
         """Where the program is; raises ConfigError with how to install it."""
         found = shutil.which(self._config.program, path=self._config.environ.get("PATH"))
         if found:
-            return Path(found).absolute()
+            return Path(found).resolve()  # a link may lie where the sandbox shows nothing
         message = (
             f"The program {self._config.program} was not found: install Claude Code "
             "(npm install -g @anthropic-ai/claude-code, or https://code.claude.com), put it on "
