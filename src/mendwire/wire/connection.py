@@ -16,13 +16,14 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from mendwire.errors import AccessRefused, ConfigError, ServerUnfit, Unreachable
+from mendwire.errors import AccessRefused, ConfigError, ServerError, ServerUnfit, Unreachable
 from mendwire.model.names import Names, namespace
 from mendwire.settings.environment import Environment, ServerAddress
 from mendwire.wire.client import LastingClient, Watch, next_server
 from mendwire.wire.contexts import is_named, resolve
 from mendwire.wire.denials import Denials
 from mendwire.wire.login import client_options, wants_tls
+from mendwire.wire.probe import trouble
 from mendwire.wire.store import default_store, find_running
 
 OLDEST: Final = (2, 12)
@@ -59,7 +60,8 @@ async def connected(
 
     ``names`` overrides the namespace of the environment; ``name`` is shown in the server's
     monitoring; ``store`` is the embedded server's folder when it is not the default one. Raises
-    ConfigError, InvalidName, Unreachable, AccessRefused, ServerUnfit.
+    ConfigError, InvalidName, Unreachable, AccessRefused, ServerUnfit; what the block leaves with
+    Unreachable is told as the full disk where that is why our own server is silent.
     """
     address, embedded = find_server(environment, store)
     names = names or names_for(environment, embedded=embedded)
@@ -76,6 +78,11 @@ async def connected(
             url=watch.url,
             embedded=embedded,
         )
+    except Unreachable as problem:
+        why = _disk_trouble(environment, store) if embedded else None
+        if why is None:
+            raise
+        raise ServerError(why) from problem
     finally:
         watch.closing()
         await client.leave()
@@ -116,6 +123,12 @@ def stores_of(environment: Environment) -> list[Path]:
         namespace=namespace(named) if named else DEFAULT_NAMESPACE,
     )
     return [*beside, apart]
+
+
+def _disk_trouble(environment: Environment, store: Path | None) -> str | None:
+    stores = [store] if store else stores_of(environment)
+    ours = next((place for place in stores if find_running(place)), None)
+    return trouble(ours) if ours else None
 
 
 def names_for(environment: Environment, *, embedded: bool) -> Names:
