@@ -99,6 +99,8 @@ class Engine:
         lost = self.grounds.roster.lost
         await first_of(*(asyncio.ensure_future(work) for work in (*works, lost.wait())))
         if lost.is_set():
+            # At once, for others take our cases over soon: no drain, no agent goes on.
+            await asyncio.gather(self.worker.stop(drain_s=0), self.sweeper.stop())
             raise Fenced(
                 "This worker could not renew its lease in time, so it stopped before others take "
                 "its cases over: check the connection to the NATS server, then start it again."

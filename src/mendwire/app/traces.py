@@ -14,8 +14,10 @@ from mendwire.model.case import Case, CaseState, Delivered, Verdict
 from mendwire.model.printable import printable
 from mendwire.wire.jetstream import JetStreamBus
 
-_CASE: Final = re.compile(r"^Mendwire-Case: ([0-9a-f]{32}(?:-[rl])?)-e(\d{1,6})$", re.MULTILINE)
-_SUBJECT: Final = re.compile(r"results\.([a-z_]+)\.([0-9a-f]{32}(?:-[rl])?)-e(\d{1,6})$")
+_CASE: Final = re.compile(
+    r"^Mendwire-Case: ([0-9a-f]{32}(?:-[rl]{1,2})?)-e(\d{1,6})$", re.MULTILINE
+)
+_SUBJECT: Final = re.compile(r"results\.([a-z_]+)\.([0-9a-f]{32}(?:-[rl]{1,2})?)-e(\d{1,6})$")
 _MOST_RESULTS: Final = 100_000
 
 
@@ -42,8 +44,14 @@ async def rebuild(
     docket: Docket, bus: JetStreamBus, repository: CaseRepository, prefix: str
 ) -> int:
     """File every case that branches and results tell of, then begin; how many were filed."""
-    filed = 0
+    latest: dict[str, Case] = {}
     async for case in _told_of(bus, repository, prefix):
+        # An older episode must not come back: its results exist, so the next could tell none.
+        known = latest.get(case.issue)
+        if known is None or known.episode < case.episode:
+            latest[case.issue] = case
+    filed = 0
+    for case in latest.values():
         with suppress(Conflict):
             await docket.file(case)
             filed += 1

@@ -3,6 +3,7 @@
     case.<issue>     the case, JSON
     report.<sha256>  a report too large to travel inside its case
     due.<issue>      a case nobody holds that somebody must take: since when (parked, given back)
+    hold.<issue>     day and US dollars set aside for the run that the case has going
     count.<issue>    repeats that publishers counted instead of sending
     counted          up to which sequence of the occurrences stream they were added
     spend.<day>      US dollars spent on that UTC day
@@ -13,6 +14,7 @@ Workers' own records live beside it under ``worker.<id>`` (``roster``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -97,15 +99,22 @@ class Docket:
 
     async def take_over(self, filed: Filed) -> Filed | None:
         """Lease an unfinished case that nobody living holds; None when another was quicker."""
-        if filed.case.state not in UNFINISHED:
-            return None
+        before = (filed.case.token, filed.case.holder)
+        while filed.case.state in UNFINISHED:
+            try:
+                return await self._taken(filed)
+            except Conflict:
+                latest = await self.get(filed.case.issue)
+                if latest is None or (latest.case.token, latest.case.holder) != before:
+                    return None
+                filed = latest  # somebody only joined it
+        return None
+
+    async def _taken(self, filed: Filed) -> Filed:
         mine = take(filed.case, self.holder)
-        try:
-            revision = await self._bucket.update(
-                f"case.{mine.issue}", await self._packed(mine), filed.revision
-            )
-        except Conflict:
-            return None
+        revision = await self._bucket.update(
+            f"case.{mine.issue}", await self._packed(mine), filed.revision
+        )
         if filed.case.holder:
             emit(
                 "case.taken_over",
@@ -132,7 +141,7 @@ class Docket:
     async def called(self) -> list[tuple[str, int]]:
         """(issue, due_ns) of every case that waits for a worker."""
         return [
-            (entry.key.removeprefix("due."), int(entry.value))
+            (entry.key.removeprefix("due."), int(_number(entry)))
             async for entry in self._bucket.scan("due")
         ]
 
@@ -174,11 +183,16 @@ class Docket:
     async def repeats(self, issue: str) -> int:
         """Occurrences beyond those that arrived as messages, as publishers counted them."""
         entry = await self._bucket.get(f"count.{issue}")
-        return 0 if entry is None else int(entry.value)
+        return 0 if entry is None else int(_number(entry))
 
     async def counted(self) -> Entry | None:
         """Up to which sequence the occurrences stream was added; None before the first."""
         return await self._bucket.get("counted")
+
+    async def counted_upto(self) -> tuple[Entry | None, int]:
+        """The mark and its number; 0 where there is none."""
+        entry = await self.counted()
+        return entry, int(_number(entry)) if entry else 0
 
     async def add_repeats(self, before: Entry | None, upto: int, counts: Mapping[str, int]) -> None:
         """Add what was read of the occurrences stream after ``before``, if nobody else did.
@@ -199,7 +213,31 @@ class Docket:
     async def spent(self, day: str) -> float:
         """US dollars spent on the UTC day ``YYYYMMDD`` by all workers."""
         entry = await self._bucket.get(f"spend.{day}")
-        return 0.0 if entry is None else float(entry.value)
+        return 0.0 if entry is None else _number(entry)
+
+    async def reserve(self, day: str, issue: str, usd: float, limit: float) -> float | None:
+        """Set ``usd`` aside for a run of ``issue``; None where the day's ``limit`` has room.
+
+        Else what is spent and set aside, and nothing is kept. Who asked first comes first: two
+        workers that ask at once neither both get the last of it nor both go without. A run that
+        was killed leaves its reservation to the heir of its case, which replaces it.
+        """
+        key = f"hold.{issue}"
+        revision = await self._bucket.put(key, f"{day} {usd:.6f}".encode())
+        aside = 0.0
+        async for entry in self._bucket.scan("hold"):
+            on, _, sum_ = entry.value.decode("ascii", "replace").partition(" ")
+            if entry.key != key and entry.revision < revision and on == day:
+                aside += _float(sum_)
+        used = aside + await self.spent(day)
+        if used + usd <= limit:
+            return None
+        await self.unreserve(issue)
+        return used
+
+    async def unreserve(self, issue: str) -> None:
+        """End ``reserve``: the run is over and its cost was added to the day's."""
+        await self._bucket.delete(f"hold.{issue}")
 
     async def spend(self, day: str, usd: float) -> None:
         """Add to the day's sum."""
@@ -209,7 +247,7 @@ class Docket:
     async def _add(self, key: str, more: float, shape: str) -> None:
         while True:
             entry = await self._bucket.get(key)
-            total = shape.format((float(entry.value) if entry else 0.0) + more).encode()
+            total = shape.format((_number(entry) if entry else 0.0) + more).encode()
             try:
                 if entry is None:
                     await self._bucket.create(key, total)
@@ -248,3 +286,16 @@ class Docket:
                 raise Damaged(message)
             case = replace(case, report=kept.value)
         return Filed(case=case, revision=entry.revision)
+
+
+def _number(entry: Entry) -> float:
+    """The number that an entry holds; 0 for a damaged one, which must not stop the rest."""
+    return _float(entry.value.decode("ascii", "replace"))
+
+
+def _float(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0

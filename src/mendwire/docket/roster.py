@@ -8,6 +8,8 @@ clocks are ever compared.
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import os
 import socket
 import time
@@ -19,7 +21,7 @@ from typing import Final, Self
 
 import psutil
 
-from mendwire.errors import Conflict, MendwireError
+from mendwire.errors import Conflict, Fenced, MendwireError, Undecodable
 from mendwire.model.codec import decode_as, encode
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bucket, Entry
@@ -28,6 +30,9 @@ DEAD_AFTER: Final = 4.5
 """Heartbeats of silence after which a worker is dead."""
 STOP_AFTER: Final = 3.0
 """Heartbeats without a renewal after which a worker stops itself: well before others act."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +120,11 @@ class Roster:
             self._seen[worker] = seen = _Seen(entry.revision, clock())
         if clock() - seen.at > DEAD_AFTER * self._heartbeat_s:
             return True
-        return _is_gone(decode_as(Presence, entry.value), self._me)
+        try:
+            presence = decode_as(Presence, entry.value)
+        except Undecodable:
+            return False  # a damaged record says nothing: its silence will
+        return _is_gone(presence, self._me)
 
     async def _strike(self, worker: str, entry: Entry) -> None:
         """Fence first: once its record is gone, its next renewal fails and it stops."""
@@ -125,30 +134,42 @@ class Roster:
             emit("worker.lost", worker=worker)
 
     async def _beat(self) -> None:
-        while not self.lost.is_set():
-            await asyncio.sleep(self._heartbeat_s)
-            try:
-                self._revision = await asyncio.wait_for(
-                    self._bucket.update(self._key(self.worker), encode(self._me), self._revision),
-                    self._heartbeat_s,
-                )
-                self._renewed = clock()
-            except Conflict:
-                if not await self._still_ours():
-                    self.lost.set()
-            except (MendwireError, TimeoutError):
-                if clock() - self._renewed > STOP_AFTER * self._heartbeat_s:
-                    self.lost.set()
+        """Whatever ends the beating, nobody here may believe that we still hold anything."""
+        try:
+            wait_s = self._heartbeat_s
+            while self._left_s() > 0:
+                await asyncio.sleep(min(wait_s, self._left_s()))
+                wait_s = self._heartbeat_s if await self._renew() else self._heartbeat_s / 4
+        except Exception:
+            log.exception("the heartbeat failed")
+        self.lost.set()
 
-    async def _still_ours(self) -> bool:
+    def _left_s(self) -> float:
+        """Seconds until we must stop."""
+        return self._renewed + STOP_AFTER * self._heartbeat_s - clock()
+
+    async def _renew(self) -> bool:
+        asked = clock()
+        try:
+            async with asyncio.timeout(max(0.0, min(self._heartbeat_s, self._left_s()))):
+                try:
+                    self._revision = await self._bucket.update(
+                        self._key(self.worker), encode(self._me), self._revision
+                    )
+                except Conflict:
+                    await self._read_again()
+        except (MendwireError, TimeoutError):
+            return False
+        self._renewed = asked
+        return True
+
+    async def _read_again(self) -> None:
         """After a lost answer our own write stands under a newer revision; absence is a strike."""
-        with suppress(MendwireError):
-            entry = await self._bucket.get(self._key(self.worker))
-            if entry is None:
-                return False
-            self._revision = entry.revision
-            self._renewed = clock()
-        return clock() - self._renewed <= STOP_AFTER * self._heartbeat_s
+        entry = await self._bucket.get(self._key(self.worker))
+        if entry is None:
+            self._renewed = -math.inf
+            raise Fenced(f"Worker {self.worker} was declared dead.")
+        self._revision = entry.revision
 
     @staticmethod
     def _key(worker: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
@@ -35,9 +36,26 @@ class Intake:
     screen: Screener
     quarantine: Quarantine
     boundary: OnBoundary
+    driving: Counter[str] = field(default_factory=Counter)
+    """Issues that this worker is filing, taking or working on, and how often at once. A case that
+    the docket says is ours while it is not in here was forgotten, e.g. because the answer to its
+    opening was lost."""
+
+    def drives(self, issue: str) -> bool:
+        """Whether this worker is at a case of ``issue``."""
+        return self.driving[issue] > 0
+
+    def leave(self, issue: str) -> None:
+        """End what raised ``driving``."""
+        self.driving[issue] -= 1
+        if self.driving[issue] <= 0:
+            del self.driving[issue]
 
     async def admit(self, received: Received) -> Filed | Outcome:
-        """The case to work on, leased to us, or what becomes of the message right away."""
+        """The case to work on, leased to us, or what becomes of the message right away.
+
+        A case that is returned counts as driven until ``leave``.
+        """
         self.boundary(Boundary.RECEIVED)
         try:
             payload, screened = await self._screened(received)
@@ -76,6 +94,16 @@ class Intake:
         return payload, await self.screen(report, payload, _trust(received))
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
+        self.driving[case.issue] += 1
+        found: Filed | Outcome | None = None
+        try:
+            found = await self._opened_or_known(case, received)
+        finally:
+            if not isinstance(found, Filed):
+                self.leave(case.issue)
+        return found
+
+    async def _opened_or_known(self, case: Case, received: Received) -> Filed | Outcome:
         while True:
             try:
                 filed = await self.docket.open(case)
@@ -86,10 +114,10 @@ class Intake:
                 return filed
             try:
                 known = await self.docket.get(case.issue)
+                if known is not None:
+                    return await self._known(known, case, received)
             except Damaged as problem:
                 return Outcome(state=DeliveryState.DEFERRED, reason=str(problem), delay_s=300)
-            if known is not None:
-                return await self._known(known, case, received)
 
     async def _known(self, known: Filed, case: Case, received: Received) -> Filed | Outcome:
         if same_message(known.case.message, received.ref):
@@ -113,12 +141,17 @@ class Intake:
             return Outcome(state=DeliveryState.PARKED, reason=known.case.case_id)
         if known.case.state not in UNFINISHED:
             return Outcome(state=DeliveryState.SETTLED, reason="finished before")
-        if known.case.holder and known.case.holder in await self.roster.living():
+        if await self._is_held(known.case):
             return Outcome(state=DeliveryState.LOST, reason=f"held by {known.case.holder}")
         taken = await self.docket.take_over(known)
         if taken is None:
             return Outcome(state=DeliveryState.LOST, reason="taken by another worker")
         return taken
+
+    async def _is_held(self, case: Case) -> bool:
+        if case.holder == self.docket.holder:
+            return self.driving[case.issue] > 1
+        return bool(case.holder) and case.holder in await self.roster.living()
 
     def _opened(self, case: Case) -> None:
         emit(
@@ -187,6 +220,6 @@ def _trust(received: Received) -> Trust:
 
 
 def _lane(passed: ScreenedReport) -> str:
-    if passed.restricted:
-        return "-r"
-    return "-l" if passed.trust is Trust.LOW else ""
+    low = "l" if passed.trust is Trust.LOW else ""
+    restricted = "r" if passed.restricted else ""
+    return f"-{restricted}{low}" if restricted or low else ""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import (
@@ -22,6 +22,9 @@ from mendwire.errors import (
     ExecutionError,
     OverBudget,
     ProviderOutage,
+    ServerError,
+    StreamFull,
+    WireError,
 )
 from mendwire.investigate.ports import Deliver, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
@@ -42,11 +45,22 @@ from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.work import ProofStatus
 from mendwire.telemetry import emit
+from mendwire.wire.api import NobodyListens
 from mendwire.wire.bus import Bus
 
 OUTAGE_WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Pauses between tries while the provider is down; the last one repeats."""
+PASSING: Final = (ServerError, StreamFull, NobodyListens)
+"""Trouble of the server's that ends by itself or by an operator's hand; all else is a bug."""
+RETRY_S: Final = 1.0
+LONGEST_WAIT_S: Final = 30.0
+LONGEST_OUTAGE_WAIT_S: Final = 600.0
+"""However long a provider asks us to wait."""
+PATCH_BYTES: Final = 256 * 1024
+"""A case with a larger change would not fit into the docket."""
+_FILES_NAMED: Final = 100
 _ENDS: Final = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +118,7 @@ class Investigation:
         why = f"Mendwire itself failed: {type(bug).__name__}: {printable(str(bug), 300)}"
         if filed.case.state is CaseState.LEASED:
             return await self._decide(filed, Verdict.BLOCKED, why)
-        if filed.case.state is CaseState.DELIVERING:
+        if filed.case.state in {CaseState.DELIVERING, CaseState.DELIVERED}:
             return await self._park(filed, ParkReason.PERSON, why, 0)
         raise bug
 
@@ -118,10 +132,19 @@ class Investigation:
         step = filed.case.step or Step.RESEARCH
         if parked := await self._over_day_budget(filed, step):
             return parked
+        try:
+            return await self._timed(filed, step, steps[step])
+        finally:
+            with suppress(WireError, ServerError):  # what stays set aside ends with the day
+                await self.docket.unreserve(filed.case.issue)
+
+    async def _timed(
+        self, filed: Filed, step: Step, verb: Callable[[Filed], Awaitable[Filed]]
+    ) -> Filed:
         await self._tell(filed.case, step)
         started = time.monotonic()
         try:
-            after = await steps[step](filed)
+            after = await verb(filed)
         except ProviderOutage as problem:
             return await self._outage(filed, step, problem)
         except OverBudget as problem:
@@ -148,7 +171,7 @@ class Investigation:
         base = case.base or await self.specialists.base()
         finding, cost = await self.specialists.research(replace(case, base=base))
         self.boundary(Boundary.RESEARCHED)
-        await self._spend(cost)
+        await self._spend(case, cost)
         known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
         if case.restricted:
             why = "The report's text was withheld by the screen; a person must look at this bug."
@@ -166,10 +189,15 @@ class Investigation:
         case = filed.case
         change, written, cost = await self.specialists.implement(case)
         self.boundary(Boundary.IMPLEMENTED)
-        await self._spend(cost)
+        await self._spend(case, cost)
         finding = case.finding
         if written is not None and finding is not None and finding.reproduction is None:
             finding = replace(finding, reproduction=written)
+        if (size := len(change.patch.encode())) > PATCH_BYTES:
+            kept = replace(change, patch="", files=change.files[:_FILES_NAMED])
+            why = f"The change has {size} bytes; a fix may have {PATCH_BYTES} at most."
+            total = case.cost_usd + cost
+            return await self._decide(filed, Verdict.REJECTED, why, change=kept, cost_usd=total)
         filed = await self._save(
             filed,
             CaseState.LEASED,
@@ -198,7 +226,7 @@ class Investigation:
         case = filed.case
         review, cost = await self.specialists.review(case)
         self.boundary(Boundary.REVIEWED)
-        await self._spend(cost)
+        await self._spend(case, cost)
         known = {"review": review, "cost_usd": case.cost_usd + cost}
         if not review.approved and case.rounds < self.bounds.rounds:
             return await self._send_back(filed, review.comments, **known)
@@ -259,10 +287,12 @@ class Investigation:
         end = _ENDS.get(case.verdict, CaseState.CLOSED)
 
         def ended(now: Case) -> Case:
+            if now.state is end:
+                return now  # saved before, only the answer was lost
             published = move(now, CaseState.PUBLISHED, token=case.token)
             return move(published, end, token=case.token, holder="")
 
-        filed = await self.docket.change(filed, ended)
+        filed = await self._surely(case, lambda: self.docket.change(filed, ended))
         self.boundary(Boundary.CLOSED)
         emit(
             "case.closed",
@@ -283,19 +313,25 @@ class Investigation:
             ack = await self.bus.publish(
                 subject, body, msg_id=case.case_id, expected_last_subject_seq=0
             )
+            if ack.duplicate:
+                # Somebody else used our id: the server dropped the result, or has it already.
+                ack = await self.bus.publish(subject, body, expected_last_subject_seq=0)
             emit("result.published", case=case.case_id, subject=subject, seq=ack.seq)
 
     async def _outage(self, filed: Filed, step: Step, problem: ProviderOutage) -> Filed:
         """Costs no attempt: no new message is pulled, what is held stays held, and we wait."""
         case = filed.case
         self._failed(case, step, problem, "outage")
-        await self._spend(problem.cost_usd)
+        await self._spend(case, problem.cost_usd)
         if not self._down:
             self.pause(str(problem))
         tries = self._down.get(case.case_id, 0)
         self._down[case.case_id] = tries + 1
         waits = self.outage_waits_s
-        await asyncio.sleep(problem.retry_after_s or waits[min(tries, len(waits) - 1)])
+        wait = problem.retry_after_s or 0.0
+        await asyncio.sleep(
+            min(wait, LONGEST_OUTAGE_WAIT_S) if wait > 0 else waits[min(tries, len(waits) - 1)]
+        )
         return await self.docket.confirm(filed)
 
     def let_go(self, case: Case) -> None:
@@ -306,7 +342,7 @@ class Investigation:
     async def _attempt_failed(self, filed: Filed, step: Step, problem: AgentError) -> Filed:
         case = filed.case
         self._failed(case, step, problem, "attempt")
-        await self._spend(problem.cost_usd)
+        await self._spend(case, problem.cost_usd)
         attempts = case.attempts + 1
         used = {"attempts": attempts, "cost_usd": case.cost_usd + problem.cost_usd}
         if attempts >= self.bounds.attempts:
@@ -318,7 +354,7 @@ class Investigation:
         """Not a verdict: parked until the next day, or for a person once the tries are used up."""
         case = filed.case
         self._failed(case, step, problem, "budget")
-        await self._spend(problem.cost_usd)
+        await self._spend(case, problem.cost_usd)
         attempts = case.attempts + 1
         until = _next_day_ns() if attempts < self.bounds.attempts else 0
         cost = case.cost_usd + problem.cost_usd
@@ -329,10 +365,11 @@ class Investigation:
     async def _over_day_budget(self, filed: Filed, step: Step) -> Filed | None:
         if step is Step.VERIFY or self.bounds.run_usd == 0:
             return None
-        spent = await self.docket.spent(_today())
-        if spent + self.bounds.run_usd <= self.bounds.day_usd:
+        bounds = self.bounds
+        used = await self.docket.reserve(_today(), filed.case.issue, bounds.run_usd, bounds.day_usd)
+        if used is None:
             return None
-        note = f"${spent:.2f} of today's ${self.bounds.day_usd:.2f} are spent."
+        note = f"${used:.2f} of today's ${bounds.day_usd:.2f} are spent or set aside."
         return await self._park(filed, ParkReason.BUDGET, note, _next_day_ns())
 
     async def _park(
@@ -345,18 +382,35 @@ class Investigation:
     ) -> Filed:
         parking = Parking(reason=reason, note=note, until_ns=until_ns)
         if until_ns:
-            await self.docket.call(filed.case.issue, until_ns)
+            await self._surely(filed.case, lambda: self.docket.call(filed.case.issue, until_ns))
         filed = await self._save(filed, CaseState.PARKED, parking=parking, holder="", **changes)
         emit("case.parked", case=filed.case.case_id, reason=reason, until=until_ns)
         return filed
 
     async def _save(self, filed: Filed, to: CaseState, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
         token = filed.case.token
-        return await self.docket.change(filed, lambda now: move(now, to, token=token, **changes))
 
-    async def _spend(self, usd: float) -> None:
+        def moved(now: Case) -> Case:
+            if now.state is to is CaseState.PARKED:
+                return now  # saved before, only the answer was lost
+            return move(now, to, token=token, **changes)
+
+        return await self._surely(filed.case, lambda: self.docket.change(filed, moved))
+
+    async def _surely(self, case: Case, save: Callable[[], Awaitable[T]]) -> T:
+        """Save, however long the server is away: what an agent did is not paid for twice."""
+        wait = RETRY_S
+        while True:
+            try:
+                return await save()
+            except PASSING as problem:
+                emit("connection.lost", url=f"case {case.case_id} waits to be saved: {problem}")
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_S)
+
+    async def _spend(self, case: Case, usd: float) -> None:
         if usd:
-            await self.docket.spend(_today(), usd)
+            await self._surely(case, lambda: self.docket.spend(_today(), usd))
 
     async def _tell(self, case: Case, step: Step) -> None:
         emit(

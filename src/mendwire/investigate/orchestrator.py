@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import logging
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Final
 
 from mendwire.docket.cases import Docket, Filed
-from mendwire.errors import Fenced, MendwireError, ServerError, WireError
+from mendwire.errors import Damaged, Fenced, MendwireError
 from mendwire.investigate.intake import Intake
-from mendwire.investigate.investigation import Investigation
+from mendwire.investigate.investigation import LONGEST_WAIT_S, PASSING, RETRY_S, Investigation
 from mendwire.model.case import UNFINISHED
 from mendwire.model.delivery import SETTLED_STATES, DeliveryState, Outcome, Received
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
 
-WIRE_RETRY_S: Final = 1.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -28,8 +28,9 @@ class Orchestrator:
     docket: Docket
     investigation: Investigation
     concurrency: int = 2
+    retry_s: float = RETRY_S
+    """The first wait after trouble with the server."""
     _slots: asyncio.Semaphore = field(init=False)
-    _driving: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.concurrency)
@@ -37,22 +38,38 @@ class Orchestrator:
     @property
     def busy(self) -> bool:
         """Whether any case is being driven here."""
-        return bool(self._driving)
+        return bool(self.intake.driving)
+
+    def drives(self, issue: str) -> bool:
+        """Whether this worker is at a case of ``issue``."""
+        return self.intake.drives(issue)
 
     async def handle(self, received: Received) -> Outcome:
         """One message, from bytes to its outcome."""
         admitted = await self.intake.admit(received)
         if isinstance(admitted, Outcome):
             return admitted
-        return await self._drive(admitted)
+        try:
+            return await self._drive(admitted, self._slots)
+        finally:
+            self.intake.leave(admitted.case.issue)
 
     async def inherit(self, filed: Filed) -> None:
-        """Take an unfinished case that nobody living holds, and carry it to its end."""
-        if filed.case.issue in self._driving:
+        """Take an unfinished case that nobody living holds, and carry it to its end.
+
+        It is not taken before there is a place for it here: others may be free sooner.
+        """
+        issue = filed.case.issue
+        if self.drives(issue):
             return
-        taken = await self.docket.take_over(filed)
-        if taken is not None:
-            await self._drive(taken)
+        self.intake.driving[issue] += 1
+        try:
+            async with self._slots:
+                taken = await self.docket.take_over(filed)
+                if taken is not None:
+                    await self._drive(taken, nullcontext())
+        finally:
+            self.intake.leave(issue)
 
     async def adopt(self, received: Received) -> None:
         """Handle a message that a dead worker had pulled but not filed: read, not delivered."""
@@ -60,38 +77,42 @@ class Orchestrator:
         if outcome.state in SETTLED_STATES and not outcome.removed:
             await self.bus.settle(received.ref)
 
-    async def _drive(self, filed: Filed) -> Outcome:
-        issue = filed.case.issue
-        self._driving.add(issue)
+    async def _drive(self, filed: Filed, place: AbstractAsyncContextManager[object]) -> Outcome:
         try:
-            async with self._slots:
+            async with place:
                 return await self._until_settled(filed)
         except Fenced as problem:
             return Outcome(state=DeliveryState.LOST, reason=str(problem))
+        except Damaged as problem:
+            return Outcome(state=DeliveryState.DEFERRED, reason=str(problem), delay_s=300)
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back(filed))
             raise
         finally:
-            self._driving.discard(issue)
             self.investigation.let_go(filed.case)
 
     async def _until_settled(self, filed: Filed) -> Outcome:
         """Where the server was away in the middle of a verb, the docket says how far it came."""
+        wait = self.retry_s
         while True:
             try:
                 return await self.investigation.drive(filed)
-            except (WireError, ServerError) as problem:
+            except PASSING as problem:
                 emit("connection.lost", url=f"case {filed.case.case_id} waits: {problem}")
-                filed = await self._reread(filed)
-            except Fenced:
+                filed = await self._reread(filed, wait)
+                wait = min(wait * 2, LONGEST_WAIT_S)
+            except (Fenced, Damaged):
                 raise
-            except Exception as bug:  # noqa: BLE001 - a bug of ours blocks one case and is told
-                filed = await self.investigation.stop(await self._reread(filed), bug)
+            except Exception as bug:
+                log.exception("case %s met a bug", filed.case.case_id)
+                filed = await self.investigation.stop(await self._reread(filed, 0), bug)
 
-    async def _reread(self, filed: Filed) -> Filed:
+    async def _reread(self, filed: Filed, wait: float) -> Filed:
+        """How far the case came; raises Fenced, Damaged."""
         while True:
-            await asyncio.sleep(WIRE_RETRY_S)
-            with suppress(WireError, ServerError):
+            await asyncio.sleep(wait)
+            wait = max(wait, self.retry_s)
+            with suppress(*PASSING):
                 return await self.docket.confirm(filed)
 
     async def _give_back(self, filed: Filed) -> None:

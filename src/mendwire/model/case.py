@@ -69,14 +69,14 @@ class ParkReason(StrEnum):
 _S = CaseState
 CASE_MOVES: Final[dict[CaseState, frozenset[CaseState]]] = {
     # A case parked on its way to people has its verdict already and goes on with the delivery.
-    _S.OPEN: frozenset({_S.LEASED, _S.PARKED, _S.DELIVERING}),
+    _S.OPEN: frozenset({_S.LEASED, _S.PARKED, _S.DELIVERING, _S.DELIVERED}),
     # A leased step may pass to the next step, to another holder, or to its decision; where the
     # verdict leaves nothing to hand over, the decision is delivered by being saved.
     _S.LEASED: frozenset({_S.LEASED, _S.OPEN, _S.PARKED, _S.DELIVERING, _S.DELIVERED}),
     _S.PARKED: frozenset({_S.OPEN}),
     _S.DELIVERING: frozenset({_S.DELIVERING, _S.DELIVERED, _S.PARKED}),
     # Published and closed are saved together: the result's own key refuses a repeat meanwhile.
-    _S.DELIVERED: frozenset({_S.DELIVERED, _S.PUBLISHED}),
+    _S.DELIVERED: frozenset({_S.DELIVERED, _S.PUBLISHED, _S.PARKED}),
     _S.PUBLISHED: frozenset({_S.PUBLISHED, _S.CLOSED, _S.FIXED, _S.BLOCKED}),
     _S.CLOSED: frozenset({_S.OPEN}),
     _S.FIXED: frozenset({_S.MERGED, _S.WITHDRAWN}),
@@ -101,6 +101,9 @@ UNFINISHED: Final = HELD | {_S.OPEN}
 """States from which a worker must carry on by itself."""
 REOPENABLE: Final = frozenset({_S.CLOSED, _S.BLOCKED, _S.WITHDRAWN, _S.REGRESSED})
 """States from which the issue may begin a new episode."""
+
+_RESUMED: Final = {None: _S.LEASED, Verdict.FIXED: _S.DELIVERING}
+"""Where an open case goes on by its verdict; any other verdict leaves nothing to hand over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,7 +221,7 @@ def take(case: Case, holder: str) -> Case:
         raise IllegalMove(message)
     state = case.state
     if state is CaseState.OPEN:
-        state = CaseState.LEASED if case.verdict is None else CaseState.DELIVERING
+        state = _RESUMED.get(case.verdict, CaseState.DELIVERED)
     return replace(
         case,
         state=state,

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 
 from mendwire.docket.cases import Docket, Filed
-from mendwire.errors import ConfigError
-from mendwire.model.case import Case, released, reopened
+from mendwire.errors import ConfigError, IllegalMove
+from mendwire.model.case import CASE_MOVES, REOPENABLE, Case, CaseState, move, released, reopened
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +45,28 @@ async def find(docket: Docket, wanted: str) -> Filed:
 
 
 async def retry(docket: Docket, wanted: str) -> Case:
-    """Open the issue's next episode; any worker takes it at once. Raises IllegalMove."""
+    """Let any worker take the case on at once; raises IllegalMove when one is at it.
+
+    A parked case goes on where it stopped, with its tries counted anew. One that is over, or whose
+    fix was not wanted, begins the issue's next episode.
+    """
     filed = await find(docket, wanted)
-
-    def again(case: Case) -> Case:
-        return released(reopened(case, case.report, case.message, time.time_ns()), token=case.token)
-
     await docket.call(filed.case.issue, 0)
-    return (await docket.change(filed, again)).case
+    opened = await docket.change(filed, _again)
+    # Once more: a sweeper that came in between found nothing to do and forgot the first.
+    await docket.call(filed.case.issue, 0)
+    return opened.case
+
+
+def _again(case: Case) -> Case:
+    if case.state is CaseState.PARKED:
+        return move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0)
+    if CaseState.WITHDRAWN in CASE_MOVES[case.state]:
+        case = move(case, CaseState.WITHDRAWN, token=case.token)
+    if case.state not in REOPENABLE:
+        message = f"Case {case.case_id} is {case.state}: it is being worked on, so just wait."
+        raise IllegalMove(message)
+    return released(reopened(case, case.report, case.message, time.time_ns()), token=case.token)
 
 
 def _row(case: Case, repeats: int) -> CaseRow:

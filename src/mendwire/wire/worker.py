@@ -159,10 +159,11 @@ class Worker:
             concurrency=self._pace.concurrency,
         )
 
-    async def stop(self) -> None:
+    async def stop(self, *, drain_s: float | None = None) -> None:
         """Stop pulling, give back what has not begun, let the rest finish within ``drain_s``.
 
-        What is still running then is cancelled; its message is delivered again.
+        What is still running then is cancelled; its message is delivered again. ``drain_s`` is
+        the pace's where None; 0 cancels at once.
         """
         services, self._services = self._services, []
         if not services:
@@ -173,7 +174,7 @@ class Worker:
         try:
             await _ended(pullers)
             await self._give_back()
-            async with asyncio.timeout(self._pace.drain_s):
+            async with asyncio.timeout(self._pace.drain_s if drain_s is None else drain_s):
                 await self._idle.wait()
         except TimeoutError:
             log.warning("%d messages are left for another worker", self.held)
