@@ -13,7 +13,7 @@ import pytest
 
 from mendwire.model.boundary import Boundary
 from mendwire.model.case import CaseState
-from tests.journey.stage import Stage, coupon_report, stage
+from tests.journey.stage import NAMES, Stage, coupon_report, stage
 from tests.journey.test_crashes import assert_fixed_once
 
 
@@ -102,6 +102,34 @@ async def test_a_server_killed_at_random_moments_loses_nothing(tmp_path: Path, s
         assert await worker.wait() == 0
         await reading
         await assert_fixed_once(set_up)
+
+
+async def test_rule_a4_a_worker_that_is_declared_dead_stops_without_a_drain(
+    tmp_path: Path,
+) -> None:
+    """Others take its cases over soon: what it has going must not go on for half a minute."""
+    async with stage(tmp_path, program=await _endless(tmp_path), agent="claude") as set_up:
+        await set_up.run("streams", "apply")
+        worker = await set_up.spawn("work", "--log", "json")
+        await event(worker, "worker.started")
+        await set_up.publish(coupon_report())
+        await event(worker, "step.started")
+        reading = asyncio.create_task(drained(worker))
+        bucket = set_up.bus.bucket(NAMES.bucket("DOCKET"))
+        async for entry in bucket.scan("worker"):
+            await bucket.delete(entry.key)
+        # One heartbeat of ten seconds until it knows; a drain would take thirty more.
+        assert await asyncio.wait_for(worker.wait(), 28) != 0
+        await reading
+        assert (await set_up.cases())[0].state in {CaseState.OPEN, CaseState.LEASED}
+
+
+async def _endless(folder: Path) -> str:
+    """An agent's program that never answers."""
+    program = folder / "endless"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    return str(program)
 
 
 async def _host() -> str:

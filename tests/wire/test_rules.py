@@ -12,13 +12,17 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mendwire.app.traces import rebuild
+from mendwire.demo.shop import build_repository
 from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Roster
 from mendwire.errors import Unreachable
+from mendwire.execution.git import CaseRepository
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import PATCH_BYTES, Bounds, Investigation
 from mendwire.investigate.orchestrator import Orchestrator
@@ -501,3 +505,27 @@ async def answers(bus: JetStreamBus) -> bool:
     with suppress(Unreachable):
         return await bus.stream(STREAM) is not None
     return False
+
+
+async def test_rule_a1_a_report_that_grew_beyond_the_limit_still_has_a_case(
+    bus: JetStreamBus,
+) -> None:
+    await publish(bus)
+    async with shift(bus) as mine:
+        case = replace(await opened(mine), report=b'{"error": "' + b"x" * 3_000_000 + b'"}')
+        filed = await mine.docket.open(case)
+        assert await mine.docket.get(case.issue) == filed
+
+
+async def test_rule_a8_a_rebuilt_docket_knows_the_latest_episode(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    """With an older one the next result would be refused as a repeat, and nobody be told."""
+    (tmp_path / "shop").mkdir()
+    await build_repository(tmp_path / "shop")
+    for episode in (1, 2, 3):
+        await bus.publish(bus.names.result("not_fixed", f"{'a' * 32}-e{episode}"), b"{}")
+    repository = await CaseRepository.open(tmp_path / "shop", tmp_path / "state")
+    async with shift(bus) as mine:
+        assert await rebuild(mine.docket, bus, repository, "mendwire") == 1
+        assert (await mine.only()).episode == 3

@@ -16,7 +16,7 @@ from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Roster
 from mendwire.execution.commands import reproductions_on
 from mendwire.execution.git import CaseRepository
-from mendwire.execution.sandbox import Sandbox
+from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Bounds, Investigation
 from mendwire.investigate.orchestrator import Orchestrator
@@ -81,6 +81,7 @@ def specialists_of(grounds: Grounds) -> AgentSpecialists:
         base_revision=config.project.base,
         reproduce=config.project.reproduce,
         may_run=grounds.sandbox.may_run,
+        walled=grounds.sandbox.kind is SandboxKind.BWRAP,
         limits=Limits(
             cost_usd=config.limits.run_usd,
             turns=config.agent.turns,

@@ -14,7 +14,10 @@ Workers' own records live beside it under ``worker.<id>`` (``roster``).
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import math
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -274,7 +277,9 @@ class Docket:
             return encode(case)
         key = sha256(case.report).hexdigest()
         if await self._bucket.get(f"report.{key}") is None:
-            await self._bucket.put(f"report.{key}", case.report)
+            # Packed, for what was scrubbed can be larger than what the server takes.
+            packed = await asyncio.to_thread(gzip.compress, case.report, mtime=0)
+            await self._bucket.put(f"report.{key}", packed)
         return encode(replace(case, report=f"@{key}".encode()))
 
     async def _filed(self, entry: Entry) -> Filed:
@@ -284,8 +289,16 @@ class Docket:
             if kept is None:
                 message = f"The report of case {case.case_id} is missing from the docket."
                 raise Damaged(message)
-            case = replace(case, report=kept.value)
+            case = replace(case, report=await asyncio.to_thread(_unpacked, case, kept.value))
         return Filed(case=case, revision=entry.revision)
+
+
+def _unpacked(case: Case, packed: bytes) -> bytes:
+    try:
+        return gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error):
+        message = f"The report of case {case.case_id} is damaged in the docket."
+        raise Damaged(message) from None
 
 
 def _number(entry: Entry) -> float:

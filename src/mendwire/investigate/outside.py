@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -106,7 +107,8 @@ def _prints(place: Path, most: int) -> Iterator[tuple[str, str]]:
             continue
         yield str(path), _print(path, status)
         if stat.S_ISDIR(status.st_mode):
-            waiting += sorted(path.iterdir())
+            with suppress(OSError):  # gone or closed meanwhile: its own print says so
+                waiting += sorted(path.iterdir())
 
 
 def _print(path: Path, status: os.stat_result) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 from collections.abc import AsyncIterator
@@ -40,6 +41,7 @@ from mendwire.telemetry import emit
 
 NOTES_LIMIT: Final = 20_000
 """Characters of the repository's own notes that a specialist is given."""
+_HARM_NAMED: Final = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +63,9 @@ class AgentSpecialists:
     reproduce: tuple[str, ...] = ()
     """The operator's own reproduction command; empty when there is none."""
     may_run: bool = False
+    walled: bool = False
+    """The agent cannot write outside of its tree: what changes there is the operator's work, a
+    switched branch for example, and no harm."""
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -83,9 +88,9 @@ class AgentSpecialists:
     async def implement(self, case: Case) -> tuple[Change, Reproduction | None, float]:
         """The change as our own git reads it, and what else was touched meanwhile."""
         async with self._tree(case, Role.IMPLEMENTATION) as place:
-            before = self._outside(place)
+            before = await self._outside(place)
             answer = await self._run(case, Role.IMPLEMENTATION, place)
-            harm = differences(before, self._outside(place))
+            harm = differences(before, await self._outside(place))[:_HARM_NAMED]
             change = await self._change(case, place, answer.explanation, harm)
         return change, answer.reproduction, answer.cost_usd
 
@@ -178,20 +183,25 @@ class AgentSpecialists:
             outside=harm,
         )
 
-    def _outside(self, place: _Place) -> Snapshot:
-        return snapshot(self.repository.origin.top, top=(place.tree.parent,))
+    async def _outside(self, place: _Place) -> Snapshot:
+        if self.walled:
+            return Snapshot(prints={})
+        # Hashing many files must not keep the heartbeat of our lease waiting.
+        top = self.repository.origin.top
+        return await asyncio.to_thread(snapshot, top, top=(place.tree.parent,))
 
     @asynccontextmanager
     async def _tree(self, case: Case, role: Role) -> AsyncIterator[_Place]:
         key = f"{case.case_id}-{case.token}-{role}"
         scratch = self.state / "scratch" / key
+        await asyncio.to_thread(_sweep_scratch, self.state)
         commit = await self._seen_by(case, role)
         async with tree(self.repository, commit, key=key, state=self.state) as checkout:
             scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 yield _Place(tree=checkout, scratch=scratch)
             finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+                await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
     async def _seen_by(self, case: Case, role: Role) -> str:
         """The base commit, or for the reviewer the change on top of it."""
@@ -199,6 +209,15 @@ class AgentSpecialists:
             return case.base
         after = await self.repository.apply_patch(case.base, case.change.patch)
         return await self.repository.commit(after, case.base, "Under review", case.opened_ns)
+
+
+def _sweep_scratch(state: Path) -> None:
+    """Remove what killed workers left: a scratch folder lives no longer than its tree."""
+    scratch, trees = state / "scratch", state / "trees"
+    if scratch.is_dir():
+        for folder in tuple(scratch.iterdir()):
+            if not any(trees.glob(f"{folder.name}.*")):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _teller(case: Case, role: Role) -> OnSaid:
