@@ -21,7 +21,7 @@ from mendwire.app.traces import rebuild
 from mendwire.demo.shop import build_repository
 from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Roster
-from mendwire.errors import Unreachable
+from mendwire.errors import StreamFull, Unreachable
 from mendwire.execution.git import CaseRepository
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import PATCH_BYTES, Bounds, Investigation
@@ -51,6 +51,8 @@ class Unlucky:
         self.bucket = bucket
         self.losing: list[str] = []
         """``create case``, ``update case``…: each loses one answer."""
+        self.full = 0
+        """So many changes of cases are refused and not stored."""
 
     def _lose(self, verb: str, key: str) -> None:
         what = f"{verb} {key.partition('.')[0]}"
@@ -67,6 +69,9 @@ class Unlucky:
         return revision
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
+        if self.full and key.startswith("case."):
+            self.full -= 1
+            raise StreamFull("There is no room.")
         revision = await self.bucket.update(key, value, revision)
         self._lose("update", key)
         return revision
@@ -349,7 +354,8 @@ async def no_calls(mine: Shift) -> bool:
 async def test_rule_a2_trouble_with_saving_does_not_pay_an_agent_twice(bus: JetStreamBus) -> None:
     await publish(bus)
     async with shift(bus) as mine:
-        mine.bucket.losing = ["update case"] * 3
+        mine.bucket.full = 1
+        mine.bucket.losing = ["update case"] * 2
         outcome = await mine.orchestrator.handle(await mine.message())
         assert outcome.state is DeliveryState.SETTLED
         assert mine.crew.calls == ["research", "implement", "prove", "review"]
