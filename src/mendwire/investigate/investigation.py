@@ -174,7 +174,7 @@ class Investigation:
         await self._spend(case, cost)
         known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
         if case.restricted:
-            why = "The screen restricts this report, so only a person may act on it: look at this bug."
+            why = "The screen restricts this report; a person must look at this bug."
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
         if finding.confidence <= 0:
             return await self._decide(filed, Verdict.NEEDS_HUMAN, finding.summary, **known)

@@ -19,7 +19,7 @@ def verdict_of(proof: Proof, review: Review | None, *, restricted: bool) -> tupl
     """The one verdict and its reason in words; ``fixed`` takes a valid proof and an approval."""
     told = " ".join(proof.reasons)
     if restricted:
-        why = "The screen restricts this report, so only a person may act on it: look at this bug."
+        why = "The screen restricts this report; a person must look at this bug."
         return Verdict.NEEDS_HUMAN, why
     if proof.status is not ProofStatus.VALID:
         return _UNPROVEN[proof.status], told
