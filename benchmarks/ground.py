@@ -52,6 +52,7 @@ class Idle:
     """Specialists that do nothing; ``called_ns`` is when each case reached the agent."""
 
     name = "idle"
+    paid = False
 
     def __init__(self) -> None:
         self.called_ns: asyncio.Queue[int] = asyncio.Queue()

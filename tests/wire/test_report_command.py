@@ -141,9 +141,7 @@ async def test_without_an_environment_the_plain_subject_is_used(run: Run) -> Non
     assert "no release is given" in ended.err
 
 
-async def test_plain_json_with_its_own_id_is_a_report(
-    link: Client, bus: JetStreamBus
-) -> None:
+async def test_plain_json_with_its_own_id_is_a_report(link: Client, bus: JetStreamBus) -> None:
     headers = {"Nats-Msg-Id": "ai_tutor-staging-0123abcd"}
     await link.jetstream().publish(
         "ai_tutor.errors.staging", json.dumps(SEED).encode(), headers=headers

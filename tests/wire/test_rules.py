@@ -111,6 +111,7 @@ class Crew:
     """Scripted specialists that count how often they were asked."""
 
     name: str = "scripted"
+    paid: bool = True
     calls: list[str] = field(default_factory=list)
     confidence: float = 1.0
     patch: str = "diff"

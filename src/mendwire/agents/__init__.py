@@ -19,6 +19,8 @@ class Agent(Protocol):
     """
 
     name: str
+    paid: bool
+    """Whether its runs cost money."""
 
     async def run(self, assignment: Assignment, said: OnSaid) -> AgentAnswer:
         """Work on one assignment in its tree and answer."""

@@ -42,6 +42,7 @@ class RollbackAgent:
     state: Path
     """Folder of ours in which trees are made."""
     name: str = field(default="rollback", init=False)
+    paid: bool = field(default=False, init=False)
 
     async def run(self, assignment: Assignment, said: OnSaid) -> AgentAnswer:
         """Work on one assignment; raises AgentFailed with what to do."""

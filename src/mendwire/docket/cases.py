@@ -3,7 +3,7 @@
     case.<issue>     the case, JSON
     report.<sha256>  a report too large to travel inside its case
     due.<issue>      a case nobody holds that somebody must take: since when (parked, given back)
-    hold.<issue>     day and US dollars set aside for the run that the case has going
+    aside            what is set aside for runs that are going: issue to day and US dollars
     count.<issue>    repeats that publishers counted instead of sending
     counted          up to which sequence of the occurrences stream they were added
     spend.<day>      US dollars spent on that UTC day
@@ -19,13 +19,14 @@ import gzip
 import math
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
-from mendwire.errors import Conflict, Damaged, Fenced
+from mendwire.errors import Conflict, Damaged, Fenced, Undecodable
 from mendwire.model.case import UNFINISHED, Case, released, take
-from mendwire.model.codec import decode_case, encode
+from mendwire.model.codec import decode_as, decode_case, encode
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bucket, Entry
 
@@ -221,26 +222,43 @@ class Docket:
     async def reserve(self, day: str, issue: str, usd: float, limit: float) -> float | None:
         """Set ``usd`` aside for a run of ``issue``; None where the day's ``limit`` has room.
 
-        Else what is spent and set aside, and nothing is kept. Who asked first comes first: two
-        workers that ask at once neither both get the last of it nor both go without. A run that
-        was killed leaves its reservation to the heir of its case, which replaces it.
+        Else what is spent and set aside, and nothing is kept. All that is set aside lies in one
+        entry, so that of two workers that ask at once one is first. A run that was killed leaves
+        its reservation to the heir of its case, which replaces it.
         """
-        key = f"hold.{issue}"
-        revision = await self._bucket.put(key, f"{day} {usd:.6f}".encode())
-        aside = 0.0
-        async for entry in self._bucket.scan("hold"):
-            on, _, sum_ = entry.value.decode("ascii", "replace").partition(" ")
-            if entry.key != key and entry.revision < revision and on == day:
-                aside += _float(sum_)
-        used = aside + await self.spent(day)
-        if used + usd <= limit:
-            return None
-        await self.unreserve(issue)
-        return used
+        while True:
+            entry, aside = await self._aside()
+            ours = {key: kept for key, kept in aside.items() if kept[0] == day and key != issue}
+            used = sum(sum_ for _, sum_ in ours.values()) + await self.spent(day)
+            if used + usd > limit:
+                return used
+            if await self._put_aside(entry, {**ours, issue: (day, usd)}):
+                return None
 
     async def unreserve(self, issue: str) -> None:
         """End ``reserve``: the run is over and its cost was added to the day's."""
-        await self._bucket.delete(f"hold.{issue}")
+        while True:
+            entry, aside = await self._aside()
+            if aside.pop(issue, None) is None or await self._put_aside(entry, aside):
+                return
+
+    async def _aside(self) -> tuple[Entry | None, dict[str, tuple[str, float]]]:
+        entry = await self._bucket.get("aside")
+        if entry is None:
+            return None, {}
+        with suppress(Undecodable):
+            return entry, decode_as(dict[str, tuple[str, float]], entry.value)
+        return entry, {}
+
+    async def _put_aside(self, entry: Entry | None, aside: Mapping[str, tuple[str, float]]) -> bool:
+        try:
+            if entry is None:
+                await self._bucket.create("aside", encode(aside))
+            else:
+                await self._bucket.update("aside", encode(aside), entry.revision)
+        except Conflict:
+            return False
+        return True
 
     async def spend(self, day: str, usd: float) -> None:
         """Add to the day's sum."""

@@ -130,7 +130,9 @@ class Investigation:
             Step.REVIEW: self._review,
         }
         step = filed.case.step or Step.RESEARCH
-        if parked := await self._over_day_budget(filed, step):
+        if not self.specialists.paid or step is Step.VERIFY:
+            return await self._timed(filed, step, steps[step])
+        if parked := await self._over_day_budget(filed):
             return parked
         try:
             return await self._timed(filed, step, steps[step])
@@ -362,9 +364,7 @@ class Investigation:
             filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, cost_usd=cost
         )
 
-    async def _over_day_budget(self, filed: Filed, step: Step) -> Filed | None:
-        if step is Step.VERIFY or self.bounds.run_usd == 0:
-            return None
+    async def _over_day_budget(self, filed: Filed) -> Filed | None:
         bounds = self.bounds
         used = await self.docket.reserve(_today(), filed.case.issue, bounds.run_usd, bounds.day_usd)
         if used is None:

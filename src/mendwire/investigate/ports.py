@@ -44,6 +44,9 @@ class Specialists(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def paid(self) -> bool: ...
+
     async def base(self) -> str:
         """The commit that a new case works from."""
         ...

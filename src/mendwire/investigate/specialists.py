@@ -73,6 +73,11 @@ class AgentSpecialists:
         """The agent's."""
         return self.agent.name
 
+    @property
+    def paid(self) -> bool:
+        """Whether the agent's runs cost money."""
+        return self.agent.paid
+
     async def base(self) -> str:
         """The commit that a new case works from; raises RepositoryUnfit."""
         return (await self.repository.base_commit(self.base_revision)).commit

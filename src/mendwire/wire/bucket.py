@@ -52,7 +52,12 @@ class JetStreamBucket:
         return await self._store(key, value, None)
 
     async def delete(self, key: str, revision: int | None = None) -> None:
-        await self._store(key, b"", revision, operation="DEL")
+        marker = await self._store(key, b"", revision, operation="DEL")
+        # The marker has fenced whoever comes late; left there it would be walked over for ever.
+        subject = f"{self._subjects}{key}"
+        await self._api.call(
+            f"STREAM.PURGE.KV_{self._name}", {"filter": subject, "seq": marker + 1}
+        )
 
     async def scan(self, prefix: str) -> AsyncIterator[Entry]:
         """A key that changes meanwhile comes again with its newer revision; none is missed."""

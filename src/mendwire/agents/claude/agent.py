@@ -21,6 +21,7 @@ class ClaudeAgent:
     """Plays every role with the user's ``claude`` program."""
 
     name = "claude"
+    paid = True
 
     def __init__(self, config: ClaudeConfig) -> None:
         self._config = config
