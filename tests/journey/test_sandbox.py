@@ -126,8 +126,10 @@ async def test_no_network_but_loopback(tmp_path: Path, kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as ours:
         port = str(ours.getsockname()[1])
         command = [sys.executable, "-I", "-S", "-c", DIAL, port]
-        cut = await inside(sandbox.wrap(command, tree=tmp_path), tmp_path)
-        free = await inside(sandbox.wrap(command, tree=tmp_path, network=True), tmp_path)
+        seen = (Path(sys.prefix),)  # the checkout may lie below /tmp, which is empty inside
+        cut = await inside(sandbox.wrap(command, tree=tmp_path, readable=seen), tmp_path)
+        wrapped = sandbox.wrap(command, tree=tmp_path, readable=seen, network=True)
+        free = await inside(wrapped, tmp_path)
     assert cut.text == "1\n", "loopback is the only device, and it is up"
     assert "refused" in cut.complaint.lower()
     assert free.exit_code == 0
