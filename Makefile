@@ -73,14 +73,14 @@ $(VENV)/pyvenv.cfg:
 
 $(RUNTIME): requirements/build.txt requirements/runtime.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo "installing what Mendwire needs into $(VENV) ..."
-	@$(INSTALL) --require-hashes -r requirements/build.txt
-	@$(INSTALL) --require-hashes -r requirements/runtime.txt
+	@$(INSTALL) --no-deps --require-hashes -r requirements/build.txt
+	@$(INSTALL) --no-deps --require-hashes -r requirements/runtime.txt
 	@$(INSTALL) --no-deps -e .
 	@touch $@
 
 $(DEV): requirements/build.txt requirements/dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo "installing what development needs into $(VENV) ..."
-	@$(INSTALL) --require-hashes -r requirements/build.txt
-	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --no-deps --require-hashes -r requirements/build.txt
+	@$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	@$(INSTALL) --no-deps -e .
 	@touch $(RUNTIME) $@

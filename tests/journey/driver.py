@@ -1,6 +1,6 @@
 """A worker that kills itself with SIGKILL at a named boundary: for the crash tests alone.
 
-driver.py BOUNDARY [HOW_OFTEN]    die at that boundary, the given time it is passed
+driver.py BOUNDARY [HOW_OFTEN]    work until that boundary is passed for that time, and die there
 driver.py none                    work until the queue is empty
 driver.py trace                   the same, printing each boundary as it is passed
 """
@@ -40,7 +40,10 @@ async def main() -> None:
     config, environment = configured(None)
     with logged("json"):
         async with engine(config, environment, boundary=on_boundary(name, times)) as machine:  # type: ignore[arg-type]
-            await machine.until_empty()
+            if name in {"none", "trace"}:
+                await machine.until_empty()
+            else:
+                await machine.forever(asyncio.Event())
 
 
 asyncio.run(main())

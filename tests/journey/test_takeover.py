@@ -72,7 +72,7 @@ async def test_a_dead_worker_elsewhere_is_followed_within_two_minutes(tmp_path: 
         await event(elsewhere, "worker.started")
         await set_up.publish(coupon_report())
         heir = await set_up.spawn("work", "--log", "json")
-        await elsewhere.wait()
+        assert await elsewhere.wait() == 137  # what the shell says of a killed child
         died = time.monotonic()
         await event(heir, "case.taken_over")
         waited = time.monotonic() - died
