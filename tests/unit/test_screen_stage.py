@@ -6,7 +6,10 @@ import ast
 import asyncio
 import hashlib
 import json
-import threading
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from mendwire.errors import ScreenBroken, ScreenUnavailable
 from mendwire.model.report import ErrorReport, Trust, parse_report
 from mendwire.model.screening import ScreenVerdict
 from mendwire.screen import Screen, Screened
+from mendwire.screen.child import answered, asked, judged
 from mendwire.screen.detect import Detector, load_detector
 from mendwire.screen.segments import stack_frames
 
@@ -139,14 +143,149 @@ def test_frames_of_a_textual_stack(stack: str, crash: tuple[str, int, str]) -> N
     assert (last.file, last.line, last.function) == crash
 
 
-class _Stuck(Detector):
-    """A detector that hangs in its first call until it is let go."""
+PROGRAM = """
+import os, pathlib, sys, time
+from mendwire.execution.servant import frame_out, frames_in
+from mendwire.screen.child import judged
+from mendwire.screen.detect import fresh_detector
 
-    def __init__(self, gate: threading.Event) -> None:
-        self._gate = gate
+detector, once = fresh_detector(), pathlib.Path(sys.argv[1])
+frame_out(sys.stdout.buffer, b"")
+while (request := frames_in(sys.stdin.buffer)) is not None:
+    if b"#hang" in request:
+        time.sleep(600)
+    if b"#die" in request or (b"#trip" in request and not once.exists()):
+        once.touch()
+        os.kill(os.getpid(), 9)
+    answer = b"{}" if b"#mute" in request else judged(detector, request, 5.0)
+    frame_out(sys.stdout.buffer, answer)
+"""
 
-    def of_report(self, *_: object, **__: object) -> Any:
-        self._gate.wait(30)
+
+@pytest.fixture
+async def faulty(tmp_path: Path) -> AsyncIterator[Callable[[float], Screen]]:
+    """Screens whose real child hangs, dies or answers nonsense where a report tells it to."""
+    program, opened = tmp_path / "child.py", []
+    program.write_text(PROGRAM, encoding="utf-8")
+
+    def screen(seconds: float) -> Screen:
+        opened.append(Screen((sys.executable, str(program), str(tmp_path / "once")), seconds))
+        return opened[-1]
+
+    yield screen
+    for one in opened:
+        await one.close()
+
+
+async def _asked(screen: Screen, note: str = "") -> Screened:
+    payload = _payload(context={"note": note})
+    return await screen.screen(parse_report(payload), payload, Trust.TRUSTED)
+
+
+async def test_a_report_at_which_the_child_hangs_is_broken_and_the_next_one_served(
+    faulty: Callable[[float], Screen],
+) -> None:
+    screen = faulty(5)
+    assert (await _asked(screen)).passed
+    first = screen._servant
+    screen._seconds = 0.1
+    with pytest.raises(ScreenBroken, match="outlasted"):
+        await _asked(screen, "#hang")
+    screen._seconds = 5
+    assert (await _asked(screen)).screening.verdict is ScreenVerdict.PASS
+    assert first is not None
+    assert not first.alive
+
+
+async def test_reports_behind_one_that_hangs_are_served_all_the_same(
+    faulty: Callable[[float], Screen],
+) -> None:
+    screen = faulty(1)
+    answers = await asyncio.gather(
+        *(_asked(screen, note) for note in ("#hang", *"12345678")), return_exceptions=True
+    )
+    assert isinstance(answers[0], ScreenBroken)
+    assert all(getattr(answer, "passed", None) for answer in answers[1:])
+
+
+async def test_a_report_at_which_the_child_dies_twice_is_broken(
+    faulty: Callable[[float], Screen],
+) -> None:
+    screen = faulty(5)
+    answers = await asyncio.gather(
+        *(_asked(screen, note) for note in ("#die", "1", "2")), return_exceptions=True
+    )
+    assert isinstance(answers[0], ScreenBroken)
+    assert all(getattr(answer, "passed", None) for answer in answers[1:])
+
+
+async def test_a_child_that_was_killed_once_is_replaced_and_the_report_judged(
+    faulty: Callable[[float], Screen],
+) -> None:
+    screen = faulty(5)
+    assert (await _asked(screen, "#trip")).passed
+    servant = screen._servant
+    assert servant is not None
+    os.kill(servant.pid, signal.SIGKILL)  # while it is idle
+    assert (await _asked(screen)).passed
+
+
+async def test_a_child_that_dies_again_and_again_makes_the_screen_unavailable_for_once(
+    faulty: Callable[[float], Screen],
+) -> None:
+    screen = faulty(5)
+    for _ in range(2):
+        with pytest.raises(ScreenBroken, match="twice"):
+            await _asked(screen, "#die")
+    with pytest.raises(ScreenUnavailable, match="memory"):
+        await _asked(screen)
+    assert (await _asked(screen)).passed
+
+
+async def test_an_answer_that_is_none_breaks_the_report_alone(
+    faulty: Callable[[float], Screen],
+) -> None:
+    screen = faulty(5)
+    with pytest.raises(ScreenBroken, match="no proper answer"):
+        await _asked(screen, "#mute")
+    assert (await _asked(screen)).passed
+
+
+async def test_a_program_that_cannot_serve_makes_the_screen_unavailable() -> None:
+    screen = Screen((sys.executable, "-c", "pass"), 5)
+    with pytest.raises(ScreenUnavailable):
+        await _asked(screen)
+    screen = Screen(("/nonexistent/python",), 5)
+    with pytest.raises(ScreenUnavailable, match="cannot be started"):
+        await _asked(screen)
+
+
+async def test_closing_ends_the_child_and_may_be_done_twice() -> None:
+    screen = await Screen.load()
+    servant = screen._servant
+    assert servant is not None
+    await screen.close()
+    assert not servant.alive
+    await screen.close()
+
+
+async def test_files_of_the_working_directory_are_no_modules_of_the_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spacy.py").write_text("raise SystemExit('planted')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert (await _screened(_payload())).passed
+
+
+async def test_the_child_is_given_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NATS_PASSWORD", "bait")
+    screen = await Screen.load()
+    assert screen._servant is not None
+    if sys.platform == "linux":
+        given = Path(f"/proc/{screen._servant.pid}/environ").read_bytes()
+        assert b"NATS_PASSWORD" not in given
+        assert b"PATH=" in given
+    await screen.close()
 
 
 class _Broken(Detector):
@@ -157,62 +296,12 @@ class _Broken(Detector):
         raise RecursionError
 
 
-async def test_a_hung_thread_does_not_wedge_the_loop() -> None:
-    gate = threading.Event()
-    payload = _payload()
-    screen = Screen(_Stuck(gate), None, seconds=0.05)
-    try:
-        with pytest.raises(ScreenBroken):
-            await screen.screen(parse_report(payload), payload, Trust.TRUSTED)
-        screen._seconds = 5
-        again = await screen.screen(parse_report(payload), payload, Trust.TRUSTED)
-        assert again.screening.verdict is ScreenVerdict.PASS
-    finally:
-        gate.set()
-        await screen.close()
-
-
-async def test_reports_behind_one_that_hangs_are_served_all_the_same() -> None:
-    gate = threading.Event()
-    payload = _payload()
-    screen = Screen(_Stuck(gate), None, seconds=1)
-    try:
-        answers = await asyncio.gather(
-            *(screen.screen(parse_report(payload), payload, Trust.TRUSTED) for _ in range(9)),
-            return_exceptions=True,
-        )
-    finally:
-        gate.set()
-        await screen.close()
-    assert isinstance(answers[0], ScreenBroken)
-    assert all(getattr(answer, "passed", None) for answer in answers[1:])
-
-
-async def test_a_screen_that_hangs_again_and_again_gives_up() -> None:
-    gate = threading.Event()
-    payload = _payload()
-    screen = Screen(_Stuck(gate), None, seconds=0.02)
-    try:
-        for _ in range(3):
-            with pytest.raises(ScreenBroken):
-                await screen.screen(parse_report(payload), payload, Trust.TRUSTED)
-            screen._detector = _Stuck(gate)
-        with pytest.raises(ScreenUnavailable, match="restart"):
-            await screen.screen(parse_report(payload), payload, Trust.TRUSTED)
-    finally:
-        gate.set()
-        await screen.close()
-
-
-async def test_a_report_that_breaks_the_screen_says_so_and_the_next_one_is_served() -> None:
-    payload = _payload()
-    screen = Screen(_Broken(), None, seconds=5)
-    with pytest.raises(ScreenBroken, match="RecursionError"):
-        await screen.screen(parse_report(payload), payload, Trust.TRUSTED)
-    screen._detector = load_detector()
-    assert (await screen.screen(parse_report(payload), payload, Trust.TRUSTED)).passed
-    await screen.close()
-    await screen.close()
+def test_what_breaks_the_detector_is_said() -> None:
+    answer = answered(judged(_Broken(), asked(_payload(), Trust.LOW), 1.0))
+    assert isinstance(answer, str)
+    assert "RecursionError" in answer
+    answer = answered(judged(load_detector(), asked(b"[]", Trust.LOW), 1.0))
+    assert isinstance(answer, str)
 
 
 async def test_many_at_once_are_served_in_turn() -> None:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from mendwire.errors import MendwireError, ScreenBroken, ScreenUnavailable
+from mendwire.errors import ExecutionError, ScreenBroken, ScreenUnavailable
+from mendwire.execution.servant import Died, Outlasted, Servant
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
+from mendwire.screen.child import answered, asked
 from mendwire.screen.core import redacted_core
-from mendwire.screen.detect import SECONDS, Detector, fresh_detector, load_detector
-from mendwire.screen.lane import Lane
+from mendwire.screen.detect import SECONDS
 
 _GRACE: Final = 2.0
-"""The thread gives up by itself at its budget; this many budgets later it is given up on."""
-_MAX_ABANDONED: Final = 3
+"""The child gives up by itself at its budget; at this many budgets it is killed."""
+_READY_S: Final = 60.0
+_TRIES: Final = 2
+"""A child that dies at a report may have been killed for another reason: it is asked once more."""
+_MAX_DEATHS: Final = 3
 _AT_HAND: Final = 4
-"""Reports that lie ready for the thread, so that it never waits for the event loop."""
+"""Reports that lie ready for the child, so that it never waits for the event loop."""
 
 Resolves = Callable[[str], bool]
-"""Whether a frame's path is a tracked file. Pure and quick: called on the screen's thread."""
+"""Whether a frame's path is a tracked file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,23 +43,29 @@ class Screened:
 
 
 class Screen:
-    """The loaded screen, on a thread of its own, so that the event loop never waits for it."""
+    """The screen in a process of its own (``screen.child``), started anew when it dies."""
 
-    def __init__(self, detector: Detector, rules: Path | None, seconds: float) -> None:
-        self._detector = detector
-        self._rules = rules
+    def __init__(self, program: Sequence[str], seconds: float) -> None:
+        self._program = tuple(program)
         self._seconds = seconds
         self._turns = asyncio.Semaphore(_AT_HAND)
-        self._abandoned = 0
-        self._lane: Lane[Screened] = Lane("mendwire-screen")
+        self._starting = asyncio.Lock()
+        self._servant: Servant | None = None
+        self._deaths = 0
+        """In a row, without an answer between them."""
 
     @classmethod
     async def load(cls, rules: Path | None = None, *, seconds: float = SECONDS) -> Screen:
-        """Load spaCy and the rules off the event loop; ``rules`` is the operator's own file.
+        """Start the child, which loads spaCy and the rules; ``rules`` is the operator's own file.
 
         ``seconds`` is the time one report may take. Raises ScreenUnavailable (rules A13).
         """
-        return cls(await asyncio.to_thread(load_detector, rules), rules, seconds)
+        # -P: a file of the working directory's must not become a module of ours.
+        own = (str(rules.absolute()),) if rules else ()
+        program = (sys.executable, "-P", "-m", "mendwire.screen.child", str(seconds), *own)
+        screen = cls(program, seconds)
+        await screen._up()
+        return screen
 
     async def screen(
         self,
@@ -65,80 +75,82 @@ class Screen:
         *,
         resolves: Resolves | None = None,
     ) -> Screened:
-        """Judge one report; ``payload`` are the bytes whose sha256 names it.
+        """Judge one report, which ``payload`` are the bytes of; their sha256 names it.
 
         ``resolves`` says which frames of a rejected report may go on; without it only their form
         is checked. Raises ScreenBroken (this report goes to quarantine), ScreenUnavailable.
         """
-        sha256 = hashlib.sha256(payload).hexdigest()
-        call = partial(self._judge, report, sha256, trust, resolves)
-        async with self._turns:
-            try:
-                return await self._done(call)
-            except MendwireError:
-                raise
-            except Exception as problem:
-                raise ScreenBroken(
-                    f"The report broke the screen ({type(problem).__name__}); "
-                    "it goes to quarantine."
-                ) from problem
-
-    async def _done(self, call: Callable[[], Screened]) -> Screened:
-        """Only the report that the thread is at can outlast it; those behind it are moved."""
-        budget = self._seconds * _GRACE
-        while True:
-            lane = self._lane
-            submitted = lane.submit(call)
-            done = asyncio.wrap_future(submitted)
-            try:
-                while not (await asyncio.wait({done}, timeout=budget))[0]:
-                    if submitted.running() and lane.busy_s() > budget:
-                        await self._abandon(lane)
-                        raise _outlasted()
-                    if lane is not self._lane:
-                        submitted.cancel()
-                if not done.cancelled():
-                    return done.result()
-            finally:
-                done.cancel()
-
-    async def close(self) -> None:
-        """Let the thread end; may be called twice."""
-        self._lane.stop()
-
-    def _judge(
-        self, report: ErrorReport, sha256: str, trust: Trust, resolves: Resolves | None
-    ) -> Screened:
-        screening = self._detector.of_report(report, sha256, trust, self._seconds)
-        restricted = screening.verdict is not ScreenVerdict.PASS
+        screening = await self._judged(payload, trust)
         going: ErrorReport | None = report
         if screening.verdict is ScreenVerdict.REJECT:
-            going = self._core(report, sha256, trust, resolves)
+            going = await self._core(report, trust, resolves)
         if going is None:
             return Screened(screening=screening, passed=None)
+        restricted = screening.verdict is not ScreenVerdict.PASS
         passed = ScreenedReport(
             report=going, screening=screening, restricted=restricted, trust=trust
         )
         return Screened(screening=screening, passed=passed)
 
-    def _core(
-        self, report: ErrorReport, sha256: str, trust: Trust, resolves: Resolves | None
+    async def close(self) -> None:
+        """End the child; may be called twice."""
+        servant, self._servant = self._servant, None
+        if servant is not None:
+            await servant.stop()
+
+    async def _core(
+        self, report: ErrorReport, trust: Trust, resolves: Resolves | None
     ) -> ErrorReport | None:
         core = redacted_core(report, resolves)
         if core is None:
             return None
-        alone = self._detector.of_report(core, sha256, trust, self._seconds)
+        alone = await self._judged(json.dumps(asdict(core)).encode(), trust)
         return core if alone.verdict is ScreenVerdict.PASS else None
 
-    async def _abandon(self, lane: Lane[Screened]) -> None:
-        """Leave the hanging thread and its pipeline behind; they are bounded in number."""
-        lane.abandon()
-        self._abandoned += 1
-        if self._abandoned > _MAX_ABANDONED:
-            raise ScreenUnavailable("The screen hung several times; restart the worker.")
-        self._detector = await asyncio.to_thread(fresh_detector, self._rules)
-        self._lane = Lane("mendwire-screen")
+    async def _judged(self, payload: bytes, trust: Trust) -> Screening:
+        async with self._turns:
+            try:
+                said = answered(await self._answer(asked(payload, trust)))
+            except (ValueError, KeyError, TypeError):
+                said = "The screen gave no proper answer to the report; it goes to quarantine."
+        if isinstance(said, str):
+            raise ScreenBroken(said)
+        return said
 
+    async def _answer(self, request: bytes) -> bytes:
+        """Only the report that the child is at can outlast or kill it; those behind it wait."""
+        tries = 0
+        while tries < _TRIES:
+            servant = await self._up()
+            try:
+                answer = await servant.ask(request, self._seconds * _GRACE)
+            except Outlasted:
+                raise ScreenBroken(
+                    "The report outlasted the screen's time; it goes to quarantine."
+                ) from None
+            except Died as problem:
+                tries += problem.was_at_it
+            else:
+                self._deaths = 0
+                return answer
+        raise ScreenBroken("The screen's process died at the report, twice; it goes to quarantine.")
 
-def _outlasted() -> ScreenBroken:
-    return ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
+    async def _up(self) -> Servant:
+        async with self._starting:
+            if self._servant is not None:
+                if self._servant.alive:
+                    return self._servant
+                await self._servant.kill()
+                self._servant = None
+                self._deaths += 1
+            if self._deaths > _MAX_DEATHS:
+                self._deaths = 0  # the next try starts it again
+                raise ScreenUnavailable(
+                    "The screen's process died several times in a row: is there memory enough? "
+                    "The worker waits and tries again."
+                )
+            try:
+                self._servant = await Servant.start(self._program, ready_s=_READY_S)
+            except ExecutionError as problem:
+                raise ScreenUnavailable(str(problem)) from None
+            return self._servant
