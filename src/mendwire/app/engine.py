@@ -24,6 +24,7 @@ from mendwire.execution.process import reap_strays
 from mendwire.execution.sandbox import detect
 from mendwire.investigate.fate import Known, known_as
 from mendwire.investigate.intake import Intake
+from mendwire.investigate.listener import Listener
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.investigate.ports import Screener, Specialists
 from mendwire.investigate.sweeper import Sweeper
@@ -157,6 +158,13 @@ async def engine(
         fate = _fate(orchestrator.intake)
         await stack.enter_async_context(DeadLetters(bus, wanted.error_streams, fate))
         await stack.enter_async_context(sweeper)
+        windows = {
+            stream.subjects[0]: stream.duplicate_s
+            for stream in wanted.streams
+            if stream.name in wanted.error_streams
+        }
+        listener = Listener(bus=bus, docket=docket, names=link.names, windows_s=windows)
+        await stack.enter_async_context(listener)
         await stack.enter_async_context(worker)
         yield Engine(
             grounds=grounds,

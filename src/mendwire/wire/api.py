@@ -159,12 +159,23 @@ class Api:
             await unsubscribe(subscription)
 
     async def subscribe(
-        self, subject: str, cb: Callable[[Msg], Awaitable[None]] | None = None
+        self,
+        subject: str,
+        cb: Callable[[Msg], Awaitable[None]] | None = None,
+        *,
+        queue: str = "",
     ) -> Subscription:
         """Subscribe over the connection; raises Unreachable."""
         try:
-            return await self.client.subscribe(subject, cb=cb)
+            return await self.client.subscribe(subject, queue=queue, cb=cb)
         except (NatsError, OSError) as problem:
+            raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
+
+    async def flush(self) -> None:
+        """Return when the server has read what was sent before; raises Unreachable."""
+        try:
+            await self.client.flush(self.timeout_s)  # type: ignore[arg-type]  # nats-py only waits by it
+        except (NatsError, OSError, TimeoutError) as problem:
             raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
 
     async def _next(self, subscription: Subscription, asked: str) -> Msg:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from mendwire.model.delivery import MessageRef, Received
+
+Hear = Callable[[str, bytes, Mapping[str, str]], None]
+"""Called with subject, payload and headers of what was published; must be quick."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +82,16 @@ class Bus(Protocol):
 
     async def tell(self, subject: str, payload: bytes) -> None:
         """Publish without waiting for storage: progress, counts, whatever may be lost."""
+        ...
+
+    def hearing(
+        self, subjects: Sequence[str], queue: str, hear: Hear
+    ) -> AbstractAsyncContextManager[None]:
+        """While it is entered, ``hear`` gets what is published, stored or not, at most once.
+
+        Members of one ``queue`` share it. What comes too fast, or while the connection is away,
+        is missed; where the server refuses the subscription nothing is heard.
+        """
         ...
 
     def bucket(self, name: str) -> Bucket:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from mendwire.errors import Unreachable
 from mendwire.model.delivery import MessageRef, Received
 from mendwire.model.names import CONSUMER, Names
-from mendwire.wire.api import Api, ApiError, NobodyListens
+from mendwire.wire.api import Api, ApiError, NobodyListens, unsubscribe
 from mendwire.wire.bucket import JetStreamBucket, acknowledged
-from mendwire.wire.bus import Ack
+from mendwire.wire.bus import Ack, Hear
 from mendwire.wire.denials import Denials
 from mendwire.wire.stored import delivery_of, stored
 
@@ -67,6 +68,18 @@ class JetStreamBus:
         # What cannot be sent now is lost, as the caller has accepted.
         with contextlib.suppress(Unreachable):
             await self.api.publish(subject, payload)
+
+    @contextlib.asynccontextmanager
+    async def hearing(self, subjects: Sequence[str], queue: str, hear: Hear) -> AsyncIterator[None]:
+        async def heard(message: Msg) -> None:
+            hear(message.subject, message.data, message.headers or {})
+
+        async with contextlib.AsyncExitStack() as stack:
+            for subject in subjects:
+                opened = await self.api.subscribe(subject, cb=heard, queue=queue)
+                stack.push_async_callback(unsubscribe, opened)
+            await self.api.flush()
+            yield
 
     def bucket(self, name: str) -> JetStreamBucket:
         return JetStreamBucket(self.api, name)
