@@ -171,13 +171,6 @@ class Api:
         except (NatsError, OSError) as problem:
             raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
 
-    async def flush(self) -> None:
-        """Return when the server has read what was sent before; raises Unreachable."""
-        try:
-            await self.client.flush(self.timeout_s)  # type: ignore[arg-type]  # nats-py only waits by it
-        except (NatsError, OSError, TimeoutError) as problem:
-            raise Unreachable(f"The NATS server cannot be reached: {problem}.") from None
-
     async def _next(self, subscription: Subscription, asked: str) -> Msg:
         try:
             return await subscription.next_msg(timeout=self.timeout_s)

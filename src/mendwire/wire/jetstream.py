@@ -78,7 +78,9 @@ class JetStreamBus:
             for subject in subjects:
                 opened = await self.api.subscribe(subject, cb=heard, queue=queue)
                 stack.push_async_callback(unsubscribe, opened)
-            await self.api.flush()
+            # A round trip, so that from here on nothing is missed. Not the client's own flush: its
+            # PING overtakes what waits to be sent.
+            await self.api.call("INFO")
             yield
 
     def bucket(self, name: str) -> JetStreamBucket:
