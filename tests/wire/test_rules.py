@@ -26,6 +26,7 @@ from mendwire.execution.git import CaseRepository
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import PATCH_BYTES, Bounds, Investigation
 from mendwire.investigate.orchestrator import Orchestrator
+from mendwire.investigate.outages import Outages
 from mendwire.investigate.sweeper import Sweeper
 from mendwire.model.boundary import Boundary
 from mendwire.model.case import Case, CaseState, Delivered, ParkReason, Verdict
@@ -205,9 +206,7 @@ async def shift(
             deliver=deliver,
             bounds=Bounds(**bounds),  # type: ignore[arg-type]
             boundary=passing,
-            pause=nothing,
-            resume=nothing,
-            outage_waits_s=(0.01,),
+            outages=Outages(pause=nothing, resume=nothing, waits_s=(0.01,)),
         )
         orchestrator = Orchestrator(
             bus=bus, intake=intake, docket=docket, investigation=investigation, retry_s=0.01
@@ -292,7 +291,7 @@ async def test_rule_a1_two_sweepers_that_unpark_one_case_both_live_on(bus: JetSt
     await publish(bus)
     async with shift(bus) as one, shift(bus, worker="w2") as two:
         filed = await one.docket.open(await opened(one))
-        await one.investigation._park(filed, ParkReason.BUDGET, "spent", 1)
+        await one.investigation._saver.park(filed, ParkReason.BUDGET, "spent", 1)
         parked = await one.docket.get(filed.case.issue)
         assert parked is not None
         await asyncio.gather(one.sweeper._unpark(parked), two.sweeper._unpark(parked))
@@ -328,7 +327,7 @@ async def test_rule_a1_a_parked_case_whose_note_was_lost_is_found(bus: JetStream
     await publish(bus)
     async with shift(bus) as mine:
         filed = await mine.docket.open(await opened(mine))
-        await mine.investigation._park(filed, ParkReason.BUDGET, "spent", 1)
+        await mine.investigation._saver.park(filed, ParkReason.BUDGET, "spent", 1)
         await mine.docket.dismiss(filed.case.issue)
         async with mine.sweeper:
             await eventually(lambda: is_in(mine, CaseState.FIXED))
@@ -340,7 +339,7 @@ async def test_rule_a2_a_case_that_waits_for_a_person_is_not_woken_by_an_old_not
     await publish(bus)
     async with shift(bus) as mine:
         filed = await mine.docket.open(await opened(mine))
-        await mine.investigation._park(filed, ParkReason.PERSON, "look", 0)
+        await mine.investigation._saver.park(filed, ParkReason.PERSON, "look", 0)
         await mine.docket.call(filed.case.issue, 0)
         async with mine.sweeper:
             await asyncio.wait_for(mine.sweeper.swept(), 10)

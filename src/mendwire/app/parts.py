@@ -20,6 +20,7 @@ from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Bounds, Investigation
 from mendwire.investigate.orchestrator import Orchestrator
+from mendwire.investigate.outages import Outages
 from mendwire.investigate.ports import Screener, Specialists
 from mendwire.investigate.proof import Judge
 from mendwire.investigate.specialists import AgentSpecialists
@@ -144,9 +145,11 @@ def orchestrator_of(
             autonomy=config.delivery.autonomy,
         ),
         boundary=boundary,
-        pause=worker.pause,
-        resume=worker.resume,
-        outage_waits_s=config.worker.outage_waits_s,
+        outages=Outages(
+            pause=worker.pause,
+            resume=worker.resume,
+            waits_s=config.worker.outage_waits_s,
+        ),
     )
     orchestrator = Orchestrator(
         bus=bus,

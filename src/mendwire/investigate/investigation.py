@@ -6,13 +6,11 @@ returns. What ends a case early is a verdict, a parking, or an exception that ca
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import (
@@ -23,17 +21,17 @@ from mendwire.errors import (
     OverBudget,
     ProviderOutage,
     ServerError,
-    StreamFull,
     WireError,
 )
+from mendwire.investigate.outages import Outages
 from mendwire.investigate.ports import Deliver, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
+from mendwire.investigate.saving import Saver, next_day_ns, today
 from mendwire.investigate.verdict import verdict_of
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (
     Case,
     CaseState,
-    Parking,
     ParkReason,
     Step,
     Verdict,
@@ -45,22 +43,12 @@ from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.work import ProofStatus
 from mendwire.telemetry import emit
-from mendwire.wire.api import NobodyListens
 from mendwire.wire.bus import Bus
 
-OUTAGE_WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Pauses between tries while the provider is down; the last one repeats."""
-PASSING: Final = (ServerError, StreamFull, NobodyListens)
-"""Trouble of the server's that ends by itself or by an operator's hand; all else is a bug."""
-RETRY_S: Final = 1.0
-LONGEST_WAIT_S: Final = 30.0
-LONGEST_OUTAGE_WAIT_S: Final = 600.0
-"""However long a provider asks us to wait."""
 PATCH_BYTES: Final = 256 * 1024
 """A case with a larger change would not fit into the docket."""
 _FILES_NAMED: Final = 100
 _ENDS: Final = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,12 +74,11 @@ class Investigation:
     deliver: Deliver
     bounds: Bounds
     boundary: OnBoundary
-    pause: Callable[[str], None]
-    """Stop pulling new messages (rules A2)."""
-    resume: Callable[[], None]
-    outage_waits_s: tuple[float, ...] = OUTAGE_WAITS_S
-    _down: dict[str, int] = field(default_factory=dict)
-    """Cases that met the provider's outage, and how often in a row."""
+    outages: Outages
+    _saver: Saver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._saver = Saver(docket=self.docket)
 
     async def drive(self, filed: Filed) -> Outcome:
         """Carry the case on from where it stands to its end or its parking.
@@ -119,7 +106,7 @@ class Investigation:
         if filed.case.state is CaseState.LEASED:
             return await self._decide(filed, Verdict.BLOCKED, why)
         if filed.case.state in {CaseState.DELIVERING, CaseState.DELIVERED}:
-            return await self._park(filed, ParkReason.PERSON, why, 0)
+            return await self._saver.park(filed, ParkReason.PERSON, why, 0)
         raise bug
 
     async def _step(self, filed: Filed) -> Filed:
@@ -156,7 +143,7 @@ class Investigation:
         except ExecutionError as problem:
             self._failed(filed.case, step, problem, "attempt")
             return await self._decide(filed, Verdict.BLOCKED, str(problem))
-        self.let_go(filed.case)
+        self.outages.let_go(filed.case)
         emit(
             "step.finished",
             case=filed.case.case_id,
@@ -173,7 +160,7 @@ class Investigation:
         base = case.base or await self.specialists.base()
         finding, cost = await self.specialists.research(replace(case, base=base))
         self.boundary(Boundary.RESEARCHED)
-        await self._spend(case, cost)
+        await self._saver.spend(case, cost)
         known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
         if case.restricted:
             why = "The screen restricts this report; a person must look at this bug."
@@ -183,7 +170,7 @@ class Investigation:
         if self.bounds.autonomy == "investigate":
             why = "Found, not mended: autonomy is set to investigate."
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
-        filed = await self._save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
+        filed = await self._saver.save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
         self.boundary(Boundary.RESEARCH_SAVED)
         return filed
 
@@ -191,7 +178,7 @@ class Investigation:
         case = filed.case
         change, written, cost = await self.specialists.implement(case)
         self.boundary(Boundary.IMPLEMENTED)
-        await self._spend(case, cost)
+        await self._saver.spend(case, cost)
         finding = case.finding
         if written is not None and finding is not None and finding.reproduction is None:
             finding = replace(finding, reproduction=written)
@@ -200,7 +187,7 @@ class Investigation:
             why = f"The change has {size} bytes; a fix may have {PATCH_BYTES} at most."
             total = case.cost_usd + cost
             return await self._decide(filed, Verdict.REJECTED, why, change=kept, cost_usd=total)
-        filed = await self._save(
+        filed = await self._saver.save(
             filed,
             CaseState.LEASED,
             step=Step.VERIFY,
@@ -216,7 +203,7 @@ class Investigation:
         proof = await self.specialists.prove(case)
         self.boundary(Boundary.VERIFIED)
         if proof.status is ProofStatus.VALID:
-            filed = await self._save(filed, CaseState.LEASED, step=Step.REVIEW, proof=proof)
+            filed = await self._saver.save(filed, CaseState.LEASED, step=Step.REVIEW, proof=proof)
             self.boundary(Boundary.PROOF_SAVED)
             return filed
         if proof.status is ProofStatus.INVALID and case.rounds < self.bounds.rounds:
@@ -228,7 +215,7 @@ class Investigation:
         case = filed.case
         review, cost = await self.specialists.review(case)
         self.boundary(Boundary.REVIEWED)
-        await self._spend(case, cost)
+        await self._saver.spend(case, cost)
         known = {"review": review, "cost_usd": case.cost_usd + cost}
         if not review.approved and case.rounds < self.bounds.rounds:
             return await self._send_back(filed, review.comments, **known)
@@ -237,7 +224,7 @@ class Investigation:
         return await self._decide(filed, verdict, reason, **known)
 
     async def _send_back(self, filed: Filed, feedback: str, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
-        return await self._save(
+        return await self._saver.save(
             filed,
             CaseState.LEASED,
             step=Step.IMPLEMENT,
@@ -255,7 +242,7 @@ class Investigation:
     ) -> Filed:
         """Fix the one verdict in the docket, before anybody hears of it (rules A5)."""
         to = CaseState.DELIVERING if verdict is Verdict.FIXED else CaseState.DELIVERED
-        filed = await self._save(filed, to, verdict=verdict, reason=reason, **changes)
+        filed = await self._saver.save(filed, to, verdict=verdict, reason=reason, **changes)
         self.boundary(Boundary.DECIDED)
         return filed
 
@@ -264,9 +251,9 @@ class Investigation:
         try:
             delivered = await self.deliver(filed.case)
         except ExecutionError as problem:
-            return await self._park(filed, ParkReason.PERSON, str(problem), 0)
+            return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
         self.boundary(Boundary.COMMITTED)
-        filed = await self._save(filed, CaseState.DELIVERED, delivered=delivered)
+        filed = await self._saver.save(filed, CaseState.DELIVERED, delivered=delivered)
         emit(
             "delivery.made",
             case=filed.case.case_id,
@@ -294,7 +281,7 @@ class Investigation:
             published = move(now, CaseState.PUBLISHED, token=case.token)
             return move(published, end, token=case.token, holder="")
 
-        filed = await self._surely(case, lambda: self.docket.change(filed, ended))
+        filed = await self._saver.surely(case, lambda: self.docket.change(filed, ended))
         self.boundary(Boundary.CLOSED)
         emit(
             "case.closed",
@@ -324,93 +311,40 @@ class Investigation:
         """Costs no attempt: no new message is pulled, what is held stays held, and we wait."""
         case = filed.case
         self._failed(case, step, problem, "outage")
-        await self._spend(case, problem.cost_usd)
-        if not self._down:
-            self.pause(str(problem))
-        tries = self._down.get(case.case_id, 0)
-        self._down[case.case_id] = tries + 1
-        waits = self.outage_waits_s
-        wait = problem.retry_after_s or 0.0
-        await asyncio.sleep(
-            min(wait, LONGEST_OUTAGE_WAIT_S) if wait > 0 else waits[min(tries, len(waits) - 1)]
-        )
+        await self._saver.spend(case, problem.cost_usd)
+        await self.outages.sit_out(case, problem)
         return await self.docket.confirm(filed)
-
-    def let_go(self, case: Case) -> None:
-        """The case met an answer, or is no longer driven here: it keeps nothing paused."""
-        if self._down.pop(case.case_id, None) is not None and not self._down:
-            self.resume()
 
     async def _attempt_failed(self, filed: Filed, step: Step, problem: AgentError) -> Filed:
         case = filed.case
         self._failed(case, step, problem, "attempt")
-        await self._spend(case, problem.cost_usd)
+        await self._saver.spend(case, problem.cost_usd)
         attempts = case.attempts + 1
         used = {"attempts": attempts, "cost_usd": case.cost_usd + problem.cost_usd}
         if attempts >= self.bounds.attempts:
             why = f"The agent failed {attempts} times, last: {problem}"
             return await self._decide(filed, Verdict.BLOCKED, why, **used)
-        return await self._save(filed, CaseState.LEASED, **used)
+        return await self._saver.save(filed, CaseState.LEASED, **used)
 
     async def _out_of_money(self, filed: Filed, step: Step, problem: OverBudget) -> Filed:
         """Not a verdict: parked until the next day, or for a person once the tries are used up."""
         case = filed.case
         self._failed(case, step, problem, "budget")
-        await self._spend(case, problem.cost_usd)
+        await self._saver.spend(case, problem.cost_usd)
         attempts = case.attempts + 1
-        until = _next_day_ns() if attempts < self.bounds.attempts else 0
+        until = next_day_ns() if attempts < self.bounds.attempts else 0
         cost = case.cost_usd + problem.cost_usd
-        return await self._park(
+        return await self._saver.park(
             filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, cost_usd=cost
         )
 
     async def _over_day_budget(self, filed: Filed) -> Filed | None:
         bounds = self.bounds
-        used = await self.docket.reserve(_today(), filed.case.issue, bounds.run_usd, bounds.day_usd)
+        used = await self.docket.reserve(today(), filed.case.issue, bounds.run_usd, bounds.day_usd)
         if used is None:
             return None
         note = f"${used:.2f} of today's ${bounds.day_usd:.2f} are spent or set aside."
-        return await self._park(filed, ParkReason.BUDGET, note, _next_day_ns())
-
-    async def _park(
-        self,
-        filed: Filed,
-        reason: ParkReason,
-        note: str,
-        until_ns: int,
-        **changes: Any,  # noqa: ANN401 - as in move
-    ) -> Filed:
-        parking = Parking(reason=reason, note=note, until_ns=until_ns)
-        if until_ns:
-            await self._surely(filed.case, lambda: self.docket.call(filed.case.issue, until_ns))
-        filed = await self._save(filed, CaseState.PARKED, parking=parking, holder="", **changes)
-        emit("case.parked", case=filed.case.case_id, reason=reason, until=until_ns)
-        return filed
-
-    async def _save(self, filed: Filed, to: CaseState, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
-        token = filed.case.token
-
-        def moved(now: Case) -> Case:
-            if now.state is to is CaseState.PARKED:
-                return now  # saved before, only the answer was lost
-            return move(now, to, token=token, **changes)
-
-        return await self._surely(filed.case, lambda: self.docket.change(filed, moved))
-
-    async def _surely(self, case: Case, save: Callable[[], Awaitable[T]]) -> T:
-        """Save, however long the server is away: what an agent did is not paid for twice."""
-        wait = RETRY_S
-        while True:
-            try:
-                return await save()
-            except PASSING as problem:
-                emit("connection.lost", url=f"case {case.case_id} waits to be saved: {problem}")
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_S)
-
-    async def _spend(self, case: Case, usd: float) -> None:
-        if usd:
-            await self._surely(case, lambda: self.docket.spend(_today(), usd))
+        return await self._saver.park(filed, ParkReason.BUDGET, note, next_day_ns())
 
     async def _tell(self, case: Case, step: Step) -> None:
         emit(
@@ -444,12 +378,3 @@ def _summary(case: Case, step: Step) -> str:
     if step is Step.REVIEW and case.review:
         return "approved" if case.review.approved else "sent back"
     return ""
-
-
-def _today() -> str:
-    return datetime.now(UTC).strftime("%Y%m%d")
-
-
-def _next_day_ns() -> int:
-    tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0) + timedelta(days=1)
-    return int(tomorrow.timestamp()) * 1_000_000_000

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import Damaged, Fenced, MendwireError
 from mendwire.investigate.intake import Intake
-from mendwire.investigate.investigation import LONGEST_WAIT_S, PASSING, RETRY_S, Investigation
+from mendwire.investigate.investigation import Investigation
+from mendwire.investigate.saving import LONGEST_WAIT_S, PASSING, RETRY_S
 from mendwire.model.case import UNFINISHED
 from mendwire.model.delivery import SETTLED_STATES, DeliveryState, Outcome, Received
 from mendwire.telemetry import emit
@@ -89,7 +90,7 @@ class Orchestrator:
             await asyncio.shield(self._give_back(filed))
             raise
         finally:
-            self.investigation.let_go(filed.case)
+            self.investigation.outages.let_go(filed.case)
 
     async def _until_settled(self, filed: Filed) -> Outcome:
         """Where the server was away in the middle of a verb, the docket says how far it came."""

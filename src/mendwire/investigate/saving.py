@@ -1,0 +1,82 @@
+"""Saving a case's moves, its parking and its costs, however long the server is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from mendwire.docket.cases import Docket, Filed
+from mendwire.errors import ServerError, StreamFull
+from mendwire.model.case import Case, CaseState, Parking, ParkReason, move
+from mendwire.telemetry import emit
+from mendwire.wire.api import NobodyListens
+
+PASSING: Final = (ServerError, StreamFull, NobodyListens)
+"""Trouble of the server's that ends by itself or by an operator's hand; all else is a bug."""
+RETRY_S: Final = 1.0
+LONGEST_WAIT_S: Final = 30.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saver:
+    """What an agent did is not paid for twice: a save is tried until it is done or refused."""
+
+    docket: Docket
+
+    async def save(self, filed: Filed, to: CaseState, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
+        """One transition; raises Fenced when the lease is lost."""
+        token = filed.case.token
+
+        def moved(now: Case) -> Case:
+            if now.state is to is CaseState.PARKED:
+                return now  # saved before, only the answer was lost
+            return move(now, to, token=token, **changes)
+
+        return await self.surely(filed.case, lambda: self.docket.change(filed, moved))
+
+    async def park(
+        self,
+        filed: Filed,
+        reason: ParkReason,
+        note: str,
+        until_ns: int,
+        **changes: Any,  # noqa: ANN401 - as in move
+    ) -> Filed:
+        """Lay the case aside until then; 0 waits for a person."""
+        parking = Parking(reason=reason, note=note, until_ns=until_ns)
+        if until_ns:
+            await self.surely(filed.case, lambda: self.docket.call(filed.case.issue, until_ns))
+        filed = await self.save(filed, CaseState.PARKED, parking=parking, holder="", **changes)
+        emit("case.parked", case=filed.case.case_id, reason=reason, until=until_ns)
+        return filed
+
+    async def spend(self, case: Case, usd: float) -> None:
+        """Add to today's sum, in US dollars."""
+        if usd:
+            await self.surely(case, lambda: self.docket.spend(today(), usd))
+
+    async def surely(self, case: Case, save: Callable[[], Awaitable[T]]) -> T:
+        """``save()``, again and again while the server's trouble passes."""
+        wait = RETRY_S
+        while True:
+            try:
+                return await save()
+            except PASSING as problem:
+                emit("connection.lost", url=f"case {case.case_id} waits to be saved: {problem}")
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_S)
+
+
+def today() -> str:
+    """The UTC day whose money is spent now, ``YYYYMMDD``."""
+    return datetime.now(UTC).strftime("%Y%m%d")
+
+
+def next_day_ns() -> int:
+    """When it ends, nanoseconds since the epoch."""
+    tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    return int(tomorrow.timestamp()) * 1_000_000_000
