@@ -13,7 +13,14 @@ import json
 from mendwire.model.report import load_object
 from mendwire.model.scrub.body import scrub_body, scrub_value
 from mendwire.model.scrub.find import find_secret
-from mendwire.model.scrub.policy import DEFAULT, Emails, Personal, ScrubPolicy
+from mendwire.model.scrub.policy import (
+    DEFAULT,
+    Emails,
+    Personal,
+    ScrubPolicy,
+    scrub_policy,
+    scrub_policy_from,
+)
 from mendwire.model.scrub.scrubber import SHORTEST_FORM, scrubber
 
 __all__ = [
@@ -24,6 +31,8 @@ __all__ = [
     "ScrubPolicy",
     "find_secret",
     "scrub_body",
+    "scrub_policy",
+    "scrub_policy_from",
     "scrub_report",
     "scrub_text",
     "scrub_value",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from mendwire.errors import ConfigError
 from mendwire.model.scrub.bounded import check_pattern
@@ -70,6 +72,8 @@ class ScrubPolicy:
                 raise ConfigError(f"scrub.{name} is no list of texts.")
             if len(texts) > _MOST_NAMES:
                 raise ConfigError(f"scrub.{name} has more than {_MOST_NAMES} entries.")
+        if not isinstance(self.salt, str):
+            raise ConfigError("scrub.salt is no text.")
         for key in self.keys:
             if len(folded(key)) < _SHORTEST_NAME or not key.isascii():
                 raise ConfigError(
@@ -84,5 +88,31 @@ def folded(name: str) -> str:
     return "".join(char for char in name.lower() if char.isalnum())
 
 
-FIELDS: Final = tuple(field.name for field in fields(ScrubPolicy))
 DEFAULT: Final = ScrubPolicy()
+VARIABLE: Final = "MENDWIRE_SCRUB"
+"""Environment variable with a JSON object of the policy's fields."""
+
+
+def scrub_policy(given: Mapping[str, object]) -> ScrubPolicy:
+    """The policy with these fields, the rest by default; raises ConfigError."""
+    known = {field.name for field in fields(ScrubPolicy)}
+    if strange := sorted(set(given) - known):
+        raise ConfigError(f"scrub.{strange[0]} is not known; there are {', '.join(sorted(known))}.")
+    made: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+    }
+    return ScrubPolicy(**made)
+
+
+def scrub_policy_from(variables: Mapping[str, str]) -> ScrubPolicy:
+    """The policy in ``MENDWIRE_SCRUB``, or the default; raises ConfigError."""
+    text = variables.get(VARIABLE, "").strip()
+    if not text:
+        return DEFAULT
+    try:
+        given = json.loads(text)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise ConfigError(f'{VARIABLE} is no JSON object; write it like {{"emails": "keep"}}.')
+    return scrub_policy(given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -222,14 +223,15 @@ def _ipv6(match: re.Match[str]) -> str:
     return mark("ip") if numbers.is_public_ipv6(match.group()) else match.group()
 
 
-class _second:  # noqa: N801 - reads as the function that it is called like
-    def __init__(self, kind: str) -> None:
-        self.mark = mark(kind)
+def _second(kind: str) -> Callable[[re.Match[str]], str]:
+    """Keeps the first group and puts the mark in place of what follows it."""
+    marked = mark(kind)
 
-    def __call__(self, match: re.Match[str]) -> str:
-        """The first group, and the mark for what follows it."""
-        whole, kept = str(match.group()), str(match[1])
-        return whole if whole.startswith(MARK, len(kept)) else kept + self.mark
+    def replaced(match: re.Match[str]) -> str:
+        whole, kept = match.group(), match[1]
+        return whole if whole.startswith(MARK, len(kept)) else f"{kept}{marked}"
+
+    return replaced
 
 
 def _longest_word(name: str) -> str:
