@@ -118,9 +118,7 @@ class _Value:
         between = _BETWEEN.match(text, end)
         if between is None:
             return self._elsewhere()
-        if (found := _ANNOTATED.match(text, end)) or (
-            between[2] == ":" and (found := _ANNOTATED.match(text, between.end()))
-        ):
+        if self.kind not in values.WHOLE_LINE and (found := self._annotated(between)):
             return values.quoted(text, found.end())
         if (
             between[1]
@@ -129,6 +127,11 @@ class _Value:
         ):
             return self._any(found.end())
         return self._assigned(between)
+
+    def _annotated(self, between: re.Match[str]) -> re.Match[str] | None:
+        """``password: str = "…"``."""
+        found = _ANNOTATED.match(self.text, self.end)
+        return found or (_ANNOTATED.match(self.text, between.end()) if between[2] == ":" else None)
 
     def _assigned(self, between: re.Match[str]) -> Span | None:
         text, at, sign = self.text, between.end(), between[2]
@@ -206,7 +209,9 @@ class _Value:
         if values.is_placeholder_at(text, at) or values.is_code_at(text, at):
             return True
         variable = values.variable_at(text, at)
-        return variable is not None and self.kind_of(variable) is not None
+        if variable is None:
+            return False
+        return self.kind_of(variable) is not None or values.is_named_after_secret(variable)
 
     def _is_after(self, pattern: re.Pattern[str]) -> bool:
         return pattern.search(self.text[max(0, self.start - 48) : self.start]) is not None

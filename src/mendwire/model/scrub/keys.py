@@ -10,6 +10,7 @@ _ENDINGS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("password", ("password", "passwd", "passphrase", "passcode", "pwd", "passwort", "kennwort")),
     ("authorization", ("authorization", "wwwauthenticate", "proxyauthenticate", "bearer")),
     ("cookie", ("cookie", "cookies", "cookies2")),
+    ("secret", ("secretaccesskey",)),
     (
         "api_key",
         (

@@ -228,7 +228,8 @@ def _second(kind: str) -> Callable[[re.Match[str]], str]:
     marked = mark(kind)
 
     def replaced(match: re.Match[str]) -> str:
-        whole, kept = match.group(), match[1]
+        whole: str = match.group()
+        kept: str = match[1]
         return whole if whole.startswith(MARK, len(kept)) else f"{kept}{marked}"
 
     return replaced

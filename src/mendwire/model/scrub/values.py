@@ -32,8 +32,9 @@ _CALL: Final = re.compile(
     r"""(?:await[ ]|new[ ]|not[ ])?(?:[A-Za-z_][A-Za-z_]*(?:\.|->|::))+[A-Za-z_]+(?:[(\[]|\?\.)"""
 )
 _VARIABLE: Final = re.compile(
-    r"""[&$*@]?(?:[A-Za-z_]\w{0,63}(?:\.|->|::|\?\.)){0,6}([A-Za-z_]\w{0,63})(?=[(\[]|[\s,;)}\]]|\Z)"""
+    r"""[&$*@]?(?:[A-Za-z_]\w{0,63}(?:\.|->|::|\?\.)){0,6}([A-Za-z_]\w{0,63})(?=[(\[]|[\s,;:)}\]]|\Z)"""
 )
+_NAMED_AFTER: Final = re.compile(r"(?i)password|token|secret|credential|cookie|(?:^|_)key")
 _SPEAKING: Final = re.compile(r"[_.>:]|[a-z][A-Z]")
 _HARMLESS: Final = frozenset(
     (  # noqa: SIM905 - as a list it fills the screen
@@ -144,6 +145,11 @@ def variable_at(text: str, at: int) -> str | None:
     """
     found = _VARIABLE.match(text, at)
     return found[1] if found and _SPEAKING.search(found.group()) else None
+
+
+def is_named_after_secret(variable: str) -> bool:
+    """Whether a name tells of a secret, as ``password_field`` does, and looks like nothing else."""
+    return _NAMED_AFTER.search(variable) is not None and variable.replace("_", "").isalpha()
 
 
 def is_prose_at(text: str, at: int) -> bool:
