@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_a_secret_vanishes(one: Format) -> None:
 
 @pytest.mark.parametrize("one", FORMATS, ids=_name)
 def test_it_vanishes_from_every_part_of_a_report(one: Format) -> None:
-    body = {
+    body: dict[str, Any] = {
         "error": f"E: {one.text}",
         "frames": [{"file": "a.py", "arguments": {"a": [one.text]}}],
         "context": {"b": {"c": one.text}, one.text: 1},
@@ -45,5 +46,9 @@ def test_the_table_of_what_stays_is_as_long_as_it_is_said_to_be() -> None:
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_stays(text: str) -> None:
     assert scrub_text(text) == text
-    body = {"error": text, "frames": [{"code": text, "function": text}], "context": {"a": [text]}}
+    body: dict[str, Any] = {
+        "error": text,
+        "frames": [{"code": text, "function": text}],
+        "context": {"a": [text]},
+    }
     assert scrub_body(json.loads(json.dumps(body))) == body

@@ -182,7 +182,15 @@ class _Walk:
         else:
             self._value(value, body, name, depth)
 
+    def _clean_name(self, name: str) -> str:
+        """What tells next time what it tells now."""
+        key = self.scrubbing.keys.get(name)
+        if key is None:
+            key = self.scrubbing.key(name)
+        return self.ready.text(name) if key is _Key.UNCLEAN else name
+
     def _kind(self, name: str, value: JSONValue) -> str | None:
+        name = self._clean_name(name)
         kind = self.ready.kind(name)
         if kind is None and not isinstance(value, dict | list):
             kind = self.ready.scalar_kind(name)
@@ -227,7 +235,7 @@ class _Walk:
     def _list(self, items: list[JSONValue], depth: int) -> None:
         """Also ``["authorization", …]``, as lists of headers are written."""
         if len(items) == _PAIR and isinstance(items[0], str) and isinstance(items[1], str):
-            kind = self.ready.kind(items[0])
+            kind = self.ready.kind(self._clean_name(items[0]))
             if kind and _can_hold(kind, items[1]):
                 items[1] = mark(kind)
         for place, value in enumerate(items):

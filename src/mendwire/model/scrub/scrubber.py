@@ -228,13 +228,13 @@ def _second(kind: str) -> Callable[[re.Match[str]], str]:
     marked = mark(kind)
 
     def replaced(match: re.Match[str]) -> str:
-        whole: str = match.group()
         kept: str = match[1]
-        return whole if whole.startswith(MARK, len(kept)) else f"{kept}{marked}"
+        is_marked = match.group().startswith(MARK, len(kept))
+        return str(match.group()) if is_marked else kept + marked
 
     return replaced
 
 
 def _longest_word(name: str) -> str:
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name)
+    words: list[str] = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name)
     return max(words, key=len).lower()

@@ -16,7 +16,7 @@ _UNQUOTED: Final = re.compile(
     r"""|\\(?![nrtu"'\\]))+"""
 )
 _SCHEME: Final = re.compile(
-    r"(?i)(?:bearer|basic|token|digest|negotiate|apikey|custom) {1,3}(?=\S)"
+    r"(?i)(?:bearer|basic|token|digest|negotiate|apikey|custom) {1,3}(?=[\w+/])"
 )
 _BRACKET: Final = re.compile(r"""["'\[\](){}\n]""")
 _CLOSING: Final = {"[": "]", "{": "}", "(": ")"}
@@ -30,6 +30,7 @@ _PLACEHOLDER: Final = re.compile(
 )
 _CALL: Final = re.compile(
     r"""(?:await[ ]|new[ ]|not[ ])?(?:[A-Za-z_][A-Za-z_]*(?:\.|->|::))+[A-Za-z_]+(?:[(\[]|\?\.)"""
+    r"""|[a-z_]{2,40}\([\w, .&*]{0,80}\)"""
 )
 _VARIABLE: Final = re.compile(
     r"""[&$*@]?(?:[A-Za-z_]\w{0,63}(?:\.|->|::|\?\.)){0,6}([A-Za-z_]\w{0,63})(?=[(\[]|[\s,;:)}\]]|\Z)"""
