@@ -54,6 +54,16 @@ CONFIG_TEXT: Final = """\
                                 # "none" is your explicit word that tests and agents may run
                                 # with your own rights.
 
+[scrub]                         # taken out before anything is kept, beside secrets
+# emails = "mask"               # mask | keep | hash: the same person is the same text
+# salt = ""                     # goes into the hash; with it only you can test a guess
+# addresses = "keep"            # IP addresses: keep | mask
+# phones = "mask"               # telephone numbers under keys that say so: mask | keep
+# keys = []                     # further names whose values are secret
+# patterns = []                 # further expressions; each repetition bounded: "emp-[0-9]{4,8}"
+# allow = []                    # keys of exactly these names are left as they are
+# off = []                      # kinds that are not replaced: "jwt", "card"
+
 [screen]
 # patterns = "rules.jsonl"      # your own rules beside the built-in ones; default: none
 # seconds = 2.0                 # one report that outlasts this goes to quarantine

@@ -30,7 +30,7 @@ from mendwire.model.delivery import Outcome, Received
 from mendwire.model.project import ProjectCommands
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import Screening
-from mendwire.model.scrub import find_secret
+from mendwire.model.scrub import find_secret, scrub_policy
 from mendwire.model.work import Limits
 from mendwire.screen import Screen, Screened
 from mendwire.screen.quarantine import quarantine
@@ -130,6 +130,7 @@ def orchestrator_of(
         screen=screener,
         quarantine=withheld,
         boundary=boundary,
+        scrub=scrub_policy(config.scrub.model_dump()),
     )
     investigation = Investigation(
         bus=bus,

@@ -87,7 +87,8 @@ class _Courier:
 
     async def _report(self, item: Spooled) -> None:
         limit = self._link.client.max_payload or MAX_PAYLOAD
-        ready = outgoing(item.payload, self._link.names, item.environment, limit)
+        policy = self._outbox.target.scrub
+        ready = outgoing(item.payload, self._link.names, item.environment, limit, policy)
         headers = {"Mendwire-Publisher": PUBLISHER, "Mendwire-Issue": ready.issue}
         ack = await self._bus.publish(
             ready.subject, ready.payload, msg_id=ready.msg_id, headers=headers

@@ -16,7 +16,7 @@ from mendwire.capture.spool import Spool, Spooled
 from mendwire.capture.tally import Count, Tally
 from mendwire.model.names import Names
 from mendwire.model.report import JSONValue
-from mendwire.model.scrub import scrub_report
+from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report
 from mendwire.settings.environment import Environment
 
 MAX_QUEUED: Final = 500
@@ -35,6 +35,8 @@ class Target:
     environment: str | None
     """Of the reports: ``staging``, or None for the plain subject."""
     spool: Spool
+    scrub: ScrubPolicy = DEFAULT
+    """What is taken out of reports before they leave the process."""
 
 
 class Outbox:
@@ -110,10 +112,12 @@ class Outbox:
 
     def _digested(self, key: Hashable, body: dict[str, JSONValue]) -> Spooled | None:
         """The scrubbed report, or None if its signature went out already in this window."""
-        payload = scrub_report(json.dumps(without_scrubbed_arguments(body)).encode())
+        policy = self.target.scrub
+        ready = without_scrubbed_arguments(body, policy)
+        payload = scrub_report(json.dumps(ready).encode(), policy)
         environment = self.target.environment
         names = self.target.names or Names(namespace="default")
-        keyed = outgoing(payload, names, environment, MAX_PAYLOAD)
+        keyed = outgoing(payload, names, environment, MAX_PAYLOAD, policy)
         if not self.tally.bind(key, keyed.signature, keyed.issue):
             return None
         return Spooled(kind="report", environment=environment, payload=payload)

@@ -8,7 +8,7 @@ from typing import Final
 
 from mendwire.model.names import Names
 from mendwire.model.report import ErrorReport, JSONValue, load_object, parse_report
-from mendwire.model.scrub import scrub_report, scrub_value
+from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report, scrub_value
 from mendwire.model.signature import issue_key, signature
 from mendwire.model.signature.stacks import capped
 
@@ -32,9 +32,15 @@ class Outgoing:
     is_trimmed: bool
 
 
-def outgoing(payload: bytes, names: Names, environment: str | None, max_payload: int) -> Outgoing:
+def outgoing(
+    payload: bytes,
+    names: Names,
+    environment: str | None,
+    max_payload: int,
+    policy: ScrubPolicy = DEFAULT,
+) -> Outgoing:
     """Scrub, trim to ``max_payload`` bytes and key one report; raises Undecodable."""
-    scrubbed = scrub_report(payload)
+    scrubbed = scrub_report(payload, policy)
     trimmed = fitted(scrubbed, max_payload - ROOM_FOR_HEADERS)
     report = parse_report(trimmed)
     key = signature(report, namespace=names.namespace, environment=environment or "")
@@ -49,7 +55,9 @@ def outgoing(payload: bytes, names: Names, environment: str | None, max_payload:
     )
 
 
-def without_scrubbed_arguments(body: dict[str, JSONValue]) -> dict[str, JSONValue]:
+def without_scrubbed_arguments(
+    body: dict[str, JSONValue], policy: ScrubPolicy = DEFAULT
+) -> dict[str, JSONValue]:
     """The body without the arguments that scrubbing would change: a call with other values is none.
 
     Changes ``body`` in place and returns it.
@@ -58,7 +66,7 @@ def without_scrubbed_arguments(body: dict[str, JSONValue]) -> dict[str, JSONValu
     for frame in frames if isinstance(frames, list) else []:
         if isinstance(frame, dict) and "arguments" in frame:
             arguments = frame["arguments"]
-            if scrub_value(arguments) != arguments:
+            if scrub_value(arguments, policy) != arguments:
                 frame["arguments"] = None
     return body
 

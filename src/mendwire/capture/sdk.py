@@ -29,6 +29,7 @@ from mendwire.capture.spool import Spool, default_folder
 from mendwire.capture.tally import Tally
 from mendwire.model import names as naming
 from mendwire.model.names import Names
+from mendwire.model.scrub import ScrubPolicy, scrub_policy, scrub_policy_from
 from mendwire.settings.environment import Environment, read_environment
 
 WINDOW_S: Final = 60.0
@@ -67,6 +68,7 @@ def init(  # noqa: PLR0913 - everything is optional and named
     namespace: str | None = None,
     spool: str | os.PathLike[str] | None = None,
     automatic: bool = True,
+    scrub: ScrubPolicy | Mapping[str, object] | None = None,
     window_s: float = WINDOW_S,
     shutdown_timeout_s: float = SHUTDOWN_S,
 ) -> bool:
@@ -74,11 +76,13 @@ def init(  # noqa: PLR0913 - everything is optional and named
 
     What is not given is read from the surroundings: ``NATS_URL`` and the other variables of the
     ``nats`` command, ``NATS_NAMESPACE``, ``MENDWIRE_SERVICE``, ``MENDWIRE_ENVIRONMENT``,
-    ``MENDWIRE_RELEASE`` (else the variables of common platforms), ``MENDWIRE_SPOOL``. Without an
-    environment reports go to ``{namespace}.errors``. ``automatic`` installs the hooks for uncaught
-    and logged exceptions. Of one kind of error one report leaves in ``window_s`` seconds; the rest
-    are counted. At exit at most ``shutdown_timeout_s`` seconds are spent on what is unsent. Call it
-    again to change anything.
+    ``MENDWIRE_RELEASE`` (else the variables of common platforms), ``MENDWIRE_SPOOL``,
+    ``MENDWIRE_SCRUB``. ``scrub`` decides what is taken out of reports: a ``ScrubPolicy`` or its
+    fields, e.g. ``{"emails": "keep", "keys": ["tax_no"]}``. Without an environment reports go to
+    ``{namespace}.errors``. ``automatic`` installs the hooks for uncaught and logged exceptions. Of
+    one kind of error one report leaves in ``window_s`` seconds; the rest are counted. At exit at
+    most ``shutdown_timeout_s`` seconds are spent on what is unsent. Call it again to change
+    anything.
     """
     given = {"NATS_URL": url, "NATS_NAMESPACE": namespace}
     overrides = {name: text for name, text in given.items() if text}
@@ -91,6 +95,7 @@ def init(  # noqa: PLR0913 - everything is optional and named
                 surroundings,
                 environment or found.get("MENDWIRE_ENVIRONMENT"),
                 spool or found.get("MENDWIRE_SPOOL"),
+                _policy(scrub, found),
             ),
             service=service or found.get("MENDWIRE_SERVICE") or "",
             release=release or release_of(found),
@@ -133,8 +138,19 @@ def statistics() -> dict[str, int | str]:
     }
 
 
+def _policy(
+    given: ScrubPolicy | Mapping[str, object] | None, variables: Mapping[str, str]
+) -> ScrubPolicy:
+    if given is None:
+        return scrub_policy_from(variables)
+    return given if isinstance(given, ScrubPolicy) else scrub_policy(given)
+
+
 def _target(
-    surroundings: Environment, environment: str | None, folder: str | os.PathLike[str] | None
+    surroundings: Environment,
+    environment: str | None,
+    folder: str | os.PathLike[str] | None,
+    scrub: ScrubPolicy,
 ) -> Target:
     named = surroundings.namespace
     names = Names(namespace=naming.namespace(named)) if named else None
@@ -148,6 +164,7 @@ def _target(
         names=names,
         environment=naming.environment(environment) if environment else None,
         spool=Spool(where),
+        scrub=scrub,
     )
 
 

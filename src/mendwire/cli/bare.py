@@ -21,6 +21,7 @@ from mendwire.errors import ConfigError, Undecodable
 from mendwire.model import names as naming
 from mendwire.model.names import Names
 from mendwire.model.report import JSONValue
+from mendwire.model.scrub import ScrubPolicy, scrub_policy_from
 from mendwire.model.signature import canonical
 from mendwire.settings.environment import read_environment
 
@@ -83,9 +84,10 @@ def _signature_parser() -> argparse.ArgumentParser:
 
 
 def _signature(arguments: argparse.Namespace) -> int:
-    names = _names_or_default()
+    names, policy = _surroundings()
     for body in bodies_from(sys.stdin.buffer, is_lines=arguments.jsonl):
-        ready = outgoing(_bytes(body), names, _environment(arguments.env, body), _NO_LIMIT)
+        environment = _environment(arguments.env, body)
+        ready = outgoing(_bytes(body), names, environment, _NO_LIMIT, policy)
         answer: dict[str, object] = {"signature": ready.signature, "issue_key": ready.issue}
         if arguments.explain:
             answer["canonical"] = asdict(canonical(ready.report))
@@ -167,15 +169,17 @@ def _environment(chosen: str | None, body: dict[str, JSONValue]) -> str | None:
     return naming.environment(text) if isinstance(text, str) and text else None
 
 
-def _names_or_default() -> Names:
-    named = read_environment(os.environ, Path.cwd()).namespace
-    return Names(namespace=naming.namespace(named or "default"))
+def _surroundings() -> tuple[Names, ScrubPolicy]:
+    """The names, by default those of ``default``, and what is taken out of reports."""
+    found = read_environment(os.environ, Path.cwd())
+    names = Names(namespace=naming.namespace(found.namespace or "default"))
+    return names, scrub_policy_from(found.variables)
 
 
 def _dry_run(bodies: list[tuple[dict[str, JSONValue], str | None]]) -> int:
-    names = _names_or_default()
+    names, policy = _surroundings()
     for body, environment in bodies:
-        ready = outgoing(_bytes(body), names, environment, _NO_LIMIT)
+        ready = outgoing(_bytes(body), names, environment, _NO_LIMIT, policy)
         shown = {
             "subject": ready.subject,
             "msg_id": ready.msg_id,

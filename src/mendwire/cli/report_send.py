@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from mendwire.capture.outgoing import Outgoing, outgoing
 from mendwire.cli.report_input import without_release
 from mendwire.errors import WireError
+from mendwire.model.scrub import scrub_policy_from
 from mendwire.settings.environment import Environment
 from mendwire.wire.api import NobodyListens
 from mendwire.wire.bus import Ack
-from mendwire.wire.connection import Link, connected
+from mendwire.wire.connection import connected
 from mendwire.wire.jetstream import JetStreamBus
 
 _DEFAULT_MAX_PAYLOAD = 1024 * 1024
@@ -25,18 +26,17 @@ async def send_all(
 
     Raises Unreachable, AccessRefused, WireError and Undecodable with their sentences.
     """
+    policy = scrub_policy_from(surroundings.variables)
     async with connected(surroundings, name="mendwire-report") as link:
         bus = JetStreamBus(link.client, link.names, link.denials)
+        limit = link.client.max_payload or _DEFAULT_MAX_PAYLOAD
         for payload, environment in reports:
-            await _send(payload, environment, link, bus, as_json=as_json)
+            ready = outgoing(payload, link.names, environment, limit, policy)
+            await _send(ready, len(payload), bus, as_json=as_json)
     return 0
 
 
-async def _send(
-    payload: bytes, environment: str | None, link: Link, bus: JetStreamBus, *, as_json: bool
-) -> None:
-    limit = link.client.max_payload or _DEFAULT_MAX_PAYLOAD
-    ready = outgoing(payload, link.names, environment, limit)
+async def _send(ready: Outgoing, size: int, bus: JetStreamBus, *, as_json: bool) -> None:
     try:
         ack = await bus.publish(
             ready.subject,
@@ -48,7 +48,7 @@ async def _send(
         raise WireError(
             f"No stream takes {ready.subject}; make it with 'mendwire streams apply'."
         ) from None
-    _show(ready, ack, len(payload), as_json=as_json)
+    _show(ready, ack, size, as_json=as_json)
     if warning := without_release(ready.report.release):
         print(warning, file=sys.stderr)
 

@@ -19,7 +19,7 @@ from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.report import ErrorReport, Trust, parse_report
 from mendwire.model.screening import ScreenedReport, ScreenVerdict
-from mendwire.model.scrub import scrub_report
+from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report
 from mendwire.model.signature import canonical, crash_frame, error_type, issue_key, signature
 from mendwire.telemetry import emit
 
@@ -36,6 +36,8 @@ class Intake:
     screen: Screener
     quarantine: Quarantine
     boundary: OnBoundary
+    scrub: ScrubPolicy = DEFAULT
+    """What is taken out of reports before anything of them is kept."""
     driving: Counter[str] = field(default_factory=Counter)
     """Issues that this worker is filing, taking or working on, and how often at once. A case that
     the docket says is ours while it is not in here was forgotten, e.g. because the answer to its
@@ -89,7 +91,7 @@ class Intake:
         return self._newcomer(received, payload, screened)
 
     async def _screened(self, received: Received) -> tuple[bytes, Screened]:
-        payload = scrub_report(received.payload)
+        payload = scrub_report(received.payload, self.scrub)
         report = parse_report(payload)
         return payload, await self.screen(report, payload, _trust(received))
 

@@ -97,6 +97,23 @@ class Sandbox(_Section):
     """``auto`` refuses to run commands where no sandbox works; ``none`` is your explicit word."""
 
 
+class Scrub(_Section):
+    """What is taken out of reports before they are kept, beside secrets."""
+
+    emails: Literal["mask", "keep", "hash"] = "mask"
+    salt: str = ""
+    """Of the hashes of e-mail addresses."""
+    addresses: Literal["keep", "mask"] = "keep"
+    """IP addresses."""
+    phones: Literal["mask", "keep"] = "mask"
+    """Telephone numbers under keys that say so."""
+    keys: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    """Each repetition bounded; checked when the policy is made."""
+    allow: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+
+
 class Screen(_Section):
     """The prompt-injection screen."""
 
@@ -139,6 +156,7 @@ class Config(_Section):
     limits: Limits = Limits()
     policy: Policy = Policy()
     sandbox: Sandbox = Sandbox()
+    scrub: Scrub = Scrub()
     screen: Screen = Screen()
     server: Server = Server()
     delivery: Delivery = Delivery()
