@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, cases, run, screen, server, streams
+from mendwire.cli import bare, cases, gateway, run, screen, server, streams
 
 app = typer.Typer(
     name="mendwire",
@@ -18,6 +18,7 @@ run.register(app)
 server.register(app)
 app.add_typer(streams.app, name="streams", no_args_is_help=True)
 cases.register(app)
+app.add_typer(gateway.app, name="gateway")
 
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 

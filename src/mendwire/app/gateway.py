@@ -1,0 +1,125 @@
+"""The gateway, alone or beside a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mendwire.app.engine import make_streams
+from mendwire.app.logs import Style, logged
+from mendwire.app.serve import linked, served
+from mendwire.app.stopping import first_of, stopping
+from mendwire.gateway.delivery import Delivery, rooms_for
+from mendwire.gateway.keyring import KeyFile, KeyRing
+from mendwire.gateway.quota import Capacity, Meters
+from mendwire.gateway.service import address_of, connecting, listen, serving
+from mendwire.gateway.site import figures_of, site
+from mendwire.gateway.station import Bounds, Station
+from mendwire.settings.config import Config
+from mendwire.settings.environment import Environment
+from mendwire.telemetry import emit
+from mendwire.wire.connection import names_for
+from mendwire.wire.contexts import is_named
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gateway:
+    """A gateway that serves while its ``gateway`` block runs."""
+
+    url: str
+    """Where it listens."""
+    station: Station
+    serving: asyncio.Task[None]
+    """Ends only when something is wrong."""
+
+
+def key_file(config: Config) -> KeyFile:
+    """The keys of the project."""
+    return KeyFile(config.state / "gateway" / "keys.json")
+
+
+def spool_folder(config: Config) -> Path:
+    """Where reports wait while the server is away."""
+    return config.state / "gateway" / "spool"
+
+
+@asynccontextmanager
+async def gateway(
+    config: Config, environment: Environment, *, shared: bool = False
+) -> AsyncIterator[Gateway]:
+    """Listen, connect and serve while the block does; at its end everything is told or spooled.
+
+    Raises ConfigError. A server that is away is no error: reports go to the spool.
+    """
+    wanted = config.gateway
+    names = names_for(environment, embedded=not is_named(environment))
+    ring = KeyRing(key_file(config))
+    keys = ring.living()
+    listener = listen(wanted.host, wanted.port, shared=shared)
+    url = address_of(listener)
+    spools = await asyncio.to_thread(rooms_for, spool_folder(config), wanted.spool)
+    async with (
+        Delivery(names, spools) as delivery,
+        connecting(
+            lambda: linked(config, environment, "mendwire-gateway"),
+            delivery,
+            lambda bus: make_streams(bus, config),
+        ),
+    ):
+        station = Station(
+            ring=ring,
+            meters=Meters(
+                Capacity(
+                    bytes_hour=wanted.bytes_hour,
+                    signatures_hour=wanted.signatures_hour,
+                    reserve=wanted.reserve,
+                ),
+                time.monotonic,
+            ),
+            delivery=delivery,
+            bounds=Bounds(
+                max_event=wanted.max_event,
+                max_body=wanted.max_body,
+                max_inflated=wanted.max_inflated,
+                in_flight=wanted.in_flight,
+            ),
+        )
+        async with serving(site(station), listener) as task:
+            emit("gateway.started", url=url, keys=len(keys), pid=os.getpid())
+            yield Gateway(url=url, station=station, serving=task)
+        await delivery.tell(is_last=True)
+        figures = figures_of(station)
+    emit(
+        "gateway.stopped",
+        stored=figures["stored"],
+        repeated=figures["repeated"],
+        spooled=figures["spooled"],
+        waiting=figures["spooled_bytes"],
+    )
+
+
+async def run_gateway(
+    config: Config,
+    environment: Environment,
+    ready: Callable[[Gateway], None],
+    log: Style,
+    *,
+    shared: bool,
+    own_server: bool,
+) -> int:
+    """Run until a signal; the exit code. ``ready`` is called once it listens."""
+    with logged(log), stopping() as stop:
+        async with (
+            served(config, environment, own=own_server),
+            gateway(config, environment, shared=shared) as open_gateway,
+        ):
+            ready(open_gateway)
+            await first_of(
+                asyncio.ensure_future(stop.wait()), asyncio.shield(open_gateway.serving)
+            )
+    return 0
