@@ -68,9 +68,11 @@ class _Brotli:
         self._engine = brotli.Decompressor()
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        yield self._engine.process(data, output_buffer_limit=PIECE)
-        while not self._engine.can_accept_more_data():
-            yield self._engine.process(b"", output_buffer_limit=PIECE)
+        # It may have taken all of its input and hold output back all the same.
+        piece = self._engine.process(data, output_buffer_limit=PIECE)
+        while piece or not self._engine.can_accept_more_data():
+            yield piece
+            piece = self._engine.process(b"", output_buffer_limit=PIECE)
 
     def is_complete(self) -> bool:
         return bool(self._engine.is_finished())
