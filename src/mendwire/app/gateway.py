@@ -119,7 +119,5 @@ async def run_gateway(
             gateway(config, environment, shared=shared) as open_gateway,
         ):
             ready(open_gateway)
-            await first_of(
-                asyncio.ensure_future(stop.wait()), asyncio.shield(open_gateway.serving)
-            )
+            await first_of(asyncio.ensure_future(stop.wait()), asyncio.shield(open_gateway.serving))
     return 0

@@ -69,7 +69,7 @@ CONFIG_TEXT: Final = """\
 # author_name = "Mendwire"      # of the commits
 # author_email = "mendwire@localhost"
 
-[gateway]                       # reports over HTTP; its keys are made by `mendwire gateway keys add`
+[gateway]                       # reports over HTTP; keys are made by `mendwire gateway keys add`
 # enabled = false               # run it within `mendwire up` too; `mendwire gateway` runs it alone
 # host = "127.0.0.1"            # TLS and the world belong to a reverse proxy before it
 # port = 7390                   # 0: any free one

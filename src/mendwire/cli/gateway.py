@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 from collections.abc import Coroutine
-from dataclasses import asdict
-from typing import Annotated, Any
+from dataclasses import asdict, fields
+from typing import Annotated, Any, Final
 
 import typer
 import uvloop
@@ -27,6 +27,7 @@ from mendwire.model.report import Trust
 from mendwire.settings.config import Config
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_LONGEST_NAME: Final = 100
 Name = Annotated[str, typer.Argument(help="The key's name or id.")]
 
 app = typer.Typer(help="Take reports over HTTP from any Sentry or OpenTelemetry SDK.")
@@ -57,9 +58,7 @@ def gateway(
     settings, surroundings = configured(config)
     given = {"host": host or None, "port": port}
     changed = {name: value for name, value in given.items() if value is not None}
-    settings = settings.model_copy(
-        update={"gateway": settings.gateway.model_copy(update=changed)}
-    )
+    settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update=changed)})
     work = run_gateway(
         settings,
         surroundings,
@@ -72,7 +71,7 @@ def gateway(
 
 
 @_keys.command("add")
-def add_key(
+def add_key(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     name: Annotated[str, typer.Argument(help="What you call it, e.g. shop-backend.")],
     env: Annotated[
         list[str] | None,
@@ -202,14 +201,16 @@ def _environments(given: list[str] | None, settings: Config) -> tuple[str, ...]:
 
 
 def _checked_name(name: str) -> str:
-    if name.strip() and len(name) <= 100 and name == printable(name):
+    if name.strip() and len(name) <= _LONGEST_NAME and name == printable(name):
         return name
-    raise ConfigError("A key's name is up to 100 printable characters, e.g. shop-backend.")
+    raise ConfigError(
+        f"A key's name is up to {_LONGEST_NAME} printable characters, e.g. shop-backend."
+    )
 
 
 def _rates(text: str) -> Rates:
     parts = text.split(",")
-    if len(parts) == 3 and all(part.strip().isdecimal() for part in parts):
+    if len(parts) == len(fields(Rates)) and all(part.strip().isdecimal() for part in parts):
         minute, hour, day = (int(part) for part in parts)
         return Rates(minute=minute, hour=hour, day=day)
     raise ConfigError(f"{text[:40]!r} is not MINUTE,HOUR,DAY: three whole numbers, 0 for no limit.")
@@ -230,5 +231,3 @@ def _print_json(open_gateway: Gateway) -> None:
 def _run(work: Coroutine[Any, Any, int]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
-
-

@@ -9,9 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
-from mendwire.errors import AccessRefused, MendwireError, Refused, StreamFull, Unreachable, WireError
+from mendwire.errors import (
+    AccessRefused,
+    MendwireError,
+    Refused,
+    StreamFull,
+    Unreachable,
+    WireError,
+)
 from mendwire.gateway.parcels import Parcel, count_parcel
 from mendwire.gateway.spool import Kept, Spool
 from mendwire.gateway.tally import Kind, Known, Tally
@@ -80,7 +87,7 @@ class Delivery:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Delivery:
+    async def __aenter__(self) -> Self:
         self._tasks = [
             asyncio.create_task(self._drain_forever()),
             asyncio.create_task(self._tell_forever()),
@@ -221,7 +228,8 @@ class Delivery:
 
     async def _sent(self, path: Path, batch: Sequence[Kept], *, is_first: bool) -> bool:
         """Whether all of the batch is settled. Of the first one after a pause the server may have
-        some already, for a killed process could not note it: duplicates there are no repeats."""
+        some already, for a killed process could not note it: duplicates there are no repeats.
+        """
         fates = await asyncio.gather(
             *(self._send(kept, is_sure=not (is_first or kept.uncertain)) for kept in batch)
         )

@@ -102,13 +102,17 @@ class _Held:
                 async with asyncio.timeout(bounds.read_s):
                     await self._read_on(capped, first, receive)
             except TimeoutError:
-                raise Refused("The body did not arrive in time.", status=408, reason="slow") from None
+                raise Refused(
+                    "The body did not arrive in time.", status=408, reason="slow"
+                ) from None
         else:
             self._take(capped, first)
         capped.end()
         return capped.size
 
-    async def _read_on(self, capped: Capped, message: Mapping[str, object], receive: Receive) -> None:
+    async def _read_on(
+        self, capped: Capped, message: Mapping[str, object], receive: Receive
+    ) -> None:
         arrived = self._take(capped, message)
         while message.get("more_body"):
             message = await receive()

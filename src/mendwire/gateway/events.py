@@ -118,8 +118,9 @@ def _message(event: Event) -> tuple[str, str]:
     """(The message, its template where values were put into one)."""
     for entry in (event.logentry, event.message):
         if isinstance(entry, dict):
-            raw, formatted = text(entry.get("message"), _MESSAGE), text(
-                entry.get("formatted"), _MESSAGE
+            raw, formatted = (
+                text(entry.get("message"), _MESSAGE),
+                text(entry.get("formatted"), _MESSAGE),
             )
             is_template = bool(entry.get("params")) or bool(formatted and raw and formatted != raw)
             if raw or formatted:
@@ -143,27 +144,24 @@ def _other_stack(event: Event) -> list[Folded]:
 
 
 def _frame(frame: Frame) -> JSONValue:
-    out: dict[str, JSONValue] = {"file": frame.file}
-    if frame.line:
-        out["line"] = frame.line
-    if frame.column:
-        out["column"] = frame.column
-    for name, value in (
-        ("function", frame.function),
-        ("module", frame.module),
-        ("code", frame.code),
-    ):
-        if value:
-            out[name] = value
-    if frame.in_app is not None:
-        out["in_app"] = frame.in_app
-    return out
+    fields: dict[str, JSONValue] = {
+        "file": frame.file,
+        "line": frame.line or None,
+        "column": frame.column or None,
+        "function": frame.function,
+        "module": frame.module,
+        "code": frame.code,
+        "in_app": frame.in_app,
+    }
+    return {name: value for name, value in fields.items() if value not in ("", None)}
 
 
 def _fingerprint(given: Any) -> list[JSONValue]:  # noqa: ANN401 - anything a client sent
     """Empty where it says nothing but the default."""
     parts: list[JSONValue] = [
-        shown for part in (given[:20] if isinstance(given, list) else []) if (shown := text(part, 1000))
+        shown
+        for part in (given[:20] if isinstance(given, list) else [])
+        if (shown := text(part, 1000))
     ]
     is_default = all(isinstance(p, str) and p.replace(" ", "") == "{{default}}" for p in parts)
     return [] if is_default else parts
@@ -183,7 +181,7 @@ def _context(
     handled = main.mechanism.get("handled")
     fields: dict[str, JSONValue] = {
         "file": crash.file if crash else "",
-        "line": crash.line if crash else 0,
+        "line": (crash.line or None) if crash else None,
         "host": text(event.server_name, _SHORT),
         "transaction": text(event.transaction, _SHORT),
         "logger": text(event.logger, _SHORT),
@@ -198,9 +196,7 @@ def _context(
         "request": _request(event.request),
         "breadcrumbs": _breadcrumbs(event.breadcrumbs),
     }
-    return {name: value for name, value in fields.items() if value not in ("", 0, None, [], {})} | (
-        {"handled": False} if handled is False else {}
-    )
+    return {name: value for name, value in fields.items() if value not in ("", None, [], {})}
 
 
 def _named(contexts: Any, which: str) -> str:  # noqa: ANN401 - anything a client sent
@@ -277,5 +273,3 @@ def _inside(value: Any, *names: str) -> Any:  # noqa: ANN401 - anything a client
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
-
-

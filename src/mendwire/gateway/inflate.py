@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-import brotli
+import brotli  # type: ignore[import-untyped]  # brings no types
 
 from mendwire.errors import Refused
 
@@ -68,6 +68,8 @@ class _Brotli:
         self._engine = brotli.Decompressor()
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
+        if not data:
+            return
         # It may have taken all of its input and hold output back all the same.
         piece = self._engine.process(data, output_buffer_limit=PIECE)
         while piece or not self._engine.can_accept_more_data():
@@ -80,7 +82,7 @@ class _Brotli:
 
 class _Zstd:
     def __init__(self) -> None:
-        options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
         self._engine = zstd.ZstdDecompressor(options=options)
 
     def pieces(self, data: bytes) -> Iterator[bytes]:

@@ -51,7 +51,10 @@ class KeyFile:
             highest = max((key.project for key in keys), default=0)
             secret = fresh_secret()
             key = replace(
-                wanted, id=secret_id(secret), project=project or highest + 1, digest=digest_of(secret)
+                wanted,
+                id=secret_id(secret),
+                project=project or highest + 1,
+                digest=digest_of(secret),
             )
             self._write((*keys, key))
         return Issued(key=key, secret=secret)

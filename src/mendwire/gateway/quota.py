@@ -28,7 +28,8 @@ class Allowance:
 
     def wait(self, amount: float, now: float) -> float:
         """Seconds until ``amount`` is there; 0 when it is. More than a bucket holds waits for it
-        to be full."""
+        to be full.
+        """
         self._fill(now)
         missing = min(amount, self.most) - self.level
         return missing * self.seconds / self.most if missing > 0 else 0.0
@@ -61,7 +62,9 @@ class _Metered:
         self._clock = clock
         self._known: dict[tuple[object, ...], list[Allowance]] = {}
 
-    def of(self, name: tuple[object, ...], limits: tuple[tuple[float, float], ...]) -> list[Allowance]:
+    def of(
+        self, name: tuple[object, ...], limits: tuple[tuple[float, float], ...]
+    ) -> list[Allowance]:
         """Kept while the limits stay the same; changed ones begin anew."""
         found = self._known.get(name)
         if found is None or [(one.most, one.seconds) for one in found] != list(limits):
@@ -80,8 +83,10 @@ class Meters:
         self._metered = _Metered(clock)
 
     def admit(self, key: Key) -> None:
-        """Before anything is read: raises Refused (429) for a key that has nothing left."""
-        self._check(self._events(key), 1, "events")
+        """Before anything is read: raises Refused (429) for a key that has no bytes left.
+
+        One without events left may still tell what its client threw away.
+        """
         self._check(self._bytes(key), 1, "bytes")
 
     def take_bytes(self, key: Key, count: int) -> None:

@@ -128,7 +128,7 @@ async def _connect_forever(
                 delivery.attach(OpenLine(link=link, bus=bus))
                 emit("gateway.connected", url=link.url)
                 wait = _FIRST_WAIT_S
-                while not link.client.is_closed:
+                while not link.client.is_closed:  # noqa: ASYNC110 - the client tells nobody
                     await asyncio.sleep(_LOOK_S)
         except (MendwireError, OSError) as problem:
             emit("gateway.away", reason=str(problem))

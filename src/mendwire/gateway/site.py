@@ -70,10 +70,10 @@ def _statistics(station: Station) -> Any:  # noqa: ANN401 - what Starlette takes
         """For trusted keys: they speak of all keys together."""
         try:
             key = station.authenticate(head_of(request.scope))
-            if key.trust is not Trust.TRUSTED:
-                raise Refused("Only a trusted key may see this.", status=403, reason="trust")
         except Refused as problem:
             return JSONResponse({"error": str(problem)}, status_code=problem.status)
+        if key.trust is not Trust.TRUSTED:
+            return JSONResponse({"error": "Only a trusted key may see this."}, status_code=403)
         return JSONResponse(figures_of(station))
 
     return statistics

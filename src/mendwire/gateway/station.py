@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mendwire.errors import MendwireError, Refused, Undecodable
+from mendwire.gateway.credentials import secret_in
 from mendwire.gateway.delivery import Delivery
 from mendwire.gateway.haul import Body, Discarded, Haul, Head, Result
-from mendwire.gateway.credentials import secret_in
 from mendwire.gateway.keyring import KeyRing
 from mendwire.gateway.keys import Key
 from mendwire.gateway.parcels import Parcel, checked, parcel
