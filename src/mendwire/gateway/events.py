@@ -73,12 +73,16 @@ def read_event(payload: bytes) -> Event:
 def _read_laxly(payload: bytes) -> Event:
     """Python's SDK writes NaN, and others lone surrogates, neither of which is JSON."""
     try:
-        found = json.loads(payload.decode("utf-8", "replace"))
+        found = json.loads(payload.decode("utf-8", "replace"), parse_constant=_nothing)
     except (ValueError, RecursionError):
         raise Undecodable("The event is no JSON object.") from None
     if not isinstance(found, dict):
         raise Undecodable("The event is JSON but no object.")
     return Event(**{name: found.get(name) for name in Event.__struct_fields__})
+
+
+def _nothing(_text: str) -> None:
+    """What stands for NaN and Infinity."""
 
 
 def body_of(event: Event) -> dict[str, JSONValue] | None:

@@ -67,6 +67,8 @@ def _cycles(frames: list[dict[str, Any]]) -> list[tuple[int, int, int]]:
         )
         for f in frames
     ]
+    if len(numbers) == len(row):
+        return [(0, len(row), 0)]
     runs: list[tuple[int, int, int]] = []
     position = plain = 0
     while position < len(row):

@@ -8,11 +8,8 @@ from typing import Protocol
 
 from mendwire.errors import Refused, Undecodable
 from mendwire.gateway.delivery import Fate
+from mendwire.gateway.parcels import Body
 from mendwire.gateway.tally import Kind
-from mendwire.model.report import JSONValue
-
-Body = dict[str, JSONValue]
-"""One report in the wire's JSON; readers make them, nobody else looks inside."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

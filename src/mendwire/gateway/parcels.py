@@ -7,15 +7,17 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mendwire.errors import Undecodable
 from mendwire.gateway.keys import Key
 from mendwire.gateway.tally import Kind
 from mendwire.model.codec import encode
 from mendwire.model.fitting import ROOM_FOR_HEADERS, fitted
 from mendwire.model.names import Names
 from mendwire.model.report import JSONValue, Trust, load_object, report_of
-from mendwire.model.scrub import scrub_report
+from mendwire.model.scrub import scrub_body
 from mendwire.model.signature import canonical, issue_key, signature
+
+Body = dict[str, JSONValue]
+"""One report in the wire's JSON; readers make them, and what is done to one is done in place."""
 
 PUBLISHER: Final = "mendwire-gateway"
 TRUST_HEADER: Final = "Mendwire-Trust"
@@ -35,15 +37,14 @@ class Parcel:
     """What a duplicate counts for; None for a count itself."""
 
 
-def parcel(body: dict[str, JSONValue], key: Key, names: Names, max_payload: int) -> Parcel:
+def parcel(body: Body, key: Key, names: Names, max_payload: int) -> Parcel:
     """Environment, service and trust from the key, then scrubbed, fitted and keyed.
 
     Raises Undecodable for what is no report.
     """
     environment = _claimed(body, key)
-    payload = fitted(scrub_report(encode(body)), max_payload - ROOM_FOR_HEADERS)
-    report = report_of(load_object(payload))
-    record = canonical(report)
+    payload, body = _written(scrub_body(body), max_payload - ROOM_FOR_HEADERS)
+    record = canonical(report_of(body))
     lane = LOW_LANE if key.trust is Trust.LOW else ""
     strict = signature(record, namespace=names.namespace, environment=environment, source=lane)
     issue = issue_key(record) + lane
@@ -75,7 +76,20 @@ def count_parcel(kind: Kind, count: int, names: Names) -> Parcel:
     )
 
 
-def _claimed(body: dict[str, JSONValue], key: Key) -> str:
+def _written(body: Body, limit: int) -> tuple[bytes, Body]:
+    """The bytes, and the body as whoever reads them will see it."""
+    try:
+        payload = encode(body)
+    except UnicodeEncodeError:  # half of a surrogate pair, which is no text
+        payload = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        body = load_object(payload)
+    if len(payload) <= limit:
+        return payload, body
+    payload = fitted(payload, limit)
+    return payload, load_object(payload)
+
+
+def _claimed(body: Body, key: Key) -> str:
     """What the key decides is written over what the client says; the environment that counts."""
     said = body.get("environment")
     environment = key.environment(said if isinstance(said, str) else "")
@@ -87,7 +101,7 @@ def _claimed(body: dict[str, JSONValue], key: Key) -> str:
     return environment
 
 
-def _lower(body: dict[str, JSONValue]) -> None:
+def _lower(body: Body) -> None:
     """A fingerprint of low trust may split, never merge; arguments could become code (rules B5)."""
     parts = body.get("fingerprint")
     if isinstance(parts, list) and parts:
@@ -96,11 +110,3 @@ def _lower(body: dict[str, JSONValue]) -> None:
     for frame in frames if isinstance(frames, list) else []:
         if isinstance(frame, dict):
             frame.pop("arguments", None)
-
-
-def checked(value: object) -> dict[str, JSONValue]:
-    """A JSON object that may be a report; raises Undecodable."""
-    if not isinstance(value, dict):
-        raise Undecodable(f"A report is a JSON object, not a {type(value).__name__}.")
-    report_of(value)
-    return value

@@ -6,8 +6,8 @@ from typing import Any
 
 from mendwire.errors import Refused, Undecodable
 from mendwire.gateway.delivery import Fate
-from mendwire.gateway.haul import Body, Haul, Result
-from mendwire.gateway.parcels import checked
+from mendwire.gateway.haul import Haul, Result
+from mendwire.gateway.parcels import Body
 from mendwire.gateway.replies import Answer, json_answer
 from mendwire.model.report import load_object
 
@@ -34,7 +34,7 @@ class PlainFace:
 
 def _report(payload: bytes) -> Body | Undecodable:
     try:
-        return checked(load_object(payload))
+        return load_object(payload)
     except Undecodable as problem:
         return problem
 

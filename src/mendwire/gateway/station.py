@@ -11,10 +11,10 @@ from typing import Final
 from mendwire.errors import MendwireError, Refused, Undecodable
 from mendwire.gateway.credentials import secret_in
 from mendwire.gateway.delivery import Delivery
-from mendwire.gateway.haul import Body, Discarded, Haul, Head, Result
+from mendwire.gateway.haul import Discarded, Haul, Head, Result
 from mendwire.gateway.keyring import KeyRing
 from mendwire.gateway.keys import Key
-from mendwire.gateway.parcels import Parcel, checked, parcel
+from mendwire.gateway.parcels import Body, Parcel, parcel
 from mendwire.gateway.quota import Meters
 from mendwire.gateway.tally import Kind
 
@@ -146,7 +146,7 @@ class Station:
         return Result(fate=fate, kind=made.kind)
 
     def _made(self, body: Body, key: Key) -> Parcel:
-        made = parcel(checked(body), key, self.delivery.names, self.delivery.max_payload)
+        made = parcel(body, key, self.delivery.names, self.delivery.max_payload)
         if not self.delivery.knows(made):
             self.meters.take_signature(key)
         return made
