@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from mendwire.app.engine import make_streams
 from mendwire.app.logs import Style, logged
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of, stopping
+from mendwire.execution.fellows import fellows, until_alone
 from mendwire.gateway.delivery import Delivery, rooms_for
 from mendwire.gateway.keyring import KeyFile, KeyRing
 from mendwire.gateway.quota import Capacity, Meters
@@ -50,17 +52,16 @@ def spool_folder(config: Config) -> Path:
 
 @asynccontextmanager
 async def gateway(
-    config: Config, environment: Environment, *, shared: bool = False
+    config: Config, environment: Environment, listener: socket.socket
 ) -> AsyncIterator[Gateway]:
-    """Listen, connect and serve while the block does; at its end everything is told or spooled.
+    """Connect and serve while the block runs; at its end everything is told or spooled.
 
-    Raises ConfigError. A server that is away is no error: reports go to the spool.
+    A server that is away is no error: reports go to the spool. Raises ConfigError.
     """
     wanted = config.gateway
     names = names_for(environment, embedded=not is_named(environment))
     ring = KeyRing(key_file(config))
     keys = ring.living()
-    listener = listen(wanted.host, wanted.port, shared=shared)
     url = address_of(listener)
     spools = await asyncio.to_thread(rooms_for, spool_folder(config), wanted.spool)
     async with (
@@ -78,6 +79,7 @@ async def gateway(
                     bytes_hour=wanted.bytes_hour,
                     signatures_hour=wanted.signatures_hour,
                     reserve=wanted.reserve,
+                    parts=wanted.workers,
                 ),
                 time.monotonic,
             ),
@@ -103,21 +105,54 @@ async def gateway(
     )
 
 
+@asynccontextmanager
+async def gateways(
+    config: Config, environment: Environment, path: Path | None = None
+) -> AsyncIterator[Gateway]:
+    """One gateway in this process, and as many beside it as the configuration says.
+
+    ``path`` is the configuration's file, for them to read.
+    """
+    wanted = config.gateway
+    listener = listen(wanted.host, wanted.port, shared=wanted.workers > 1)
+    host, port = listener.getsockname()[:2]
+    arguments = ["gateway", "--fellow", "--host", host, "--port", str(port), "--log", "json"]
+    arguments += ["--workers", str(wanted.workers), *(("--config", str(path)) if path else ())]
+    async with (
+        gateway(config, environment, listener) as ours,
+        fellows(arguments, wanted.workers - 1),
+    ):
+        yield ours
+
+
 async def run_gateway(
     config: Config,
     environment: Environment,
     ready: Callable[[Gateway], None],
     log: Style,
     *,
-    shared: bool,
+    path: Path | None = None,
     own_server: bool,
 ) -> int:
     """Run until a signal; the exit code. ``ready`` is called once it listens."""
     with logged(log), stopping() as stop:
         async with (
             served(config, environment, own=own_server),
-            gateway(config, environment, shared=shared) as open_gateway,
+            gateways(config, environment, path) as ours,
         ):
-            ready(open_gateway)
-            await first_of(asyncio.ensure_future(stop.wait()), asyncio.shield(open_gateway.serving))
+            ready(ours)
+            await first_of(asyncio.ensure_future(stop.wait()), asyncio.shield(ours.serving))
+    return 0
+
+
+async def run_fellow(config: Config, environment: Environment, log: Style) -> int:
+    """One of several, until the first of them ends."""
+    listener = listen(config.gateway.host, config.gateway.port, shared=True)
+    with logged(log), stopping() as stop:
+        async with gateway(config, environment, listener) as ours:
+            await first_of(
+                asyncio.ensure_future(stop.wait()),
+                asyncio.ensure_future(until_alone()),
+                asyncio.shield(ours.serving),
+            )
     return 0

@@ -73,6 +73,7 @@ CONFIG_TEXT: Final = """\
 # enabled = false               # run it within `mendwire up` too; `mendwire gateway` runs it alone
 # host = "127.0.0.1"            # TLS and the world belong to a reverse proxy before it
 # port = 7390                   # 0: any free one
+# workers = 1                   # processes that share the port, each with its part of every quota
 # url = ""                      # how clients reach it, for the DSNs; default: host and port
 # max_event = 1048576           # bytes of one event, decompressed
 # max_body = 20971520           # bytes of one request as it is sent

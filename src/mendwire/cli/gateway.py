@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mendwire.app.gateway import Gateway, key_file, run_gateway
+from mendwire.app.gateway import Gateway, key_file, run_fellow, run_gateway
 from mendwire.app.looking import configured
 from mendwire.cli.run import ConfigFile, Logs, LogStyle
 from mendwire.errors import ConfigError
@@ -36,18 +36,19 @@ app.add_typer(_keys, name="keys")
 
 
 @app.callback(invoke_without_command=True)
-def gateway(
+def gateway(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on; default: gateway.host.")] = "",
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port; default: gateway.port; 0: any.")
     ] = None,
-    shared: Annotated[
-        bool, typer.Option("--shared", help="Share the port with other gateways (SO_REUSEPORT).")
-    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes; default: gateway.workers.")
+    ] = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Start the embedded NATS server where none runs.")
     ] = False,
+    fellow: Annotated[bool, typer.Option("--fellow", hidden=True)] = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
     log: Logs = LogStyle.AUTO,
@@ -56,15 +57,17 @@ def gateway(
     if context.invoked_subcommand:
         return
     settings, surroundings = configured(config)
-    given = {"host": host or None, "port": port}
+    given = {"host": host or None, "port": port, "workers": workers}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update=changed)})
+    if fellow:
+        raise typer.Exit(_run(run_fellow(settings, surroundings, log.value)))
     work = run_gateway(
         settings,
         surroundings,
         _print_json if as_json else _print,
         log.value,
-        shared=shared,
+        path=config.absolute() if config else None,
         own_server=embedded,
     )
     raise typer.Exit(_run(work))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -49,6 +49,15 @@ class Haul:
     ignored: dict[str, int] = field(default_factory=dict)
     """Kind of item -> how many were accepted and not used."""
     discarded: list[Discarded] = field(default_factory=list)
+
+    async def deliver(
+        self,
+        sender: str,  # noqa: ARG002 - for readers that know a report again by who sent it
+        place: int,  # noqa: ARG002 - the same, by which it was
+        send: Callable[[], Awaitable[Result]],
+    ) -> Result:
+        """Deliver the body at ``place``, which the key ``sender`` brought, by calling ``send``."""
+        return await send()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

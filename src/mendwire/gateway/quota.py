@@ -53,6 +53,8 @@ class Capacity:
     signatures_hour: float
     reserve: float
     """Part of it that keys of low trust leave to the trusted."""
+    parts: int = 1
+    """Processes that share the work: each meters its part of every limit."""
 
 
 class _Metered:
@@ -119,18 +121,22 @@ class Meters:
             )
 
     def _events(self, key: Key) -> list[Allowance]:
-        return self._metered.of(("events", key.id), _limits(key.events))
+        return self._metered.of(("events", key.id), _limits(key.events, self._capacity.parts))
 
     def _bytes(self, key: Key) -> list[Allowance]:
-        whole = self._capacity.bytes_hour
+        whole = self._capacity.bytes_hour / self._capacity.parts
         return [
-            *self._metered.of(("bytes", key.id), (*_limits(key.bytes), *self._share(key, whole))),
+            *self._metered.of(("bytes", key.id), (*self._own_bytes(key), *self._share(key, whole))),
             *self._all("bytes", key, whole),
         ]
 
+    def _own_bytes(self, key: Key) -> tuple[tuple[float, float], ...]:
+        return _limits(key.bytes, self._capacity.parts)
+
     def _signatures(self, key: Key) -> list[Allowance]:
-        whole = self._capacity.signatures_hour
-        own = ((float(key.signatures_hour), HOUR),) if key.signatures_hour else ()
+        parts = self._capacity.parts
+        whole = self._capacity.signatures_hour / parts
+        own = ((max(1.0, key.signatures_hour / parts), HOUR),) if key.signatures_hour else ()
         return [
             *self._metered.of(("signatures", key.id), (*own, *self._share(key, whole))),
             *self._all("signatures", key, whole),
@@ -148,6 +154,6 @@ class Meters:
         return [*every, *self._metered.of((what, "low"), ((open_part, HOUR),))]
 
 
-def _limits(rates: Rates) -> tuple[tuple[float, float], ...]:
+def _limits(rates: Rates, parts: int) -> tuple[tuple[float, float], ...]:
     given = ((rates.minute, MINUTE), (rates.hour, HOUR), (rates.day, DAY))
-    return tuple((float(most), seconds) for most, seconds in given if most)
+    return tuple((max(1.0, most / parts), seconds) for most, seconds in given if most)

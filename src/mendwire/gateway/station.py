@@ -120,13 +120,17 @@ class Station:
             self.figures.ignored[name] += count
         self._note(haul.discarded, key)
         if len(haul.bodies) == 1:
-            return [await self._one(haul.bodies[0], key)]
-        return await self._several(haul.bodies, key)
+            return [await self._deliver(haul, 0, key)]
+        return await self._several(haul, key)
 
-    async def _several(self, bodies: Sequence[Body | Undecodable], key: Key) -> list[Result]:
+    async def _deliver(self, haul: Haul, place: int, key: Key) -> Result:
+        body = haul.bodies[place]
+        return await haul.deliver(key.id, place, lambda: self._one(body, key))
+
+    async def _several(self, haul: Haul, key: Key) -> list[Result]:
         tasks = []
-        for body in bodies:
-            tasks.append(asyncio.ensure_future(self._one(body, key)))
+        for place in range(len(haul.bodies)):
+            tasks.append(asyncio.ensure_future(self._deliver(haul, place, key)))
             await asyncio.sleep(0)  # keying is work: other requests have their turn in between
         return list(await asyncio.gather(*tasks))
 
