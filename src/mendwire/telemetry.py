@@ -49,7 +49,7 @@ EVENTS: Final[dict[str, str]] = {
     "gateway.connected": "url: the server that the gateway publishes to",
     "gateway.away": "reason: reports go to the spool",
     "gateway.drained": "count, folder: spooled messages that were settled",
-    "gateway.refused": "reason, status, key, count: requests of the last seconds, counted",
+    "gateway.refused": "reason, count: of the last ten seconds",
     "gateway.dropped": "count, reason",
 }
 

@@ -93,7 +93,12 @@ async def gateway(
         )
         async with serving(site(station), listener) as task:
             emit("gateway.started", url=url, keys=len(keys), pid=os.getpid())
-            yield Gateway(url=url, station=station, serving=task)
+            telling = asyncio.create_task(station.tell_refusals())
+            try:
+                yield Gateway(url=url, station=station, serving=task)
+            finally:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
         await delivery.tell(is_last=True)
         figures = figures_of(station)
     emit(

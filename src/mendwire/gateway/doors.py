@@ -55,7 +55,7 @@ class Door:
         if refusals and len(refusals) == len(results):
             raise _worst(refusals)
         for problem in refusals:
-            station.figures.refused[getattr(problem, "reason", "malformed")] += 1
+            station.refuse(getattr(problem, "reason", "malformed"))
         return self._face.accepted(haul, results)
 
     async def _received(
@@ -75,7 +75,7 @@ class Door:
             held.release()
 
     def _refusal(self, problem: Refused, extra: dict[str, str]) -> Answer:
-        self._station.figures.refused[problem.reason] += 1
+        self._station.refuse(problem.reason)
         if problem.retry_after_s:
             extra["Retry-After"] = str(problem.retry_after_s)
         return self._face.refused(problem)

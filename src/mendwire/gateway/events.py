@@ -90,7 +90,9 @@ def body_of(event: Event) -> dict[str, JSONValue] | None:
     chain = read_chain(event.exception)
     message, template = _message(event)
     level = text(event.level, _SHORT).lower() or "error"
-    if not chain and (level not in _LOUD or not (message or template)):
+    # A text captured with its stack comes as an exception without a type.
+    is_error = any(one.type for one in chain)
+    if not is_error and (level not in _LOUD or not (message or template or chain)):
         return None
     main = chain[0] if chain else Raised(type="", value=message, stack=[])
     if not main.stack:
@@ -111,7 +113,7 @@ def body_of(event: Event) -> dict[str, JSONValue] | None:
         "release": text(event.release, _SHORT),
         "environment": text(event.environment, _SHORT),
         "language": language if language != "other" else "",
-        "level": "error" if level not in _LOUD and not chain else level,
+        "level": level,
         "trace_id": text(_inside(event.contexts, "trace", "trace_id"), 64),
         "locals": _locals(main.stack),
     }

@@ -17,9 +17,11 @@ from mendwire.gateway.keys import Key
 from mendwire.gateway.parcels import Body, Parcel, parcel
 from mendwire.gateway.quota import Meters
 from mendwire.gateway.tally import Kind
+from mendwire.telemetry import emit
 
 MOST_REPORTS: Final = 2_000
 """Reports of one request."""
+TELL_EVERY_S: Final = 10.0
 DISCARDED: Final = "discarded-"
 """Stands before the reason where an issue's key would, in the counts of what clients threw away."""
 
@@ -86,6 +88,7 @@ class Station:
         self.bounds = bounds
         self.budget = Budget(bounds.in_flight)
         self.figures = Figures()
+        self._untold: Counter[str] = Counter()
 
     def authenticate(self, head: Head) -> Key:
         """The key that the request carries; raises Refused (401, 403)."""
@@ -109,6 +112,19 @@ class Station:
                 reason="origin",
             )
         return key
+
+    def refuse(self, reason: str) -> None:
+        """Count a refusal."""
+        self.figures.refused[reason] += 1
+        self._untold[reason] += 1
+
+    async def tell_refusals(self) -> None:
+        """Say every few seconds what was refused, until cancelled."""
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            for reason, count in self._untold.items():
+                emit("gateway.refused", reason=reason, count=count)
+            self._untold.clear()
 
     async def take(self, key: Key, haul: Haul) -> list[Result]:
         """Deliver every body; the results stand in the bodies' order."""
