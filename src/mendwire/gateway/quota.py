@@ -147,11 +147,11 @@ class Meters:
 
     def _all(self, what: str, key: Key, whole: float) -> list[Allowance]:
         """What all keys draw from; those of low trust also from what is not reserved."""
-        every = self._metered.of((what, "all"), ((whole, HOUR),))
+        every = self._metered.of((what,), ((whole, HOUR),))
         if key.trust is Trust.TRUSTED:
             return every
         open_part = max(1.0, whole * (1 - self._capacity.reserve))
-        return [*every, *self._metered.of((what, "low"), ((open_part, HOUR),))]
+        return [*every, *self._metered.of((what, "of", "low"), ((open_part, HOUR),))]
 
 
 def _limits(rates: Rates, parts: int) -> tuple[tuple[float, float], ...]:
