@@ -59,6 +59,21 @@ def sent(event: dict[str, Any], key: Key = KEY) -> Parcel:
     return parcel(body(event), key, SHOP, 1 << 20)
 
 
+def stack(event: dict[str, Any]) -> str:
+    return parse_report(sent(event).payload).stack
+
+
+def test_the_text_of_a_stack_is_scrubbed_too() -> None:
+    frames = [frame(1, context_line='connect(password="hunter2")', vars={"password": "hunter2"})]
+    for chain in ([error()], [error("OSError"), error()]):
+        for one in chain:
+            one |= {"value": "token=ghp_" + "a1" * 18, "stacktrace": {"frames": frames}}
+        payload = sent(python(*chain)).payload
+        assert "Traceback" in stack(python(*chain))
+        assert b"hunter2" not in payload
+        assert b"ghp_" not in payload
+
+
 def python(*values: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"platform": "python", "exception": {"values": list(values)}} | more
 
@@ -86,7 +101,7 @@ def test_a_plain_exception() -> None:
         "code": "f3()",
         "in_app": True,
     }
-    assert found["stack"].splitlines()[:3] == [
+    assert stack(event).splitlines()[:3] == [
         "Traceback (most recent call last):",
         '  File "shop/f1.py", line 1, in f1',
         "    f2()",
@@ -155,7 +170,7 @@ def test_a_deep_recursion_is_folded_and_its_depth_says_nothing() -> None:
 
     found = body(deep(500))
     assert len(found["frames"]) == 4
-    assert "[Previous 2 lines repeated 499 more times]" in found["stack"]
+    assert "[Previous 2 lines repeated 499 more times]" in stack(deep(500))
     assert sent(deep(500)).msg_id == sent(deep(400)).msg_id
 
 

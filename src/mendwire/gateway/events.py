@@ -13,7 +13,7 @@ from mendwire.errors import Undecodable
 from mendwire.gateway.chain import Raised, read_chain
 from mendwire.gateway.frames import Folded, flat, read_frames, text
 from mendwire.gateway.parcel import bounded
-from mendwire.gateway.rendering import render
+from mendwire.gateway.rendering import Drafted, render
 from mendwire.model.report import Frame, JSONValue
 from mendwire.model.signature.stacks import capped
 
@@ -102,7 +102,7 @@ def body_of(event: Event) -> dict[str, JSONValue] | None:
     frames = [seen.frame for seen in flat(main.stack)]
     body: dict[str, JSONValue] = {
         "error": main.headline or message or "Error",
-        "stack": render(chain or [main], language),
+        "stack": render(chain, language) if len(chain) > 1 else "",
         "timestamp": _time(event.timestamp),
         "context": _context(event, main, frames, message if chain else ""),
         "type": main.type,
@@ -117,7 +117,8 @@ def body_of(event: Event) -> dict[str, JSONValue] | None:
         "trace_id": text(_inside(event.contexts, "trace", "trace_id"), 64),
         "locals": _locals(main.stack),
     }
-    return {name: value for name, value in body.items() if value not in ("", [], {}, None)}
+    body = {name: value for name, value in body.items() if value not in ("", [], {}, None)}
+    return body if len(chain) > 1 else Drafted(body, main, language)
 
 
 def _message(event: Event) -> tuple[str, str]:

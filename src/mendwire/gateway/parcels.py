@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mendwire.gateway.keys import Key
+from mendwire.gateway.rendering import Drafted
 from mendwire.gateway.tally import Kind
 from mendwire.model.codec import encode
 from mendwire.model.fitting import ROOM_FOR_HEADERS, fitted
@@ -42,8 +43,12 @@ def parcel(body: Body, key: Key, names: Names, max_payload: int) -> Parcel:
 
     Raises Undecodable for what is no report.
     """
+    draft, body = body, dict(body)
     environment = _claimed(body, key)
-    payload, body = _written(scrub_body(body), max_payload - ROOM_FOR_HEADERS)
+    body = scrub_body(body)
+    if isinstance(draft, Drafted) and (stack := draft.stack_of(body)):
+        body["stack"] = stack
+    payload, body = _written(body, max_payload - ROOM_FOR_HEADERS)
     record = canonical(report_of(body))
     lane = LOW_LANE if key.trust is Trust.LOW else ""
     strict = signature(record, namespace=names.namespace, environment=environment, source=lane)

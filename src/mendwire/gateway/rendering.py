@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from mendwire.gateway.chain import Raised, children
 from mendwire.gateway.frames import Folded, Seen
+from mendwire.model.report import JSONValue
+from mendwire.model.scrub import scrub_text
 from mendwire.model.signature.stacks import capped
 
 MAX_STACK: Final = 64_000
@@ -17,6 +21,49 @@ _CAUSE: Final = (
 )
 _JAVA: Final = frozenset({"java", "kotlin", "scala", "groovy", "clojure"})
 _DEEPEST: Final = 10
+
+
+class Drafted(dict[str, JSONValue]):
+    """A body whose stack is written from its frames once these are scrubbed.
+
+    The text holds nothing else, so to search it again would find nothing and take most of the time
+    that a report takes. Where causes hang on the exception the text is made before, and searched.
+    """
+
+    def __init__(self, body: dict[str, JSONValue], main: Raised, language: str) -> None:
+        super().__init__(body)
+        self._main = main
+        self._language = language
+
+    def stack_of(self, scrubbed: dict[str, JSONValue]) -> str:
+        """The text for the body as it is after scrubbing; empty where there are no frames."""
+        frames = scrubbed.get("frames")
+        clean = frames if isinstance(frames, list) else []
+        if not clean or len(clean) != sum(len(run.frames) for run in self._main.stack):
+            return ""
+        given = iter(clean)
+        stack = [
+            Folded(frames=[_cleaned(seen, next(given)) for seen in run.frames], repeats=run.repeats)
+            for run in self._main.stack
+        ]
+        error = scrubbed.get("error")
+        main = Raised(type="", value=error if isinstance(error, str) else "", stack=stack)
+        return render([main], self._language)
+
+
+def _cleaned(seen: Seen, item: JSONValue) -> Seen:
+    clean = item if isinstance(item, dict) else {}
+    file, function, code, module = (
+        str(clean.get(name, "")) for name in ("file", "function", "code", "module")
+    )
+    frame = replace(seen.frame, file=file, function=function, code=code, module=module)
+    return Seen(frame=frame, path=_clean_path(seen.path))
+
+
+@lru_cache(maxsize=4096)
+def _clean_path(path: str) -> str:
+    """Paths of libraries are few, and come again with each report."""
+    return scrub_text(path)
 
 
 def render(chain: Sequence[Raised], language: str) -> str:
