@@ -28,8 +28,8 @@ _LOUD: Final = frozenset({"error", "fatal", "critical"})
 _MESSAGE: Final = 16_000
 _SHORT: Final = 300
 _BREADCRUMBS: Final = 20
-_LOCALS_FRAMES: Final = 5
-_LOCALS_BYTES: Final = 8_000
+_LOCALS_FRAMES: Final = 2
+_LOCALS_BYTES: Final = 2_000
 _HEADERS: Final = 20
 
 

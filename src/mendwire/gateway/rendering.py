@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 from mendwire.gateway.chain import Raised, children
 from mendwire.gateway.frames import Folded, Seen
-from mendwire.model.report import JSONValue
+from mendwire.model.report import Frame, JSONValue
 from mendwire.model.scrub import scrub_text
 from mendwire.model.signature.stacks import capped
 
@@ -52,12 +51,22 @@ class Drafted(dict[str, JSONValue]):
 
 
 def _cleaned(seen: Seen, item: JSONValue) -> Seen:
+    """Only what the text is made of; made anew, which is quicker than changing a copy."""
     clean = item if isinstance(item, dict) else {}
-    file, function, code, module = (
-        str(clean.get(name, "")) for name in ("file", "function", "code", "module")
+    frame = seen.frame
+    file = str(clean.get("file", ""))
+    return Seen(
+        frame=Frame(
+            file=file,
+            line=frame.line,
+            column=frame.column,
+            function=str(clean.get("function", "")),
+            module=str(clean.get("module", "")),
+            in_app=frame.in_app,
+            code=str(clean.get("code", "")),
+        ),
+        path=_clean_path(seen.path) if frame.in_app is False else file,
     )
-    frame = replace(seen.frame, file=file, function=function, code=code, module=module)
-    return Seen(frame=frame, path=_clean_path(seen.path))
 
 
 @lru_cache(maxsize=4096)
