@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mendwire.gateway.frames import Folded, read_frames, text
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped
 
 MOST_EXCEPTIONS: Final = 50
 _TYPE: Final = 300

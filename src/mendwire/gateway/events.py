@@ -15,7 +15,7 @@ from mendwire.gateway.frames import Folded, flat, read_frames, text
 from mendwire.gateway.parcel import bounded
 from mendwire.gateway.rendering import Drafted, render
 from mendwire.model.report import Frame, JSONValue
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped
 
 _LANGUAGES: Final = {
     "node": "javascript",

@@ -10,7 +10,7 @@ from mendwire.gateway.chain import Raised, children
 from mendwire.gateway.frames import Folded, Seen
 from mendwire.model.report import Frame, JSONValue
 from mendwire.model.scrub import scrub_text
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped
 
 MAX_STACK: Final = 64_000
 _HEAD: Final = "Traceback (most recent call last):"

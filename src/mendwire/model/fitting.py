@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from mendwire.model.report import JSONValue, load_object
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped
 
 ROOM_FOR_HEADERS: Final = 1024
 """Bytes of the server's limit that are left for a message's headers."""
