@@ -28,8 +28,7 @@ _LOUD: Final = frozenset({"error", "fatal", "critical"})
 _MESSAGE: Final = 16_000
 _SHORT: Final = 300
 _BREADCRUMBS: Final = 20
-_LOCALS_FRAMES: Final = 2
-_LOCALS_BYTES: Final = 2_000
+_LOCALS_BYTES: Final = 1_000
 _HEADERS: Final = 20
 
 
@@ -256,15 +255,14 @@ def _breadcrumbs(given: Any) -> list[JSONValue]:  # noqa: ANN401 - anything a cl
     ]
 
 
-def _locals(stack: Sequence[Folded]) -> list[JSONValue]:
-    """Variables of the innermost own frames. They are no arguments: nobody says what was passed."""
+def _locals(stack: Sequence[Folded]) -> JSONValue:
+    """Variables of the innermost own frame. They are no arguments: nobody says what was passed."""
     own = [seen for seen in flat(stack) if seen.frame.in_app is not False and seen.locals]
-    left, kept = _LOCALS_BYTES, list[JSONValue]()
-    for seen in reversed(own[-_LOCALS_FRAMES:]):
-        values, size = bounded(seen.locals, left // 2)
-        left -= size
-        kept.append({"function": seen.frame.function, "line": seen.frame.line, "values": values})
-    return kept
+    if not own:
+        return {}
+    frame = own[-1].frame
+    values, _ = bounded(own[-1].locals, _LOCALS_BYTES)
+    return {"function": frame.function, "line": frame.line, "values": values}
 
 
 def _time(given: Any) -> str:  # noqa: ANN401 - anything a client sent
