@@ -17,6 +17,7 @@ exits with the class's ``exit_code``.
     │   ├── Damaged              an entry of the docket cannot be read: that one case stops
     │   └── RepeatedReentry      a re-entry was answered "duplicate" (rules A3)
     ├── Undecodable              bytes from the wire that are no record of ours
+    ├── Refused                  a request that the gateway does not take, and why
     ├── IllegalMove              a state machine was asked for a transition it does not have
     ├── Fenced                   the lease on a case was lost; stop before the next effect
     ├── ScreenUnavailable        the screen cannot run at all: stop pulling (rules A13)
@@ -94,6 +95,20 @@ class RepeatedReentry(WireError):
 
 class Undecodable(MendwireError):
     """Bytes from the wire that are no record of ours."""
+
+
+class Refused(MendwireError):
+    """The gateway does not take a request.
+
+    ``status`` is the HTTP status; ``reason`` one word for the statistics; ``retry_after_s`` whole
+    seconds after which it may come again, 0 for never.
+    """
+
+    def __init__(self, message: str, *, status: int, reason: str, retry_after_s: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class IllegalMove(MendwireError):

@@ -44,6 +44,13 @@ EVENTS: Final[dict[str, str]] = {
     "delivery.made": "case, branch, commit, patch",
     "result.published": "case, subject, seq",
     "capture.dropped": "count, reason",
+    "gateway.started": "url, keys, pid",
+    "gateway.stopped": "stored, repeated, spooled, waiting: bytes that stay on disk",
+    "gateway.connected": "url: the server that the gateway publishes to",
+    "gateway.away": "reason: reports go to the spool",
+    "gateway.drained": "count, folder: spooled messages that were settled",
+    "gateway.refused": "reason, count: of the last ten seconds",
+    "gateway.dropped": "count, reason",
 }
 
 Subscriber = Callable[[str, dict[str, object]], None]

@@ -17,12 +17,13 @@ from mendwire.capture.frames import frames_of
 from mendwire.capture.guard import Guard
 from mendwire.capture.occurrence import rough_key
 from mendwire.capture.outbox import MAX_QUEUED, Outbox, Target
-from mendwire.capture.outgoing import fitted, outgoing
+from mendwire.capture.outgoing import outgoing
 from mendwire.capture.plain import Copier, NotPlain, shown
 from mendwire.capture.release import release_of
 from mendwire.capture.spool import Spool, Spooled, default_folder, make_private
 from mendwire.capture.tally import Tally
 from mendwire.errors import ConfigError
+from mendwire.model.fitting import fitted
 from mendwire.model.names import Names
 from mendwire.settings.environment import read_environment
 

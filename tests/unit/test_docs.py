@@ -159,8 +159,10 @@ def test_commands_that_are_named_exist(name: str) -> None:
     for words in spoken((ROOT / name).read_text()):
         verb = words[0]
         assert verb in COMMANDS, words
-        if "**Commands**" in COMMANDS[verb] and len(words) > 1:
-            verb = " ".join(words[:2])
+        for word in words[1:]:
+            if "**Commands**" not in COMMANDS[verb] or word.startswith("--"):
+                break
+            verb = f"{verb} {word}"
             assert verb in COMMANDS, words
         for option in (word.partition("=")[0] for word in words if word.startswith("--")):
             assert option in COMMANDS[verb], words

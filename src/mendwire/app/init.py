@@ -78,6 +78,21 @@ CONFIG_TEXT: Final = """\
 # branch_prefix = "mendwire"    # fixes stand on <prefix>/<issue key>
 # author_name = "Mendwire"      # of the commits
 # author_email = "mendwire@localhost"
+
+[gateway]                       # reports over HTTP; keys are made by `mendwire gateway keys add`
+# enabled = false               # run it within `mendwire up` too; `mendwire gateway` runs it alone
+# host = "127.0.0.1"            # TLS and the world belong to a reverse proxy before it
+# port = 7390                   # 0: any free one
+# workers = 1                   # processes that share the port, each with its part of every quota
+# url = ""                      # how clients reach it, for the DSNs; default: host and port
+# max_event = 1048576           # bytes of one event, decompressed
+# max_body = 20971520           # bytes of one request as it is sent
+# max_inflated = 104857600      # bytes of one request, decompressed; what is no event is not kept
+# in_flight = 50331648          # bytes of all requests that wait for their answer; beyond it: 503
+# spool = 268435456             # bytes on disk while the NATS server is away; beyond it: 503
+# bytes_hour = 4294967296       # bytes that all keys together may send
+# signatures_hour = 100000      # distinct errors that all keys together may report
+# reserve = 0.5                 # part of both that only trusted keys may use
 """
 
 ENV_TEXT: Final = """\

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mendwire.app.engine import engine
@@ -32,10 +34,25 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
         async with (
             served(config, environment, own=wish.own_server) as server,
             engine(config, environment) as machine,
+            _gateway(config, environment, wish) as hint,
         ):
-            sys.stderr.write("\n".join((*machine.greeting, "")))
+            sys.stderr.write("\n".join((*machine.greeting, *hint, "")))
             if wish.until_empty:
                 await machine.until_empty(stop)
             else:
                 await machine.forever(stop, server)
     return 0
+
+
+@asynccontextmanager
+async def _gateway(
+    config: Config, environment: Environment, wish: Wish
+) -> AsyncIterator[tuple[str, ...]]:
+    """The gateway runs within ``mendwire up`` where the configuration says so."""
+    if not (wish.own_server and config.gateway.enabled):
+        yield ()
+        return
+    from mendwire.app.gateway import gateways  # noqa: PLC0415 - needs an extra of its own
+
+    async with gateways(config, environment) as ours:
+        yield (f"mendwire: gateway {ours.url}; a DSN for an SDK: mendwire gateway keys add NAME",)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
+from mendwire.model.fitting import ROOM_FOR_HEADERS, fitted
 from mendwire.model.names import Names
-from mendwire.model.report import ErrorReport, JSONValue, load_object, parse_report
+from mendwire.model.report import ErrorReport, JSONValue, parse_report
 from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report, scrub_value
 from mendwire.model.signature import issue_key, signature
-from mendwire.model.signature.stacks import capped
 
 PUBLISHER: Final = "mendwire-python"
 """Value of ``Mendwire-Publisher``: whoever sends it counts its own repeats."""
-ROOM_FOR_HEADERS: Final = 1024
-_SMALLEST: Final = 200
-_ROUNDS: Final = 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,57 +65,3 @@ def without_scrubbed_arguments(
             if scrub_value(arguments, policy) != arguments:
                 frame["arguments"] = None
     return body
-
-
-def fitted(payload: bytes, limit: int) -> bytes:
-    """The report within ``limit`` bytes: the largest field loses its middle until it fits.
-
-    A trimmed report carries ``"trimmed": true``. Type, release, service and the like stay.
-    """
-    if len(payload) <= limit:
-        return payload
-    body = load_object(payload)
-    body["trimmed"] = True
-    for _ in range(_ROUNDS):
-        sizes = {name: len(_bytes(value)) for name, value in body.items()}
-        largest = max(sizes, key=lambda name: sizes[name])
-        excess = len(_bytes(body)) - limit
-        if excess <= 0 or sizes[largest] <= _SMALLEST:
-            break
-        body[largest] = _smaller(body[largest], max(sizes[largest] - excess, sizes[largest] // 2))
-    return _bytes(body)
-
-
-def _smaller(value: JSONValue, size: int) -> JSONValue:
-    """``value`` in about ``size`` bytes of JSON, without its middle."""
-    if isinstance(value, str):
-        # A character takes up to six bytes of JSON (an escaped control character).
-        width = max(1.0, len(_bytes(value)) / max(1, len(value)))
-        return capped(value, max(_SMALLEST // 4, int(size / width) - 8))
-    if isinstance(value, list):
-        return _smaller_list(value)
-    if isinstance(value, dict) and value:
-        largest = max(value, key=lambda name: len(_bytes(value[name])) + len(name))
-        rest = {name: item for name, item in value.items() if name != largest}
-        part = _smaller(value[largest], size - len(_bytes(rest)))
-        is_text = isinstance(part, str) and len(part) > _SMALLEST
-        return {**rest, largest[:_SMALLEST]: part} if is_text or part != value[largest] else rest
-    return None
-
-
-def _smaller_list(value: list[JSONValue]) -> JSONValue:
-    """First without arguments, then without source lines, then without the middle."""
-    for name in ("arguments", "code"):
-        if any(isinstance(item, dict) and item.get(name) for item in value):
-            return [
-                {key: part for key, part in item.items() if key != name}
-                if isinstance(item, dict)
-                else item
-                for item in value
-            ]
-    keep = len(value) // 4
-    return [*value[:keep], *value[len(value) - keep :]] if keep else []
-
-
-def _bytes(value: JSONValue) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")

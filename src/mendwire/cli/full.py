@@ -6,6 +6,29 @@ import typer
 
 from mendwire import __version__
 from mendwire.cli import bare, cases, run, screen, server, streams
+from mendwire.errors import ConfigError
+
+_FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def _add_gateway(line: typer.Typer) -> None:
+    """The gateway has an extra of its own; without it the command says so."""
+    try:
+        from mendwire.cli import gateway  # noqa: PLC0415 - may be absent
+    except ModuleNotFoundError as absent:
+        if absent.name and absent.name.startswith("mendwire"):
+            raise
+        missing = absent.name
+
+        @line.command("gateway", context_settings=_FORWARD)
+        def explain() -> None:
+            """Take reports over HTTP (needs an extra that is not installed)."""
+            raise ConfigError(
+                f"The gateway needs more packages: pip install 'mendwire[gateway]' ({missing})."
+            )
+    else:
+        line.add_typer(gateway.app, name="gateway")
+
 
 app = typer.Typer(
     name="mendwire",
@@ -18,8 +41,7 @@ run.register(app)
 server.register(app)
 app.add_typer(streams.app, name="streams", no_args_is_help=True)
 cases.register(app)
-
-_FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+_add_gateway(app)
 
 
 @app.command("report", context_settings=_FORWARD, help=bare.REPORT_HELP)

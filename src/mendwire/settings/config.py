@@ -145,6 +145,37 @@ class Delivery(_Section):
     author_email: str = "mendwire@localhost"
 
 
+class Gateway(_Section):
+    """Reports over HTTP: Sentry's and OpenTelemetry's SDKs, and plain JSON."""
+
+    enabled: bool = False
+    """Whether ``mendwire up`` runs it too."""
+    host: str = "127.0.0.1"
+    """Address it listens on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 7390
+    """0: any free one."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that share the port, each with its part of every quota."""
+    url: str = ""
+    """How clients reach it, for the DSNs; empty: host and port."""
+    max_event: Annotated[int, Field(ge=4096)] = 1024 * 1024
+    """Bytes of one event, decompressed."""
+    max_body: Annotated[int, Field(ge=4096)] = 20 * 1024 * 1024
+    """Bytes of one request as it is sent."""
+    max_inflated: Annotated[int, Field(ge=4096)] = 100 * 1024 * 1024
+    """Bytes of one request, decompressed; what is not an event is not kept."""
+    in_flight: Annotated[int, Field(ge=65536)] = 48 * 1024 * 1024
+    """Bytes of all requests that wait for their answer; beyond it the answer is 503."""
+    spool: Annotated[int, Field(ge=1024 * 1024)] = 256 * 1024 * 1024
+    """Bytes on disk while the NATS server is away; beyond it the answer is 503."""
+    bytes_hour: Annotated[int, Field(ge=1)] = 4 * 1024 * 1024 * 1024
+    """Bytes that all keys together may send."""
+    signatures_hour: Annotated[int, Field(ge=1)] = 100_000
+    """Distinct errors that all keys together may report."""
+    reserve: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Part of both that only trusted keys may use."""
+
+
 class Config(_Section):
     """All of ``mendwire.toml``."""
 
@@ -160,6 +191,7 @@ class Config(_Section):
     screen: Screen = Screen()
     server: Server = Server()
     delivery: Delivery = Delivery()
+    gateway: Gateway = Gateway()
 
     @property
     def repository(self) -> Path:

@@ -11,10 +11,12 @@ from mendwire.model.signature.draft import (
     parse_frames,
     signature,
 )
+from mendwire.model.signature.stacks import capped
 
 __all__ = [
     "Canonical",
     "canonical",
+    "capped",
     "crash_frame",
     "error_type",
     "issue_key",

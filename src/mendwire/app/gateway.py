@@ -1,0 +1,163 @@
+"""The gateway, alone or beside a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mendwire.app.engine import make_streams
+from mendwire.app.logs import Style, logged
+from mendwire.app.serve import linked, served
+from mendwire.app.stopping import first_of, stopping
+from mendwire.execution.fellows import fellows, until_alone
+from mendwire.gateway.delivery import Delivery, rooms_for
+from mendwire.gateway.keyring import KeyFile, KeyRing
+from mendwire.gateway.quota import Capacity, Meters
+from mendwire.gateway.service import address_of, connecting, listen, serving
+from mendwire.gateway.site import figures_of, site
+from mendwire.gateway.station import Bounds, Station
+from mendwire.settings.config import Config
+from mendwire.settings.environment import Environment
+from mendwire.telemetry import emit
+from mendwire.wire.connection import names_for
+from mendwire.wire.contexts import is_named
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gateway:
+    """A gateway that serves while its ``gateway`` block runs."""
+
+    url: str
+    """Where it listens."""
+    station: Station
+    serving: asyncio.Task[None]
+    """Ends only when something is wrong."""
+
+
+def key_file(config: Config) -> KeyFile:
+    """The keys of the project."""
+    return KeyFile(config.state / "gateway" / "keys.json")
+
+
+def spool_folder(config: Config) -> Path:
+    """Where reports wait while the server is away."""
+    return config.state / "gateway" / "spool"
+
+
+@asynccontextmanager
+async def gateway(
+    config: Config, environment: Environment, listener: socket.socket
+) -> AsyncIterator[Gateway]:
+    """Connect and serve while the block runs; at its end everything is told or spooled.
+
+    A server that is away is no error: reports go to the spool. Raises ConfigError.
+    """
+    wanted = config.gateway
+    names = names_for(environment, embedded=not is_named(environment))
+    ring = KeyRing(key_file(config))
+    keys = ring.living()
+    url = address_of(listener)
+    spools = await asyncio.to_thread(rooms_for, spool_folder(config), wanted.spool)
+    async with (
+        Delivery(names, spools) as delivery,
+        connecting(
+            lambda: linked(config, environment, "mendwire-gateway"),
+            delivery,
+            lambda bus: make_streams(bus, config),
+        ),
+    ):
+        station = Station(
+            ring=ring,
+            meters=Meters(
+                Capacity(
+                    bytes_hour=wanted.bytes_hour,
+                    signatures_hour=wanted.signatures_hour,
+                    reserve=wanted.reserve,
+                    parts=wanted.workers,
+                ),
+                time.monotonic,
+            ),
+            delivery=delivery,
+            bounds=Bounds(
+                max_event=wanted.max_event,
+                max_body=wanted.max_body,
+                max_inflated=wanted.max_inflated,
+                in_flight=wanted.in_flight,
+            ),
+        )
+        async with serving(site(station), listener) as task:
+            emit("gateway.started", url=url, keys=len(keys), pid=os.getpid())
+            telling = asyncio.create_task(station.tell_refusals())
+            try:
+                yield Gateway(url=url, station=station, serving=task)
+            finally:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+        await delivery.tell(is_last=True)
+        figures = figures_of(station)
+    emit(
+        "gateway.stopped",
+        stored=figures["stored"],
+        repeated=figures["repeated"],
+        spooled=figures["spooled"],
+        waiting=figures["spooled_bytes"],
+    )
+
+
+@asynccontextmanager
+async def gateways(
+    config: Config, environment: Environment, path: Path | None = None
+) -> AsyncIterator[Gateway]:
+    """One gateway in this process, and as many beside it as the configuration says.
+
+    ``path`` is the configuration's file, for them to read.
+    """
+    wanted = config.gateway
+    listener = listen(wanted.host, wanted.port, shared=wanted.workers > 1)
+    host, port = listener.getsockname()[:2]
+    arguments = ["gateway", "--fellow", "--host", host, "--port", str(port), "--log", "json"]
+    arguments += ["--workers", str(wanted.workers), *(("--config", str(path)) if path else ())]
+    async with (
+        gateway(config, environment, listener) as ours,
+        fellows(arguments, wanted.workers - 1),
+    ):
+        yield ours
+
+
+async def run_gateway(
+    config: Config,
+    environment: Environment,
+    ready: Callable[[Gateway], None],
+    log: Style,
+    *,
+    path: Path | None = None,
+    own_server: bool,
+) -> int:
+    """Run until a signal; the exit code. ``ready`` is called once it listens."""
+    with logged(log), stopping() as stop:
+        async with (
+            served(config, environment, own=own_server),
+            gateways(config, environment, path) as ours,
+        ):
+            ready(ours)
+            await first_of(asyncio.ensure_future(stop.wait()), asyncio.shield(ours.serving))
+    return 0
+
+
+async def run_fellow(config: Config, environment: Environment, log: Style) -> int:
+    """One of several, until the first of them ends."""
+    listener = listen(config.gateway.host, config.gateway.port, shared=True)
+    with logged(log), stopping() as stop:
+        async with gateway(config, environment, listener) as ours:
+            await first_of(
+                asyncio.ensure_future(stop.wait()),
+                asyncio.ensure_future(until_alone()),
+                asyncio.shield(ours.serving),
+            )
+    return 0

@@ -1,0 +1,117 @@
+"""What is published: one report made ready, or one count."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mendwire.gateway.keys import Key
+from mendwire.gateway.rendering import Drafted
+from mendwire.gateway.tally import Kind
+from mendwire.model.codec import encode
+from mendwire.model.fitting import ROOM_FOR_HEADERS, fitted
+from mendwire.model.names import Names
+from mendwire.model.report import JSONValue, Trust, load_object, report_of
+from mendwire.model.scrub import scrub_body
+from mendwire.model.signature import canonical, issue_key, signature
+
+Body = dict[str, JSONValue]
+"""One report in the wire's JSON; readers make them, and what is done to one is done in place."""
+
+PUBLISHER: Final = "mendwire-gateway"
+TRUST_HEADER: Final = "Mendwire-Trust"
+LOW_LANE: Final = "-l"
+"""Keeps reports of low trust apart from trusted ones, in signature and issue (rules B1)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """One message, whole."""
+
+    subject: str
+    msg_id: str
+    payload: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    kind: Kind | None = None
+    """What a duplicate counts for; None for a count itself."""
+
+
+def parcel(body: Body, key: Key, names: Names, max_payload: int) -> Parcel:
+    """Environment, service and trust from the key, then scrubbed, fitted and keyed.
+
+    Raises Undecodable for what is no report.
+    """
+    draft, body = body, dict(body)
+    environment = _claimed(body, key)
+    body = scrub_body(body)
+    if isinstance(draft, Drafted) and (stack := draft.stack_of(body)):
+        body["stack"] = stack
+    payload, body = _written(body, max_payload - ROOM_FOR_HEADERS)
+    record = canonical(report_of(body))
+    lane = LOW_LANE if key.trust is Trust.LOW else ""
+    strict = signature(record, namespace=names.namespace, environment=environment, source=lane)
+    issue = issue_key(record) + lane
+    headers = {"Mendwire-Publisher": PUBLISHER, "Mendwire-Issue": issue, "Mendwire-Key": key.id}
+    if lane:
+        headers[TRUST_HEADER] = Trust.LOW.value
+    return Parcel(
+        subject=names.errors(environment),
+        msg_id=names.message_id(environment, strict),
+        payload=payload,
+        headers=headers,
+        kind=Kind(issue=issue, signature=strict, environment=environment),
+    )
+
+
+def count_parcel(kind: Kind, count: int, names: Names) -> Parcel:
+    """The message that tells repeats; its own id, so that telling it twice counts once."""
+    body: dict[str, Any] = {
+        "issue": kind.issue,
+        "signature": kind.signature,
+        "count": count,
+        "environment": kind.environment,
+        "source": "gateway",
+    }
+    return Parcel(
+        subject=names.occurrences(kind.issue),
+        msg_id=f"{names.namespace}-count-{secrets.token_hex(8)}",
+        payload=json.dumps(body).encode(),
+    )
+
+
+def _written(body: Body, limit: int) -> tuple[bytes, Body]:
+    """The bytes, and the body as whoever reads them will see it."""
+    try:
+        payload = encode(body)
+    except UnicodeEncodeError:  # half of a surrogate pair, which is no text
+        payload = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        body = load_object(payload)
+    if len(payload) <= limit:
+        return payload, body
+    payload = fitted(payload, limit)
+    return payload, load_object(payload)
+
+
+def _claimed(body: Body, key: Key) -> str:
+    """What the key decides is written over what the client says; the environment that counts."""
+    said = body.get("environment")
+    environment = key.environment(said if isinstance(said, str) else "")
+    body["environment"] = environment
+    if key.service:
+        body["service"] = key.service
+    if key.trust is Trust.LOW:
+        _lower(body)
+    return environment
+
+
+def _lower(body: Body) -> None:
+    """A fingerprint of low trust may split, never merge; arguments could become code (rules B5)."""
+    parts = body.get("fingerprint")
+    if isinstance(parts, list) and parts:
+        body["fingerprint"] = ["{{default}}", *parts[:19]]
+    frames = body.get("frames")
+    for frame in frames if isinstance(frames, list) else []:
+        if isinstance(frame, dict):
+            frame.pop("arguments", None)
