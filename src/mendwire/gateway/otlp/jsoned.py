@@ -15,7 +15,7 @@ from mendwire.errors import Undecodable
 from mendwire.gateway.otlp.gathering import DAMAGED, TOO_MANY_EVENTS, Gathering, is_quiet
 from mendwire.gateway.otlp.records import (
     MAX_EVENTS,
-    MAX_OBJECTS,
+    MAX_PUNCTUATION,
     MAX_RECORD,
     Decoded,
     Exceptional,
@@ -166,7 +166,7 @@ def decode_logs(body: bytes) -> Decoded[LogRecord]:
 
 
 def _read(body: bytes) -> _Request:
-    if body.count(b"{") > MAX_OBJECTS:
+    if body.count(b"{") + body.count(b",") > MAX_PUNCTUATION:
         raise Undecodable("The request has too many parts; set a smaller batch size.")
     try:
         return _request.decode(body)

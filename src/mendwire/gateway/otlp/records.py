@@ -15,8 +15,8 @@ MAX_RECORD: Final = 1024 * 1024
 """Bytes of one span, log record or resource; larger ones are refused, the others are taken."""
 MAX_FIELDS: Final = 200_000
 """Spans, log records and other parts of one request that are looked at."""
-MAX_OBJECTS: Final = 1_000_000
-"""Objects of one request in JSON; there, an attribute has two of them."""
+MAX_PUNCTUATION: Final = 1_500_000
+"""Braces and commas of one request in JSON; there, an attribute has about four."""
 MAX_TAKEN: Final = 2_000
 """Spans and log records with an error in them that are taken from one request."""
 MAX_EVENTS: Final = 128
