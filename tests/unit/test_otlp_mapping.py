@@ -27,8 +27,8 @@ def python(last: str) -> str:
 
 def mapped(request: Object) -> list[Mapped]:
     if "resourceSpans" in request:
-        return list(map_spans(jsoned.decode_traces(as_json(request)).records, "key"))
-    return list(map_logs(jsoned.decode_logs(as_json(request)).records, "key"))
+        return list(map_spans(jsoned.decode_traces(as_json(request)).records))
+    return list(map_logs(jsoned.decode_logs(as_json(request)).records))
 
 
 def body(request: Object) -> dict[str, Any]:

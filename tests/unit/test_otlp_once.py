@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mendwire.errors import Undecodable
+from mendwire.gateway.haul import Result
 from mendwire.gateway.otlp import jsoned
 from mendwire.gateway.otlp.mapping import Mapped, map_logs, map_spans
 from mendwire.gateway.otlp.merging import merge
@@ -52,18 +55,18 @@ def telling(one: Raised, way: int) -> Mapped:
     if way % 2:
         event = exception("__main__.PaymentError", str(one.message), stack)
         request = traces(span(event, trace_id=trace_id))
-        (found,) = map_spans(jsoned.decode_traces(as_json(request)).records, "key")
+        (found,) = map_spans(jsoned.decode_traces(as_json(request)).records)
     else:
         attributes = exception("PaymentError", "" if way % 3 else str(one.message), stack)
         request = logs(log("failed", attributes, traceId=trace_id))
-        (found,) = map_logs(jsoned.decode_logs(as_json(request)).records, "key")
+        (found,) = map_logs(jsoned.decode_logs(as_json(request)).records)
     return found
 
 
 def bare_telling(one: Raised) -> Mapped:
     event = exception("shop.pay.PaymentError", str(one.message))
     request = traces(span(event, trace_id=f"{one.trace + 1:032x}"))
-    (found,) = map_spans(jsoned.decode_traces(as_json(request)).records, "key")
+    (found,) = map_spans(jsoned.decode_traces(as_json(request)).records)
     return found
 
 
@@ -86,16 +89,17 @@ class Taker:
         self.is_down = False
 
     async def take(self, request: list[Mapped]) -> bool:
-        async def send(one: Mapped) -> bool:
-            await asyncio.sleep(0)
-            if not self.is_down:
-                self.published.append(one)
-            return not self.is_down
-
-        outcomes = await asyncio.gather(
-            *(self.once.deliver(one.seen, lambda one=one: send(one)) for one in merge(request))  # type: ignore[misc]  # a default binds the loop's value
+        deliveries = (
+            self.once.deliver("key", one.seen, partial(self._send, one)) for one in merge(request)
         )
-        return all(outcomes)
+        return all(result.problem is None for result in await asyncio.gather(*deliveries))
+
+    async def _send(self, one: Mapped) -> Result:
+        await asyncio.sleep(0)
+        if self.is_down:
+            return Result(problem=Undecodable("It is down."))
+        self.published.append(one)
+        return Result()
 
 
 raised = st.builds(
@@ -182,33 +186,35 @@ async def test_what_was_not_taken_is_taken_when_it_comes_again() -> None:
 
 async def test_a_failure_of_the_first_is_not_hidden_from_the_second() -> None:
     """Whoever comes while the first is under way waits, and goes itself when the first fails."""
-    one = sighting(project="k", trace_id=TRACE, service="s", kind="E", message="m", stack="")
+    one = sighting(trace_id=TRACE, service="s", kind="E", message="m", stack="")
     once = Once(Sightings(Clock()))
     is_under_way, may_fail = asyncio.Event(), asyncio.Event()
     sent = []
 
-    async def first() -> bool:
+    async def first() -> Result:
         sent.append("first")
         is_under_way.set()
         await may_fail.wait()
         raise ConnectionError
 
-    async def second() -> bool:
+    async def second() -> Result:
         sent.append("second")
-        return True
+        return Result()
 
-    early = asyncio.create_task(once.deliver(one, first))
+    early = asyncio.create_task(once.deliver("key", one, first))
     await is_under_way.wait()
-    late = asyncio.create_task(once.deliver(one, second))
+    late = asyncio.create_task(once.deliver("key", one, second))
     await asyncio.sleep(0)
     assert sent == ["first"]
     may_fail.set()
     with pytest.raises(ConnectionError):
         await early
-    assert await late
+    await late
     assert sent == ["first", "second"]
-    assert await once.deliver(one, second)
-    assert sent == ["first", "second"]
+    await once.deliver("key", one, second)
+    assert (sent, once.spared) == (["first", "second"], 1)
+    await once.deliver("other key", one, second)
+    assert sent == ["first", "second", "second"]
 
 
 async def test_a_sighting_is_remembered_for_two_minutes_and_in_bounds() -> None:
@@ -232,19 +238,18 @@ async def test_a_sighting_is_remembered_for_two_minutes_and_in_bounds() -> None:
 
 def test_what_is_told_outside_of_a_trace_or_without_a_type_is_never_one() -> None:
     without_trace = log("x", exception("E", "m"), traceId="")
-    found = map_logs(jsoned.decode_logs(as_json(logs(without_trace, log("y")))).records, "key")
+    found = map_logs(jsoned.decode_logs(as_json(logs(without_trace, log("y")))).records)
     assert [one.seen for one in found] == [None, None]
 
 
-def test_services_and_keys_are_kept_apart() -> None:
-    event = exception("E", "m")
+def test_services_are_kept_apart() -> None:
     keys = set()
-    for service, project in itertools.product("ab", "cd"):
-        request = traces(span(event), resource={"service.name": service})
-        (one,) = map_spans(jsoned.decode_traces(as_json(request)).records, project)
+    for service in "ab":
+        request = traces(span(exception("E", "m")), resource={"service.name": service})
+        (one,) = map_spans(jsoned.decode_traces(as_json(request)).records)
         assert one.seen
         keys.add(one.seen.key)
-    assert len(keys) == 4
+    assert len(keys) == 2
 
 
 PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 3, in f'
@@ -270,6 +275,14 @@ JAVA = "a.E: m\nmore of it\n\tat a.Shop.load(Shop.java:7)\n\tat a.Main.main(Main
 )
 def test_places(stack: str, place: str) -> None:
     assert place_of(stack) == place
+
+
+def test_groups_are_told_apart_by_their_members() -> None:
+    group = "  + Exception Group Traceback (most recent call last):\n" + GROUP + "\n  | G: m\n"
+    rule = "  +-+---------------- 1 ----------------\n    | {}: x\n    +----\n"
+    first, second = (place_of(group + rule.format(name)) for name in ("KeyError", "ValueError"))
+    assert first != second
+    assert first == place_of('  |   File "b.py", line 1, in g\n' + group + rule.format("KeyError"))
 
 
 def test_an_unknown_stack_is_its_own_place() -> None:

@@ -8,7 +8,6 @@ from typing import Final
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from mendwire.errors import Undecodable
 from mendwire.gateway.otlp.records import Signal
 
 PROTOBUF: Final = "application/x-protobuf"
@@ -19,13 +18,11 @@ _MORE: Final = 0x80
 
 
 def encoding_of(content_type: str) -> str:
-    """PROTOBUF or JSON; raises Undecodable for anything else."""
+    """PROTOBUF or JSON; empty for anything else."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/protobuf":
         return PROTOBUF
-    if kind in {PROTOBUF, JSON}:
-        return kind
-    raise Undecodable(f"Send {PROTOBUF} or {JSON}, not {kind[:60] or 'a body of no type'!r}.")
+    return kind if kind in {PROTOBUF, JSON} else ""
 
 
 def accepted(signal: Signal, encoding: str, *, rejected: int = 0, reason: str = "") -> bytes:

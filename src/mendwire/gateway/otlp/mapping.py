@@ -44,21 +44,21 @@ class Mapped:
     """None outside of a trace: nothing says that two such are one."""
 
 
-def map_spans(spans: Iterable[Span], project: str) -> Iterator[Mapped]:
+def map_spans(spans: Iterable[Span]) -> Iterator[Mapped]:
     """One report for each exception of each span."""
     for span in spans:
         for event in span.exceptions:
             body = _of_event(span, event)
             if body is not None:
-                yield Mapped(body=body, seen=_seen(body, project))
+                yield Mapped(body=body, seen=_seen(body))
 
 
-def map_logs(records: Iterable[LogRecord], project: str) -> Iterator[Mapped]:
+def map_logs(records: Iterable[LogRecord]) -> Iterator[Mapped]:
     """One report for each record that tells of an error."""
     for record in records:
         body = _of_log(record)
         if body is not None:
-            yield Mapped(body=body, seen=_seen(body, project))
+            yield Mapped(body=body, seen=_seen(body))
 
 
 def _of_event(span: Span, event: Exceptional) -> Body | None:
@@ -137,12 +137,11 @@ def _body(
     return kept
 
 
-def _seen(body: Body, project: str) -> Sighting | None:
+def _seen(body: Body) -> Sighting | None:
     trace_id, kind, error = (_text(body.get(name)) for name in ("trace_id", "type", "error"))
     if not trace_id or not kind:
         return None
     return sighting(
-        project=project,
         trace_id=trace_id,
         service=_text(body.get("service")),
         kind=bare(kind),

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from mendwire.gateway.haul import Result
 from mendwire.gateway.otlp.sighting import Sighting
 
 WINDOW: Final = 120.0
@@ -83,26 +84,32 @@ class Once:
     def __init__(self, sightings: Sightings) -> None:
         self._sightings = sightings
         self._busy: dict[bytes, asyncio.Event] = {}
+        self.spared = 0
+        """How many were not delivered because they had been before."""
 
-    async def deliver(self, one: Sighting | None, send: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether it is taken, now or before. ``send`` says whether the server has it.
+    async def deliver(
+        self, sender: str, seen: Sighting | None, send: Callable[[], Awaitable[Result]]
+    ) -> Result:
+        """What ``send`` says, or an empty result for what was taken from ``sender`` before.
 
         Logs and spans of one process leave within milliseconds of each other. Were the second
         answered while the first is still under way, and the first then failed, nobody would send
         it again.
         """
-        if one is None:
+        if seen is None:
             return await send()
+        one = Sighting(key=sender.encode() + seen.key, place=seen.place)
         while busy := self._busy.get(one.key):
             await busy.wait()
         if self._sightings.is_known(one):
-            return True
+            self.spared += 1
+            return Result()
         done = self._busy[one.key] = asyncio.Event()
         try:
-            is_taken = await send()
-            if is_taken:
+            result = await send()
+            if result.problem is None:
                 self._sightings.remember(one)
-            return is_taken
+            return result
         finally:
             del self._busy[one.key]
             done.set()

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _PYTHON: Final = 'File "'
+_MEMBERS: Final = re.compile(r"^[ ]*\+-\+-+ 1 -+$", re.MULTILINE)
+"""Where the members of an exception group begin: they stay as they are, and tell groups apart."""
 _PYTHON_END: Final = re.compile(r"^(?:[ ]*\|)? ?[^\W\d]", re.MULTILINE)
 """What follows the frames unless the text was cut: a line at the margin."""
 _INNERMOST: Final = re.compile(r"^[ \t]*(?:at |#0 |from )[^\n]*", re.MULTILINE)
@@ -26,17 +28,15 @@ class Sighting:
     """One exception of one trace."""
 
     key: bytes
-    """Digest of project, trace, service, bare type and message."""
+    """Digest of trace, service, bare type and message."""
     place: str
     """Where it was raised; empty when that is not known, which matches every place."""
 
 
-def sighting(
-    *, project: str, trace_id: str, service: str, kind: str, message: str, stack: str
-) -> Sighting:
-    """``kind`` is the bare type; ``project`` keeps apart what different keys send."""
+def sighting(*, trace_id: str, service: str, kind: str, message: str, stack: str) -> Sighting:
+    """``kind`` is the bare type."""
     digest = hashlib.sha256()
-    for text in (project, trace_id, service, kind, message.strip()[:_MESSAGE]):
+    for text in (trace_id, service, kind, message.strip()[:_MESSAGE]):
         data = text.encode("utf-8", "surrogatepass")
         digest.update(b"%d:%b," % (len(data), data))
     return Sighting(key=digest.digest()[:16], place=place_of(stack))
@@ -44,6 +44,8 @@ def sighting(
 
 def place_of(stack: str) -> str:
     """The innermost call of a stack as text; empty when the stack does not say."""
+    if members := _MEMBERS.search(stack):
+        return _digest(stack[members.start() :])
     at = stack.rfind(_PYTHON)
     if at >= 0:
         line, _, rest = stack[at:].partition("\n")
@@ -52,4 +54,8 @@ def place_of(stack: str) -> str:
         return ""
     if match := _INNERMOST.search(stack) or _FIREFOX.search(stack):
         return match.group().strip()
-    return hashlib.sha256(stack.encode("utf-8", "replace")).hexdigest() if stack.strip() else ""
+    return _digest(stack) if stack.strip() else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
