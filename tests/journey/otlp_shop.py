@@ -54,7 +54,7 @@ class PaymentError(Exception):
 def charge(order: int) -> None:
     with tracer.start_as_current_span("charge", attributes={"order.id": order}):
         try:
-            {}["coverage"]
+            dict[str, int]()["coverage"]
         except KeyError as cause:
             raise PaymentError("no coverage", order) from cause
 
@@ -87,11 +87,15 @@ def two_in_one_trace() -> None:
                 span.record_exception(problem)
 
 
+def part_ways() -> None:
+    raise ExceptionGroup("many", [ValueError("first"), KeyError("second")])
+
+
 def group() -> None:
     """A log has the group's first argument for the message, without the number of its members."""
     with tracer.start_as_current_span("group"):
         try:
-            raise ExceptionGroup("many", [ValueError("first"), KeyError("second")])
+            part_ways()
         except ExceptionGroup:
             log.exception("some failed")
             raise

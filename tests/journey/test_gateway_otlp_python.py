@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from tests.nats_server import RealServer
-from tests.otlp_gateway import OpenGateway, open_gateway
+from tests.gateway_stage import GatewayStage
+from tests.otlp_gateway import drain, otlp_stage
 
 SHOP = Path(__file__).with_name("otlp_shop.py")
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGateway]:
-    folder = tmp_path_factory.mktemp("otlp")
-    server = RealServer(folder / "nats")
-    asyncio.run(server.start())
-    try:
-        with open_gateway(folder / "project", server) as here:
-            yield here
-    finally:
-        server.kill()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayStage]:
+    async with otlp_stage(tmp_path_factory.mktemp("gateway"), "batched", "singly", "again") as made:
+        yield made
 
 
-def break_shop(gateway: OpenGateway, how: str, header: str) -> str:
+def break_shop(stage: GatewayStage, how: str, header: str) -> str:
     """Run the program to its end; what its SDK complained of."""
     environ = {name: text for name, text in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(SHOP), how],
         env=environ
         | {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": gateway.url,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": stage.url,
             "OTEL_EXPORTER_OTLP_HEADERS": header,
             "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip" if how == "batched" else "none",
         },
@@ -55,13 +49,14 @@ def named(reports: list[dict[str, Any]]) -> Counter[str]:
     return Counter(str(report.get("type", report["error"])) for report in reports)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("how", ["batched", "singly"])
-async def test_every_error_arrives_once(gateway: OpenGateway, how: str) -> None:
-    key = gateway.key(how, "--trust", "trusted", "--service", how)
+async def test_every_error_arrives_once(stage: GatewayStage, how: str) -> None:
+    key = stage.key(how).key
     header = f"X-Mendwire-Key={key}" if how == "batched" else f"authorization=Bearer%20{key}"
-    complaints = break_shop(gateway, how, header)
+    complaints = break_shop(stage, how, header)
     assert complaints == ""
-    reports = await gateway.drain()
+    reports = await drain(stage)
     assert named(reports) == {
         "PaymentError": 1,
         "ValueError": 2,
@@ -89,15 +84,17 @@ async def test_every_error_arrives_once(gateway: OpenGateway, how: str) -> None:
     assert stock["context"]["line"] > 0
 
 
-async def test_a_second_run_reports_nothing_new(gateway: OpenGateway) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_second_run_reports_nothing_new(stage: GatewayStage) -> None:
     """Signatures are the same in another process, so the server drops them all."""
-    key = gateway.key("again", "--trust", "trusted")
+    key = stage.key("again").key
     for _ in range(2):
-        assert break_shop(gateway, "batched", f"x-mendwire-key={key}") == ""
-    assert sum(named(await gateway.drain()).values()) == 8
+        assert break_shop(stage, "batched", f"x-mendwire-key={key}") == ""
+    assert sum(named(await drain(stage)).values()) == 8
 
 
-async def test_a_wrong_key_is_told_to_the_sdk(gateway: OpenGateway) -> None:
-    complaints = break_shop(gateway, "batched", "x-mendwire-key=" + "0" * 32)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_wrong_key_is_told_to_the_sdk(stage: GatewayStage) -> None:
+    complaints = break_shop(stage, "batched", "x-mendwire-key=" + "0" * 32)
     assert "401" in complaints
-    assert await gateway.drain() == []
+    assert await drain(stage) == []

@@ -8,7 +8,7 @@ place for each, for two minutes, of the ten thousand last ones.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +19,8 @@ from mendwire.gateway.otlp.sighting import Sighting
 WINDOW: Final = 120.0
 """Seconds for which a sighting is remembered."""
 ROOM: Final = 10_000
+SAME: Final = "same_exception"
+"""Names, in the statistics, what was told more than once."""
 _PLACES: Final = 16
 
 
@@ -81,11 +83,11 @@ class Sightings:
 class Once:
     """Delivers the first sighting of each exception, and lets the others wait for its fate."""
 
-    def __init__(self, sightings: Sightings) -> None:
+    def __init__(self, sightings: Sightings, counts: Counter[str]) -> None:
+        """``counts`` is told, under ``SAME``, of what was not delivered again."""
         self._sightings = sightings
+        self._counts = counts
         self._busy: dict[bytes, asyncio.Event] = {}
-        self.spared = 0
-        """How many were not delivered because they had been before."""
 
     async def deliver(
         self, sender: str, seen: Sighting | None, send: Callable[[], Awaitable[Result]]
@@ -102,7 +104,7 @@ class Once:
         while busy := self._busy.get(one.key):
             await busy.wait()
         if self._sightings.is_known(one):
-            self.spared += 1
+            self._counts[SAME] += 1
             return Result()
         done = self._busy[one.key] = asyncio.Event()
         try:

@@ -11,13 +11,11 @@ from mendwire.gateway.otlp import jsoned, protobuf
 from mendwire.gateway.otlp.answers import JSON
 from mendwire.gateway.otlp.mapping import Mapped, map_logs, map_spans
 from mendwire.gateway.otlp.merging import merge
-from mendwire.gateway.otlp.once import Once
+from mendwire.gateway.otlp.once import SAME, Once
 from mendwire.gateway.otlp.sighting import Sighting
 
 MAX_REPORTS: Final = 2_000
 """Of one request; the others are rejected."""
-MERGED: Final = "same_exception"
-"""Counts what one request told more than once."""
 
 
 @dataclass(slots=True)
@@ -61,7 +59,7 @@ def _haul(reports: Iterator[Mapped], rejected: int, reason: str, once: Once) -> 
     merged = len(told) - len(single)
     return ExportHaul(
         bodies=[one.body for one in kept],
-        ignored={MERGED: merged} if merged else {},
+        ignored={SAME: merged} if merged else {},
         rejected=rejected + max(0, cut),
         reason=reason,
         seen=[one.seen for one in kept],

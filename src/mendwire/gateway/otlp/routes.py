@@ -23,7 +23,7 @@ _ROOMS = ("", "/otlp")
 
 def otlp_routes(station: Station) -> list[BaseRoute]:
     """The endpoints that an OpenTelemetry exporter or collector is pointed at."""
-    once = Once(Sightings(time.monotonic))
+    once = Once(Sightings(time.monotonic), station.figures.ignored)
     found: list[BaseRoute] = []
     for signal in Signal:
         endpoint = _Endpoint(station, signal, once)
