@@ -18,6 +18,7 @@ from mendwire.app.stopping import first_of, stopping
 from mendwire.execution.fellows import fellows, until_alone
 from mendwire.gateway.delivery import Delivery, rooms_for
 from mendwire.gateway.keyring import KeyFile, KeyRing
+from mendwire.gateway.otlp.routes import otlp_routes
 from mendwire.gateway.quota import Capacity, Meters
 from mendwire.gateway.service import address_of, connecting, listen, serving
 from mendwire.gateway.site import figures_of, site
@@ -91,7 +92,7 @@ async def gateway(
                 in_flight=wanted.in_flight,
             ),
         )
-        async with serving(site(station), listener) as task:
+        async with serving(site(station, otlp_routes(station)), listener) as task:
             emit("gateway.started", url=url, keys=len(keys), pid=os.getpid())
             telling = asyncio.create_task(station.tell_refusals())
             try:

@@ -1,0 +1,1 @@
+"""OpenTelemetry over HTTP: exceptions on spans and in log records become reports."""
