@@ -141,6 +141,7 @@ def storm() -> None:
 def start() -> None:
     sentry_sdk.init(
         server_name="web-1",
+        shutdown_timeout=30,  # on a loaded machine all that is sent takes its time
         integrations=[AsyncioIntegration()],
         **json.loads(os.environ.get("SENTRY_OPTIONS", "{}")),
     )
