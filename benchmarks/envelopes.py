@@ -8,7 +8,6 @@ for Bugsink, which groups by type and text, as for a signature, which reads the 
 from __future__ import annotations
 
 import gzip
-import itertools
 import linecache
 import random
 import string
@@ -133,8 +132,14 @@ def word(number: int) -> str:
     return made
 
 
-def bodies(template: Template, count: int, *, groups: int, first: int) -> Iterator[bytes]:
-    """``count`` compressed bodies over so many groups, their event ids from ``first`` on."""
-    for number in itertools.islice(itertools.count(first), count):
-        plain = template.envelope(number, word(number % groups))
+def bodies(
+    template: Template, count: int, *, groups: int | None, event: int, group: int
+) -> Iterator[bytes]:
+    """``count`` compressed bodies, event ids from ``event`` and groups from ``group`` on.
+
+    ``groups`` is how many groups take turns; None: each body is one of its own.
+    """
+    for number in range(count):
+        which = group + (number % groups if groups else number)
+        plain = template.envelope(event + number, word(which))
         yield gzip.compress(plain, compresslevel=6, mtime=0)

@@ -164,7 +164,7 @@ def run(requests: deque[bytes], port: int, connections: int) -> Load:
 
 def serve() -> None:
     """Answer every request with 200 at once; prints its port first."""
-    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     ready = selectors.DefaultSelector()
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     print(listener.getsockname()[1], flush=True)

@@ -98,9 +98,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def free_port() -> int:
+def free_port(first: int = 14_000) -> int:
     """A port of loopback that nobody listens on, below those of outgoing connections."""
-    for port in range(14_000 + os.getpid() % 9_000, 32_000):
+    for port in range(first + os.getpid() % 4_000, 32_000):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

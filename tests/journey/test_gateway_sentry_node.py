@@ -47,9 +47,7 @@ def folder() -> Path:
 @pytest.fixture(scope="module")
 def shop(folder: Path) -> Iterator[str]:
     """The address of a shop's page on loopback."""
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
-    )
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -61,9 +59,7 @@ def shop(folder: Path) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(
-    tmp_path_factory: pytest.TempPathFactory, shop: str
-) -> AsyncIterator[GatewayStage]:
+async def stage(tmp_path_factory: pytest.TempPathFactory, shop: str) -> AsyncIterator[GatewayStage]:
     async with gateway_stage(tmp_path_factory.mktemp("gateway")) as made:
         made.key("server", "--env", ENV, "--trust", "trusted")
         page = ("--env", ENV, "--kind", "browser", "--service", "shop-page")
@@ -79,9 +75,7 @@ async def browser() -> AsyncIterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}")
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=list(QUIET)
-        )
+        started = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
         try:
             yield started
         finally:

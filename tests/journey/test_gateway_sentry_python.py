@@ -28,9 +28,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gatew
         yield made
 
 
-async def broken(
-    stage: GatewayStage, case: str, *, key: str = "server", **options: object
-) -> None:
+async def broken(stage: GatewayStage, case: str, *, key: str = "server", **options: object) -> None:
     """Run the program to its end, with its release named after the case."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
