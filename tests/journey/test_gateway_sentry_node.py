@@ -266,5 +266,6 @@ async def test_a_page_of_another_origin_is_refused(
     assert answers
     assert {status for _, status in answers} == {0}
     figures = stage.get("/v1/statistics", stage.key("server").key)
-    assert figures["refused"] == {"origin": len(answers)}
+    assert set(figures["refused"]) == {"origin"}
+    assert figures["refused"]["origin"] >= len(answers)  # the page's last beacon may be unseen
     assert await stage.reports("elsewhere@1") == []

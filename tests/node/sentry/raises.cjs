@@ -5,8 +5,10 @@ const Sentry = require("@sentry/node");
 
 Sentry.init({ serverName: "web-1" });
 
+const secret = ["hunter2", "bait"].join("-"); // as from the environment: no source line has it
+
 function charge(order) {
-  throw new TypeError(`order ${order} refused: password=hunter2-bait`);
+  throw new TypeError(`order ${order} refused: password=${secret}`);
 }
 
 class OrderFailed extends Error {

@@ -3,8 +3,10 @@
 
 const seen = () => new Promise((done) => setTimeout(done, 0));
 
+const secret = ["hunter2", "bait"].join("-"); // as from the environment: no source line has it
+
 function charge(order) {
-  throw new TypeError(`order ${order} refused: password=hunter2-bait`);
+  throw new TypeError(`order ${order} refused: password=${secret}`);
 }
 
 const shop = {
