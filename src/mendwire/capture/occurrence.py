@@ -110,7 +110,8 @@ def taken(
 ) -> Taken:
     """Take what the report of ``exc`` needs."""
     budget = Budget(nodes=10 * MAX_NODES, text=4 * MAX_TOTAL)
-    calls = guard.run(lambda: calls_of(exc.__traceback__, budget), [])
+    nothing: list[Call] = []
+    calls = guard.run(lambda: calls_of(exc.__traceback__, budget), nothing)
     link, links = _Taker(guard).taken(exc)
     unprintable: JSONValue = UNPRINTABLE
     left = Budget(nodes=10 * MAX_NODES, text=4 * MAX_TOTAL)

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -222,7 +222,7 @@ class Outbox:
         return digested(taken, names, self.target.environment, directory, self.guard)
 
     def _told(
-        self, kind: str, body: dict[str, object], occurrences: int, issue: str, signature: str
+        self, kind: str, body: Mapping[str, object], occurrences: int, issue: str, signature: str
     ) -> Spooled:
         return Spooled(
             kind=kind,

@@ -117,7 +117,7 @@ class Segment:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.lstat().st_ino != os.fstat(file).st_ino:
-                raise FileNotFoundError  # noqa: TRY301 - removed by whoever sent it meanwhile
+                raise FileNotFoundError
             magic, sent, settled = _HEAD.unpack(os.pread(file, _HEAD.size, 0))
             return cls(path, file, sent, settled if magic == _MAGIC else 0)
         except struct.error:

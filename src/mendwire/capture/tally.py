@@ -147,7 +147,7 @@ class Tally:
             return told
 
     def take_lost(self) -> int:
-        """Repeats whose kind had to make room twice over: nobody will be told of which they were."""
+        """Repeats whose kind had to make room twice over; which kind is not known any more."""
         with self._lock:
             lost, self._lost = self._lost, 0
             return lost
