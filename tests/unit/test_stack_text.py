@@ -146,5 +146,5 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
 
 def test_exceptions_without_traceback_and_with_odd_notes() -> None:
     problem = ValueError("never raised")
-    problem.__notes__ = [1, "shown"]
+    problem.__notes__ = [1, "shown"]  # type: ignore[list-item]  # as a host might
     assert stack_text(taken(problem, {}, {}, Guard()).link) == "ValueError: never raised\nshown\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from mendwire.capture.guard import Guard
-from mendwire.capture.occurrence import Taken
+from mendwire.capture.occurrence import Body, Taken
 from mendwire.capture.outgoing import outgoing, without_scrubbed_arguments
 from mendwire.capture.segment import Spooled
 from mendwire.capture.written import body_of
@@ -19,10 +19,11 @@ MAX_PAYLOAD = 1024 * 1024
 
 
 def digested(
-    taken: Taken, names: Names, environment: str | None, directory: str, guard: Guard
+    taken: Taken | Body, names: Names, environment: str | None, directory: str, guard: Guard
 ) -> Spooled:
     """The message that is sent, or put on disk, for one occurrence."""
-    body = without_scrubbed_arguments(body_of(taken, directory, guard))
+    body = taken.body if isinstance(taken, Body) else body_of(taken, directory, guard)
+    body = without_scrubbed_arguments(body)
     made = outgoing(json.dumps(body).encode(), names, environment, MAX_PAYLOAD)
     return Spooled(
         kind="report",

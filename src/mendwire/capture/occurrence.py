@@ -82,6 +82,14 @@ class Taken(NamedTuple):
     """About how many bytes it holds."""
 
 
+class Body(NamedTuple):
+    """What is written down already: a message that is no exception."""
+
+    body: dict[str, JSONValue]
+    weight: int
+    """About how many bytes it holds."""
+
+
 def rough_key(exc: BaseException) -> Key:
     """What is cheap to compare: same types, messages, codes and lines mean the same signature.
 

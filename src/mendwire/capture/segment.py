@@ -21,6 +21,8 @@ from typing import Final
 
 SUFFIX: Final = ".spool"
 PARTIAL: Final = ".part"
+_NOTE_EVERY: Final = 64
+"""So many messages at most are sent twice after a crash, under the same ids."""
 _MAGIC: Final = b"MWSPOOL1"
 _HEAD: Final = struct.Struct(">8sQQ")
 _OFFSETS: Final = struct.Struct(">QQ")
@@ -84,6 +86,7 @@ class Segment:
         self._file = file
         self._sent = sent
         self._settled = settled
+        self._unnoted = 0
 
     @property
     def writer(self) -> str:
@@ -161,15 +164,19 @@ class Segment:
             self._note()
 
     def note_settled(self, end: int) -> None:
-        """All up to ``end`` needs no sending any more."""
+        """All up to ``end`` needs no sending any more; on disk a few messages later."""
         self._settled = end
-        self._note()
+        self._unnoted += 1
+        if self._unnoted >= _NOTE_EVERY:
+            self._note()
 
     def close(self) -> None:
         """Let go of it: another process may send it. Closing twice is no error."""
-        file, self._file = self._file, -1
-        if file >= 0:
-            os.close(file)
+        if self._file >= 0:
+            if self._unnoted:
+                self._note()
+            os.close(self._file)
+            self._file = -1
 
     def remove(self) -> None:
         """It is settled as a whole."""
@@ -179,6 +186,7 @@ class Segment:
 
     def _note(self) -> None:
         # What a power cut takes back is sent again under the same ids.
+        self._unnoted = 0
         with suppress(OSError):
             os.pwrite(self._file, _OFFSETS.pack(self._sent, self._settled), len(_MAGIC))
 
@@ -186,7 +194,7 @@ class Segment:
 def _unpacked(body: bytes, was_sent: bool) -> Spooled | None:  # noqa: FBT001 - one of two
     head, _, payload = body.partition(b"\n")
     try:
-        fields = json.loads(head)
+        fields = json.loads(head.decode())  # of bytes it would guess the encoding
         return Spooled(
             kind=fields["kind"],
             environment=fields["environment"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,8 +17,7 @@ from typing import Final
 from nats.aio.msg import Msg
 
 from mendwire.errors import MendwireError, Unreachable
-from mendwire.wire.api import TIMEOUT_S, Api, NobodyListens, refused, unsubscribe
-from mendwire.wire.bucket import acknowledged
+from mendwire.wire.api import TIMEOUT_S, Api, NobodyListens, api_error, refused, unsubscribe
 from mendwire.wire.bus import Ack
 
 WINDOW: Final = 256
@@ -147,8 +147,11 @@ def _answer(message: Msg, subject: str) -> Ack | MendwireError:
     if headers and headers.get("Status") == "503" and not message.data:
         return NobodyListens(f"Nobody takes messages on {subject}; run mendwire streams plan.")
     try:
-        return acknowledged(message, subject)
-    except MendwireError as problem:
-        return problem
+        # Decoded first: of bytes, json would guess the encoding, which takes longer than the rest.
+        answer = json.loads(message.data.decode())
+        if "error" in answer:
+            return api_error(answer["error"], subject)
+        is_duplicate = bool(answer.get("duplicate", False))
+        return Ack(stream=answer["stream"], seq=answer["seq"], duplicate=is_duplicate)
     except (ValueError, KeyError, TypeError):
         return Unreachable(f"The answer on {subject} is none of JetStream's.")
