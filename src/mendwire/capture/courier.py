@@ -59,7 +59,7 @@ class Courier:
             wake.clear()
             wished = wishes.open()
             await self.send_spooled(flow)
-            await self._send_queued(flow)
+            await self.send_queued(flow)
             if wished or time.monotonic() - told > COUNT_EVERY_S:
                 await self._send_counts(flow)
                 told = time.monotonic()
@@ -104,7 +104,8 @@ class Courier:
         if is_own and segment.held:
             self._damaged(segment, is_own=True, count=segment.held)
 
-    async def _send_queued(self, flow: Flow) -> None:
+    async def send_queued(self, flow: Flow) -> None:
+        """Everything in memory; returns when it is acknowledged."""
         outbox = self._outbox
         while outbox.ready or outbox.digest():
             while outbox.ready:
@@ -116,7 +117,7 @@ class Courier:
 
     async def _send_counts(self, flow: Flow) -> None:
         self._outbox.ready.extend(self._outbox.take_counts())
-        await self._send_queued(flow)
+        await self.send_queued(flow)
 
     async def _send(self, flow: Flow, item: Spooled, place: Place | None) -> None:
         message: Message | MendwireError
