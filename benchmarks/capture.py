@@ -33,7 +33,6 @@ from mendwire.capture.flow import Flow
 from mendwire.capture.guard import Guard
 from mendwire.capture.occurrence import rough_key, taken
 from mendwire.capture.outbox import Outbox, Target
-from mendwire.capture.outgoing import outgoing
 from mendwire.capture.segment import Spooled
 from mendwire.capture.spool import Spool
 from mendwire.capture.tally import Tally

@@ -1,6 +1,7 @@
-"""A host with one SDK in it, measured in a process of its own: run by ``benchmarks.capture``.
+r"""A host with one SDK in it, measured in a process of its own: run by ``benchmarks.capture``.
 
-    python -m benchmarks.capture_host {mendwire,sentry,sentry-bare} {start,calls,distinct,same} COUNT
+    python -m benchmarks.capture_host {mendwire,sentry,sentry-bare} \
+        {start,calls,distinct,same} COUNT
 
 Prints one JSON object. Nothing is loaded before the SDK that the SDK might load.
 """
@@ -73,7 +74,7 @@ def call_of(source: str) -> None:
 
 def calls(count: int, name: str, pause_s: float) -> list[float]:
     """Seconds that each capture took on the calling thread."""
-    import deep_stack  # type: ignore[import-not-found]  # written a moment ago
+    import deep_stack  # type: ignore[import-not-found]  # noqa: PLC0415 - written a moment ago
 
     took = []
     for number in range(count):
@@ -107,7 +108,7 @@ def main() -> dict[str, object]:
     flush(30)
     found["grown"] = memory() - _before
     if _WHO == "mendwire":
-        from mendwire.capture import statistics
+        from mendwire.capture import statistics  # noqa: PLC0415 - of one SDK
 
         found["statistics"] = statistics()
     return found

@@ -8,6 +8,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import brotli
+
+_UNPACK = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -28,8 +31,7 @@ class Sink:
                     line.lower().split(": ", 1) for line in head.decode().split("\r\n")[1:] if line
                 )
                 body = await reader.readexactly(int(names.get("content-length", "0")))
-                packed = names.get("content-encoding") == "gzip"
-                self._count(gzip.decompress(body) if packed else body)
+                self._count(_UNPACK[names.get("content-encoding", "")](body))
                 writer.write(_ANSWER)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -38,19 +40,17 @@ class Sink:
             writer.close()
 
     def _count(self, envelope: bytes) -> None:
-        lines = iter(envelope.split(b"\n"))
-        next(lines, None)
-        for line in lines:
-            item = json.loads(line) if line.startswith(b'{"type"') else {}
-            if item.get("type") == "event":
+        _, _, rest = envelope.partition(b"\n")
+        while rest:
+            head, _, rest = rest.partition(b"\n")
+            item = json.loads(head)
+            length = item.get("length", rest.find(b"\n"))
+            body, rest = rest[:length], rest[length + 1 :]
+            if item["type"] == "event":
                 self.events += 1
-            if item.get("type") == "client_report":
-                told = json.loads(next(lines))
-                self.discarded += sum(
-                    one["quantity"]
-                    for one in told["discarded_events"]
-                    if one["category"] == "error"
-                )
+            if item["type"] == "client_report":
+                told = json.loads(body)["discarded_events"]
+                self.discarded += sum(one["quantity"] for one in told if one["category"] == "error")
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from mendwire.settings.environment import Environment
 MAX_QUEUED: Final = 2_000
 MAX_WEIGHT: Final = 16 * 1024 * 1024
 """About how many bytes may wait in memory as they were taken."""
+_QUEUE_FULL: Final = "queue full"
 _BATCH: Final = 32
 _BATCH_S: Final = 0.05
 """How long at most reports are collected before they are written to disk together."""
@@ -65,7 +66,7 @@ class Outbox:
         self._incoming: deque[_Queued] = deque()
         self._weight = 0
         self._is_closed = False
-        self._full = "queue full"
+        self._full = _QUEUE_FULL
         """Why there is no room when there is none."""
 
     @property
@@ -194,7 +195,7 @@ class Outbox:
             if stored < len(batch):
                 self._full = why
                 return False
-        self._full = "queue full"
+        self._full = _QUEUE_FULL
         return True
 
     def _give_up(self) -> None:
@@ -207,8 +208,9 @@ class Outbox:
         with self._lock:
             left, self._incoming, self._weight = list(self._incoming), deque(), 0
             self._is_closed = True
+        reason = "no time at exit" if self._full == _QUEUE_FULL else self._full
         for queued in left:
-            self.drop(self.tally.forget(queued.key, queued.seen), "no time at exit")
+            self.drop(self.tally.forget(queued.key, queued.seen), reason)
 
     def _note_lost(self) -> None:
         if lost := self.tally.take_lost():
