@@ -96,21 +96,27 @@ def rough_key(exc: BaseException) -> Key:
     The reverse does not hold; the signature itself is computed later, off the host's threads.
     """
     parts: list[object] = []
-    add = parts.append
-    for link in _links(exc):
-        add(type(link))
-        add(_message_hash(link))
-        add(_code(link))
-        entry = link.__traceback__
-        while entry is not None:
-            code = entry.tb_frame.f_code
-            add(code.co_filename)
-            add(code.co_qualname)
-            add(entry.tb_lineno)
-            entry = entry.tb_next
+    if exc.__cause__ is exc.__context__ is None and not isinstance(exc, BaseExceptionGroup):
+        _note_key(exc, parts)  # the usual case, on the way of every repeat
+    else:
+        for link in _links(exc):
+            _note_key(link, parts)
     if len(parts) > 3 * MAX_STACK_CALLS:
         return (len(parts), *parts[:3], hash(tuple(parts)))
     return tuple(parts)
+
+
+def _note_key(exc: BaseException, parts: list[object]) -> None:
+    try:
+        message = hash(str(exc))
+    except Exception:  # noqa: BLE001 - the host's own code; the report says that it has no text
+        message = 0
+    parts += (type(exc), message, _code(exc))
+    entry = exc.__traceback__
+    while entry is not None:
+        code = entry.tb_frame.f_code
+        parts += (code.co_filename, code.co_qualname, entry.tb_lineno)
+        entry = entry.tb_next
 
 
 def taken(
@@ -229,13 +235,6 @@ def _before(exc: BaseException) -> tuple[BaseException | None, bool]:
 
 def _members(exc: BaseException) -> tuple[BaseException, ...]:
     return exc.exceptions if isinstance(exc, BaseExceptionGroup) else ()
-
-
-def _message_hash(exc: BaseException) -> int:
-    try:
-        return hash(str(exc))
-    except Exception:  # noqa: BLE001 - the host's own code; the report says that it has no text
-        return 0
 
 
 def _text(exc: BaseException, guard: Guard) -> str:
