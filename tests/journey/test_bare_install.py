@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import mendwire
+from mendwire.capture.spool import Spool
 
 INPUT = b'{"error": "ValueError: no price for user_17", "release": "r1"}\n'
 
@@ -71,7 +72,8 @@ async def test_the_sdk_runs(python: Path) -> None:
     code, _, err = await run(python, "-c", program)
     assert code == 0, err
     state = python.parent / ".local" / "state" / "mendwire" / "spool" / "shop"
-    assert len(list(state.glob("*.spooled"))) == 2
+    waiting = [item for one, _ in Spool(state).waiting() for item in one.unsettled()]
+    assert len(waiting) == 2
 
 
 async def test_anything_else_says_what_to_install(python: Path) -> None:

@@ -6,21 +6,24 @@ import json
 import os
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mendwire.capture.frames import frames_of
+from mendwire.capture.frames import calls_of, frames_of
 from mendwire.capture.guard import Guard
-from mendwire.capture.occurrence import rough_key
+from mendwire.capture.occurrence import Taken, rough_key, taken
 from mendwire.capture.outbox import MAX_QUEUED, Outbox, Target
 from mendwire.capture.outgoing import outgoing
 from mendwire.capture.plain import Copier, NotPlain, shown
 from mendwire.capture.release import release_of
-from mendwire.capture.spool import Spool, Spooled, default_folder, make_private
+from mendwire.capture.segment import SUFFIX, Spooled
+from mendwire.capture.spool import Spool, default_folder, make_private
 from mendwire.capture.tally import Tally
 from mendwire.errors import ConfigError
 from mendwire.model.fitting import fitted
@@ -98,7 +101,7 @@ def arguments_of(work: Any) -> Any:
     try:
         work()
     except ZeroDivisionError as problem:
-        frames = frames_of(problem.__traceback__, str(Path(__file__).parent))
+        frames = frames_of(calls_of(problem.__traceback__), str(Path(__file__).parent))
         last = frames[-1]
         assert isinstance(last, dict)
         return last.get("arguments")
@@ -144,39 +147,42 @@ def test_the_same_failure_has_one_rough_key_and_another_has_another() -> None:
         try:
             raise ValueError(text)  # noqa: TRY301 - it is to be raised here
         except ValueError as problem:
-            return rough_key(problem, Guard())
+            return rough_key(problem)
 
     assert failing("a") == failing("a")
     assert failing("a") != failing("b")
 
 
+def bound(tally: Tally, key: str, signature: str) -> bool:
+    seen = tally.admit(key)
+    return seen is not None and tally.bind(seen, signature, "issue")
+
+
 def test_the_first_goes_out_and_the_rest_are_counted() -> None:
     clock = Clock()
     tally = Tally(60, clock)
-    assert [tally.admit("k") for _ in range(4)] == [True, False, False, False]
+    first, *rest = [tally.admit("k") for _ in range(4)]
+    assert first
+    assert rest == [None, None, None]
     assert tally.take() == ()
-    assert tally.bind("k", "sig", "issue")
+    assert tally.bind(first, "sig", "issue")
     assert [(c.signature, c.issue, c.repeats) for c in tally.take()] == [("sig", "issue", 3)]
     assert tally.take() == ()
     clock.now += 61
-    assert tally.admit("k")
-    assert tally.bind("k", "sig", "issue")
+    assert bound(tally, "k", "sig")
 
 
 def test_two_rough_keys_of_one_signature_are_one_kind() -> None:
     tally = Tally(60, Clock())
-    for key in ("a", "b"):
-        assert tally.admit(key)
-    assert tally.bind("a", "sig", "issue")
-    assert not tally.bind("b", "sig", "issue")
+    assert bound(tally, "a", "sig")
+    assert not bound(tally, "b", "sig")
     assert not tally.admit("b")
     assert sum(count.repeats for count in tally.take()) == 2
 
 
 def test_counts_from_many_threads_add_up() -> None:
     tally = Tally(60)
-    tally.admit("k")
-    tally.bind("k", "sig", "issue")
+    bound(tally, "k", "sig")
     counts: list[int] = []
 
     def work() -> None:
@@ -190,53 +196,121 @@ def test_counts_from_many_threads_add_up() -> None:
     for thread in threads:
         thread.join()
     assert sum(counts) + sum(count.repeats for count in tally.take()) == 8000
+    assert tally.captured == 8001
 
 
-def test_a_window_of_many_kinds_is_bounded() -> None:
+def test_many_kinds_are_bounded_and_no_count_is_lost_by_that() -> None:
     tally = Tally(60)
+    told = 0
     for number in range(10_000):
+        seen = tally.admit(number)
+        assert seen
         tally.admit(number)
-        tally.bind(number, f"s{number}", "i")
-    tally.take()
-    assert len(tally._rough) <= 2000
+        tally.bind(seen, f"s{number}", "i")
+        told += sum(count.repeats for count in tally.take_past())
+    assert len(tally._seen) <= 2000
     assert len(tally._kinds) <= 2000
+    told += sum(count.repeats for count in tally.take())
+    assert (told, tally.untold) == (10_000, 0)
+
+
+def test_repeats_of_a_report_that_still_waits_are_kept_when_its_key_makes_room() -> None:
+    tally = Tally(60)
+    first = tally.admit("first")
+    assert first
+    assert tally.admit("first") is None
+    for number in range(3000):
+        tally.admit(number)
+    assert tally.bind(first, "sig", "issue")
+    assert [count.repeats for count in tally.take() if count.signature == "sig"] == [1]
 
 
 def report(text: str) -> Spooled:
     return Spooled(kind="report", environment="staging", payload=text.encode())
 
 
+def found_in(spool: Spool) -> list[Spooled | None]:
+    return [found.item for segment, _ in spool.waiting() for found in segment.unsettled()]
+
+
+def payloads(spool: Spool) -> list[bytes]:
+    return [item.payload for item in found_in(spool) if item]
+
+
+def files_of(spool: Spool) -> list[Path]:
+    return sorted(spool.folder.glob(f"*{SUFFIX}"))
+
+
 def test_the_spool_keeps_order_and_is_private(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "a" / "spool")
     assert spool.is_empty()
-    for word in ("one", "two\nlines", "three"):
-        assert spool.add(report(word))
-    found = [spool.read(file) for file in spool.waiting()]
-    assert [item.payload for item in found if item] == [b"one", b"two\nlines", b"three"]
+    words = ("one", "two\nlines", "three")
+    assert [spool.add([report(word)]) for word in words[:2]] == [1, 1]
+    assert payloads(spool) == [b"one", b"two\nlines"]
+    assert spool.add([report(words[2])]) == 1  # into a new file: the first one may be sent now
+    assert payloads(spool) == [word.encode() for word in words]
     assert spool.folder.stat().st_mode & 0o777 == 0o700
-    assert all(file.stat().st_mode & 0o777 == 0o600 for file in spool.waiting())
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in files_of(spool))
 
 
-def test_the_spool_is_bounded(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool", max_files=3)
-    assert [spool.add(report("x")) for _ in range(5)] == [True, True, True, False, False]
-    small = Spool(tmp_path / "small", max_bytes=10)
-    assert [small.add(report("xxxxxx")) for _ in range(2)] == [True, False]
+def test_the_spool_is_bounded_and_keeps_the_oldest(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", max_bytes=1000)
+    assert [spool.add([report("x" * 300)]) for _ in range(4)] == [1, 1, 0, 0]
+    assert spool.add([report("y" * 300)] * 3) == 0
+    assert spool.add([replace(report("what was dropped"), kind="drops")]) == 1
+    assert payloads(spool) == [b"x" * 300, b"x" * 300, b"what was dropped"]
 
 
-def test_a_damaged_file_is_passed_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", range(0, 260, 13))
+def test_a_report_that_was_being_written_is_whole_or_absent(tmp_path: Path, kept: int) -> None:
     spool = Spool(tmp_path / "spool")
-    spool.add(report("one"))
-    (spool.folder / "0-damaged.spooled").write_bytes(b"\xff not json")
-    assert [item is None for item in map(spool.read, spool.waiting())] == [True, False]
-    assert len(spool.waiting()) == 1
+    spool.add([report("one")])
+    (file,) = files_of(spool)
+    whole = file.stat().st_size
+    spool.add([report("two")])
+    spool.let_go()
+    with file.open("r+b") as opened:
+        opened.truncate(min(file.stat().st_size - 1, whole + kept))
+    assert payloads(Spool(spool.folder)) == [b"one"]
 
 
-def test_one_process_sends_at_a_time(tmp_path: Path) -> None:
+def test_a_damaged_record_is_passed_over(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
-    spool.add(report("one"))
-    with spool.sending() as first, Spool(spool.folder).sending() as second:
-        assert (first, second) == (True, False)
+    for word in ("one", "two", "three"):
+        spool.add([report(word)])
+    spool.let_go()
+    (file,) = files_of(spool)
+    file.write_bytes(file.read_bytes().replace(b"two", b"2wo"))
+    (spool.folder / f"0-foreign-1{SUFFIX}").write_bytes(b"not one of ours")
+    items = found_in(Spool(spool.folder))
+    assert [item and item.payload for item in items] == [None, b"one", None, b"three"]
+
+
+def test_what_may_have_been_sent_is_known_after_a_crash_and_what_is_settled_is_gone(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.add([report(word) for word in ("one", "two", "three")])
+    ((segment, is_own),) = spool.waiting()
+    one, two, _ = segment.unsettled()
+    segment.note_sent(two.end)
+    segment.note_settled(one.end)
+    assert is_own
+    spool.let_go()
+    items = found_in(Spool(spool.folder))
+    assert [(i.payload, i.is_tried) for i in items if i] == [(b"two", True), (b"three", False)]
+
+
+def test_what_a_living_process_holds_is_left_to_it(tmp_path: Path) -> None:
+    one, other = Spool(tmp_path / "spool"), Spool(tmp_path / "spool")
+    one.add([report("one")])
+    other.add([report("other")])
+    assert payloads(other) == [b"other"]
+    one.let_go()
+    assert payloads(other) == [b"one", b"other"]
+    for segment, _ in other.waiting():
+        other.remove(segment)
+    assert other.is_empty()
 
 
 def test_a_folder_of_somebody_else_is_refused(
@@ -287,17 +361,118 @@ def test_a_trimmed_report_is_keyed_as_it_leaves() -> None:
     assert outgoing(once.payload, NAMES, "staging", 4000).msg_id == once.msg_id
 
 
-def test_the_queue_is_bounded_and_says_what_it_dropped(tmp_path: Path) -> None:
+def outbox_at(folder: Path, max_bytes: int = 10**6) -> Outbox:
     target = Target(
-        surroundings=read_environment({}, tmp_path),
+        surroundings=read_environment({}, folder),
         names=NAMES,
-        environment=None,
-        spool=Spool(tmp_path / "spool"),
+        environment="staging",
+        spool=Spool(folder / "spool", max_bytes=max_bytes),
     )
-    outbox = Outbox(target, Tally(60), Guard())
-    queued = [outbox.put(number, {"error": f"E: {number}"}) for number in range(MAX_QUEUED + 5)]
+    return Outbox(target, Tally(60), Guard())
+
+
+def occurrence(text: str) -> tuple[BaseException, Taken]:
+    try:
+        raise ValueError(text)  # noqa: TRY301 - it is to be raised here
+    except ValueError as problem:
+        return problem, taken(problem, {}, {"level": "error"}, Guard())
+
+
+def put(outbox: Outbox, text: str) -> bool:
+    problem, found = occurrence(text)
+    key = rough_key(problem)
+    seen = outbox.tally.admit(key)
+    return seen is not None and outbox.put(key, seen, found)
+
+
+def accounted(outbox: Outbox) -> bool:
+    ledger = outbox.ledger
+    told = ledger.stored + ledger.counted + ledger.spooled + ledger.dropped + outbox.waiting
+    return outbox.tally.captured + ledger.adopted == told
+
+
+def test_the_queue_is_bounded_and_says_what_it_dropped(tmp_path: Path) -> None:
+    outbox = outbox_at(tmp_path)
+    queued = [put(outbox, _word(number)) for number in range(MAX_QUEUED + 5)]
     assert queued.count(True) == MAX_QUEUED
-    assert outbox.dropped == 5
+    assert outbox.ledger.reasons() == {"queue full": 5}
+    assert accounted(outbox)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.integers(0, 12_000),
+    st.lists(
+        st.integers(0, 12) | st.sampled_from(["store", "digest", "counts", "take", "sent", "end"]),
+        max_size=40,
+    ),
+)
+def test_every_occurrence_is_accounted_for(max_bytes: int, steps: list[int | str]) -> None:
+    with TemporaryDirectory() as folder:
+        outbox = outbox_at(Path(folder), max_bytes)
+        for step in steps:
+            if isinstance(step, int):
+                put(outbox, _word(step))
+            elif step == "digest":
+                outbox.digest()
+            elif step == "take":
+                outbox.ready.extend(outbox.take_counts())
+            elif step == "sent":
+                _send_all(outbox)
+            else:
+                outbox.store(counts=step != "store", is_last=step == "end")
+            assert accounted(outbox), step
+        outbox.store(counts=True, is_last=True)
+        assert outbox.waiting == 0
+        assert accounted(outbox)
+        found = [item for item in found_in(outbox.target.spool) if item]
+        assert sum(item.occurrences for item in found) == outbox.ledger.spooled
+        outbox.target.spool.let_go()
+
+
+def _send_all(outbox: Outbox) -> None:
+    """What the courier does, without a server: every answer is that it is stored."""
+    while outbox.ready:
+        item = outbox.ready.popleft()
+        outbox.ledger.in_hand -= item.occurrences
+        if item.kind == "count":
+            outbox.ledger.counted += item.occurrences
+        elif item.kind == "report":
+            outbox.ledger.stored += 1
+
+
+def _word(number: int) -> str:
+    """Letters only: digits are masked by the signature."""
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
+
+
+def test_where_nothing_can_be_written_memory_keeps_what_it_can(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file where the folder should be")
+    outbox = outbox_at(tmp_path)
+    for number in range(100):
+        put(outbox, _word(number))
+    outbox.store(counts=True)
+    assert (outbox.waiting, outbox.ledger.dropped) == (100, 0)
+    assert accounted(outbox)
+    outbox.store(counts=True, is_last=True)
+    assert (outbox.waiting, outbox.ledger.dropped) == (0, 100)
+    assert all(
+        "spool not writable" in reason or "exit" in reason for reason in outbox.ledger.reasons()
+    )
+
+
+def test_at_the_end_of_the_time_what_is_not_scrubbed_is_counted_as_dropped(tmp_path: Path) -> None:
+    outbox = outbox_at(tmp_path)
+    for number in range(50):
+        put(outbox, _word(number))
+    outbox.store(counts=True, until=0.0, is_last=True)
+    assert outbox.ledger.reasons() == {"no time at exit": 50}
+    (told,) = [item for item in found_in(outbox.target.spool) if item]
+    assert json.loads(told.payload)["dropped"] == {"no time at exit": 50}
+    assert not put(outbox, "late")
+    assert accounted(outbox)
 
 
 def test_the_guard_swallows_counts_and_is_not_entered_twice() -> None:

@@ -7,23 +7,24 @@ never loads a NATS client.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
-from mendwire.capture.outbox import MAX_PAYLOAD, Outbox
+from mendwire.capture.flow import LATER, Flow, Message, Place
+from mendwire.capture.outbox import Outbox
 from mendwire.capture.outgoing import PUBLISHER, outgoing
-from mendwire.capture.spool import Spooled
+from mendwire.capture.segment import Segment, Spooled
 from mendwire.capture.wishes import Wishes
-from mendwire.errors import AccessRefused, MendwireError, StreamFull, Unreachable, WireError
-from mendwire.wire.api import NobodyListens
+from mendwire.errors import AccessRefused, MendwireError, Unreachable
+from mendwire.model.fitting import ROOM_FOR_HEADERS
+from mendwire.wire.api import Api
+from mendwire.wire.bus import Ack
 from mendwire.wire.connection import Link, connected
-from mendwire.wire.jetstream import JetStreamBus
+from mendwire.wire.pipeline import WINDOW, pipeline
 
 COUNT_EVERY_S: Final = 5.0
-_LATER: Final = (Unreachable, AccessRefused, StreamFull, NobodyListens, OSError)
-"""What another try may mend; anything else about one report is final."""
 
 
 async def deliver(outbox: Outbox, wishes: Wishes, wake: asyncio.Event) -> None:
@@ -32,88 +33,157 @@ async def deliver(outbox: Outbox, wishes: Wishes, wake: asyncio.Event) -> None:
     Raises what another try may mend; what could not be sent still waits in ``outbox`` then.
     """
     target = outbox.target
-    async with connected(target.surroundings, names=target.names, name="mendwire-sdk") as link:
-        await _Courier(outbox, link).serve(wishes, wake)
+    async with (
+        connected(target.surroundings, names=target.names, name="mendwire-sdk") as link,
+        pipeline(Api(link.client, link.denials)) as sending,
+    ):
+        courier = Courier(outbox, link)
+        flow = Flow(sending, courier.settle)
+        try:
+            await courier.serve(flow, wishes, wake)
+        finally:
+            outbox.ready.extendleft(reversed(flow.take_back()))
 
 
-class _Courier:
+class Courier:
+    """Brings what waits in one outbox over one connection."""
+
     def __init__(self, outbox: Outbox, link: Link) -> None:
         self._outbox = outbox
         self._link = link
-        self._bus = JetStreamBus(link.client, link.names, link.denials)
+        self._limit = link.client.max_payload or 1024 * 1024
 
-    async def serve(self, wishes: Wishes, wake: asyncio.Event) -> None:
+    async def serve(self, flow: Flow, wishes: Wishes, wake: asyncio.Event) -> None:
+        """Send whatever comes; ends by an exception only."""
         told = time.monotonic()
         while True:
             wake.clear()
             wished = wishes.open()
-            await self._send_spooled()
-            await self._send_queued()
+            await self.send_spooled(flow)
+            await self.send_queued(flow)
             if wished or time.monotonic() - told > COUNT_EVERY_S:
-                await self._send_counts()
+                await self._send_counts(flow)
                 told = time.monotonic()
             wishes.answer(wished, is_delivered=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), COUNT_EVERY_S)
 
-    async def _send_spooled(self) -> None:
-        spool = self._outbox.target.spool
-        if spool.is_empty():
-            return
-        with spool.sending() as is_ours:
-            for file in spool.waiting() if is_ours else ():
-                item = spool.read(file)
-                if item:
-                    await self._send(item)
-                    spool.remove(file)
+    async def send_spooled(self, flow: Flow) -> None:
+        """Everything on disk that nobody else holds, writer by writer.
 
-    async def _send_queued(self) -> None:
-        outbox = self._outbox
-        while outbox.digest():
-            while outbox.ready:
-                await self._send(outbox.ready[0])
-                outbox.ready.popleft()
-
-    async def _send(self, item: Spooled) -> None:
-        """Publish one message; raises what another try may mend, drops what none will."""
-        if not self._link.client.is_connected:
-            raise Unreachable("The connection to the NATS server is lost.")
-        try:
-            await (self._tell(item) if item.kind == "count" else self._report(item))
-        except _LATER:
-            raise
-        except MendwireError as problem:
-            self._outbox.drop(1, str(problem))
-
-    async def _report(self, item: Spooled) -> None:
-        limit = self._link.client.max_payload or MAX_PAYLOAD
-        policy = self._outbox.target.scrub
-        ready = outgoing(item.payload, self._link.names, item.environment, limit, policy)
-        headers = {"Mendwire-Publisher": PUBLISHER, "Mendwire-Issue": ready.issue}
-        ack = await self._bus.publish(
-            ready.subject, ready.payload, msg_id=ready.msg_id, headers=headers
-        )
-        if ack.duplicate:
-            self._outbox.tally.add(ready.signature, ready.issue)
-        else:
-            self._outbox.stored += 1
-
-    async def _send_counts(self) -> None:
-        tally = self._outbox.tally
-        for count in tally.take():
+        Where one writer's messages cannot be stored now, those of others still are: a stream may be
+        full or missing for one environment only. Raises the first such problem at the end.
+        """
+        problem: MendwireError | None = None
+        stuck: set[str] = set()
+        for segment, is_own in self._outbox.target.spool.waiting():
+            if segment.writer in stuck:
+                continue
             try:
-                await self._send(self._outbox.counted(count))
-            except BaseException:
-                tally.add(count.signature, count.issue, count.repeats)
+                await self._send_segment(flow, segment, is_own=is_own)
+            except Unreachable:
                 raise
+            except LATER as later:
+                flow.take_back()
+                stuck.add(segment.writer)
+                problem = problem or later
+        if problem is not None:
+            raise problem
 
-    async def _tell(self, item: Spooled) -> None:
-        names = self._link.names
-        subject = names.occurrences(json.loads(item.payload)["issue"])
+    async def _send_segment(self, flow: Flow, segment: Segment, *, is_own: bool) -> None:
+        records = segment.unsettled()
+        while chunk := list(islice(records, WINDOW)):
+            segment.note_sent(chunk[-1].end)
+            for found in chunk:
+                if found.item is None:
+                    self._damaged(segment, is_own=is_own)
+                else:
+                    place = Place(segment=segment, end=found.end, is_own=is_own)
+                    await self._send(flow, found.item, place)
+        await flow.rest()
+        self._outbox.target.spool.remove(segment)
+        if is_own and segment.held:
+            self._damaged(segment, is_own=True, count=segment.held)
+
+    async def send_queued(self, flow: Flow) -> None:
+        """Everything in memory; returns when it is acknowledged."""
+        outbox = self._outbox
+        while outbox.ready or outbox.digest():
+            while outbox.ready:
+                # From here on the flow holds it, and gives it back if it cannot be sent.
+                await self._send(flow, outbox.ready.popleft(), None)
+            # A report took a while to scrub: let the one before leave.
+            await asyncio.sleep(0)
+        await flow.rest()
+
+    async def _send_counts(self, flow: Flow) -> None:
+        self._outbox.ready.extend(self._outbox.take_counts())
+        await self.send_queued(flow)
+
+    async def _send(self, flow: Flow, item: Spooled, place: Place | None) -> None:
+        message: Message | MendwireError
         try:
-            await self._bus.publish(
-                subject, item.payload, msg_id=f"{names.namespace}-count-{item.id}"
-            )
-        except (AccessRefused, WireError) as problem:
-            # Counts are best effort: reports must not wait behind them.
-            self._outbox.guard.tell("capture.dropped", count=0, reason=str(problem))
+            message = self._message(item)
+        except MendwireError as problem:
+            message = problem
+        await flow.send(item, place, message)
+
+    def _message(self, item: Spooled) -> Message:
+        names, payload = self._link.names, item.payload
+        if item.kind != "report":
+            headers = {"Nats-Msg-Id": f"{names.namespace}-{item.kind}-{item.id}"}
+            return Message(names.occurrences(item.issue), payload, headers)
+        if item.namespace == names.namespace and len(payload) + ROOM_FOR_HEADERS <= self._limit:
+            return Message(names.errors(item.environment), payload, _headers(item.id, item.issue))
+        made = outgoing(payload, names, item.environment, self._limit, self._outbox.target.scrub)
+        return Message(made.subject, made.payload, _headers(made.msg_id, made.issue))
+
+    def settle(self, item: Spooled, place: Place | None, answer: Ack | MendwireError) -> None:
+        """The server has answered, and there is no other try."""
+        outbox, count = self._outbox, item.occurrences
+        ledger = outbox.ledger
+        if place is None:
+            ledger.in_hand -= count
+        else:
+            place.segment.note_settled(place.end)
+            if place.is_own:
+                place.segment.held -= count
+                ledger.spooled -= count
+            else:
+                ledger.adopted += count
+        if isinstance(answer, MendwireError):
+            self._refused(item, answer)
+        elif item.kind == "count":
+            ledger.counted += count
+        elif answer.duplicate and not item.is_tried:
+            outbox.tally.add(item.signature, item.issue)
+        elif item.kind == "report":
+            ledger.stored += 1
+
+    def _refused(self, item: Spooled, answer: MendwireError) -> None:
+        if item.kind == "drops":
+            # They stay in the statistics; telling again is no use where telling is refused.
+            return
+        reason = "report refused" if item.kind == "report" else "counts refused"
+        if isinstance(answer, AccessRefused):
+            reason = "no permission to tell counts"
+        self._outbox.drop(item.occurrences, reason)
+
+    def _damaged(self, segment: Segment, *, is_own: bool, count: int = 1) -> None:
+        """Records that cannot be read; how many occurrences they held is known of our own only."""
+        if is_own:
+            count = min(count, segment.held)
+            segment.held -= count
+            self._outbox.ledger.spooled -= count
+        else:
+            self._outbox.ledger.adopted += count
+        if count:
+            self._outbox.drop(count, "spool damaged")
+
+
+def _headers(msg_id: str, issue: str) -> dict[str, str]:
+    return {
+        "Nats-Msg-Id": msg_id,
+        "Mendwire-Publisher": PUBLISHER,
+        "Mendwire-Issue": issue,
+    }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from mendwire.errors import MendwireError
 from mendwire.telemetry import emit
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Guard:
@@ -26,23 +27,38 @@ class Guard:
         try:
             return work()
         except Exception as problem:  # noqa: BLE001 - this is the guard: the host must not notice
-            self.swallowed += 1
-            ours = isinstance(problem, MendwireError)
-            self.last = str(problem) if ours else type(problem).__name__
+            self._swallow(problem)
             return otherwise
 
-    def once(self, work: Callable[[], bool]) -> bool:
+    def once(self, work: Callable[P, bool], *args: P.args, **kwargs: P.kwargs) -> bool:
         """The same, and False at once when this thread is inside already.
 
         Printing an exception may log another error, which would come back here.
         """
-        if getattr(self._busy, "inside", False):
+        busy = self._busy.__dict__
+        if "inside" in busy:
             return False
-        self._busy.inside = True
+        busy["inside"] = True
         try:
-            return self.run(work, otherwise=False)
+            return work(*args, **kwargs)
+        except Exception as problem:  # noqa: BLE001 - as above
+            self._swallow(problem)
+            return False
         finally:
-            self._busy.inside = False
+            del busy["inside"]
+
+    def stay_inside(self) -> None:
+        """Of our own thread: what fails on it is not captured.
+
+        An object of the host may be collected on it, and fail in its ``__del__``, while we hold a
+        lock that capturing needs.
+        """
+        self._busy.__dict__["inside"] = True
+
+    def _swallow(self, problem: Exception) -> None:
+        self.swallowed += 1
+        ours = isinstance(problem, MendwireError)
+        self.last = str(problem) if ours else type(problem).__name__
 
     def tell(self, event: str, **fields: object) -> None:
         """Emit an event; a subscriber's mistake is swallowed too."""

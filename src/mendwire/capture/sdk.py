@@ -1,7 +1,7 @@
 """``init``, ``capture`` and ``flush``: what a program calls.
 
-Bounds: 500 reports in memory, 32 MB or 2000 files on disk, one report and one count per kind of
-error and minute, three seconds at exit. ``statistics()`` says what happened.
+Bounds: 2000 reports or 16 MB in memory, 64 MB on disk, one report and one count per kind of error
+and minute, three seconds at exit. ``statistics()`` says what happened.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from mendwire.capture.frames import main_directory
 from mendwire.capture.guard import Guard
 from mendwire.capture.hooks import Hooks
-from mendwire.capture.occurrence import body_of, fixed_fields, innermost, rough_key
+from mendwire.capture.occurrence import fixed_fields, innermost, rough_key, taken
 from mendwire.capture.outbox import Outbox, Target
 from mendwire.capture.release import release_of
 from mendwire.capture.sender import Sender
@@ -35,7 +35,10 @@ from mendwire.settings.environment import Environment, read_environment
 WINDOW_S: Final = 60.0
 SHUTDOWN_S: Final = 3.0
 _SAME_EXIT_S: Final = 2.0
+_FLUSH_SHARE: Final = 0.6
+"""Of the time at exit for sending; the rest is for writing to disk what could not be sent."""
 _SEEN: Final = "__mendwire_seen__"
+_SUMS: Final = ("captured", "adopted", "stored", "counted", "spooled", "dropped", "waiting")
 _log = logging.getLogger("mendwire")
 _guard = Guard()
 
@@ -128,13 +131,29 @@ def flush(timeout_s: float = 5.0) -> bool:
 
 
 def statistics() -> dict[str, int | str]:
-    """``stored`` and ``dropped`` reports, ``swallowed`` problems, the last ``problem``."""
-    sender = _installed.sender if _installed else None
+    """What became of every occurrence, so that anybody can check that none got lost.
+
+    ``captured + adopted == stored + counted + spooled + dropped + waiting`` whenever nothing is
+    moving, for example after ``flush()``: occurrences that ``capture`` took, and those sent for
+    processes that had ended; stored as reports, told as counts, on disk, lost (``reasons`` says
+    why), in memory. Beside them the ``swallowed`` problems and the last ``problem``.
+    """
+    installed = _installed
+    if installed is None:
+        return {**dict.fromkeys(_SUMS, 0), "swallowed": _guard.swallowed, "problem": _guard.last}
+    outbox = installed.sender.outbox
+    ledger, reasons = outbox.ledger, outbox.ledger.reasons()
     return {
-        "stored": sender.outbox.stored if sender else 0,
-        "dropped": sender.outbox.dropped if sender else 0,
+        "captured": installed.tally.captured,
+        "adopted": ledger.adopted,
+        "stored": ledger.stored,
+        "counted": ledger.counted,
+        "spooled": ledger.spooled,
+        "dropped": sum(reasons.values()),
+        "waiting": outbox.waiting,
+        "reasons": "; ".join(f"{reason}: {count}" for reason, count in reasons.items()),
         "swallowed": _guard.swallowed,
-        "problem": (sender.problem if sender else "") or _guard.last,
+        "problem": installed.sender.problem or _guard.last,
     }
 
 
@@ -217,37 +236,45 @@ def _capture(exc: BaseException | None, level: str, context: Mapping[str, object
     installed = _installed
     if installed is None or exc is None:
         return False
-    return _guard.once(lambda: _queue(installed, exc, level, context))
+    return _guard.once(_queue, installed, exc, level, context)
 
 
 def _queue(
     installed: _Installed, exc: BaseException, level: str, context: Mapping[str, object]
 ) -> bool:
-    if _guard.run(lambda: _was_seen(exc), otherwise=False):
+    if _was_seen(exc):
         return True
-    key = rough_key(exc, _guard)
-    if not installed.tally.admit(key):
+    key = rough_key(exc)
+    seen = installed.tally.admit(key)
+    if seen is None:
         return True
-    fixed = {**installed.fixed, "level": level}
-    body = body_of(exc, context, fixed, installed.directory, _guard)
-    is_queued = installed.sender.outbox.put(key, body)
-    installed.sender.start()
+    sender = installed.sender
+    try:
+        occurrence = taken(exc, context, {**installed.fixed, "level": level}, _guard)
+    except BaseException:
+        sender.outbox.drop(installed.tally.forget(key, seen), "cannot be taken")
+        raise
+    is_queued = sender.outbox.put(key, seen, occurrence)
+    sender.start()
     return is_queued
 
 
 def _was_seen(exc: BaseException) -> bool:
     """Whether this occurrence was captured on its way up already: logged, then raised on."""
-    mark = id(innermost(exc))
-    if exc.__dict__.get(_SEEN) == mark and exc.__traceback__ is not None:
-        return True
-    exc.__dict__[_SEEN] = mark
+    try:
+        mark = id(innermost(exc))
+        if exc.__dict__.get(_SEEN) == mark and exc.__traceback__ is not None:
+            return True
+        exc.__dict__[_SEEN] = mark
+    except Exception:  # noqa: BLE001 - the host's own class; then it may be counted twice
+        return False
     return False
 
 
 def _drain() -> None:
     """Send what is waiting, within the bound for the exit of the process."""
     global _drained_in_vain  # noqa: PLW0603 - the exit of a process is one thing
-    if _installed and not flush(_installed.shutdown_s):
+    if _installed and not flush(_FLUSH_SHARE * _installed.shutdown_s):
         _drained_in_vain = time.monotonic()
 
 
@@ -258,7 +285,10 @@ def _at_exit() -> None:
     # After an uncaught exception this was tried a moment ago: do not wait twice.
     if time.monotonic() - _drained_in_vain > _SAME_EXIT_S:
         _drain()
-    _guard.run(installed.sender.close, None)
+    _guard.run(lambda: installed.sender.close((1 - _FLUSH_SHARE) * installed.shutdown_s), None)
+    lost = installed.sender.outbox.ledger.dropped
+    if lost:
+        _log.warning("Mendwire lost %d occurrences: %s", lost, statistics().get("reasons"))
 
 
 def _after_fork() -> None:
@@ -268,9 +298,13 @@ def _after_fork() -> None:
     if _installed:
         before = _installed
         tally = Tally(before.window_s)
+        spool = before.target.spool
+        # The files stay the parent's: it holds their locks through descriptors of its own.
+        _guard.run(spool.let_go, None)
+        target = replace(before.target, spool=Spool(spool.folder, max_bytes=spool.max_bytes))
         _installed = _Installed(
-            target=before.target,
-            sender=Sender(Outbox(before.target, tally, _guard)),
+            target=target,
+            sender=Sender(Outbox(target, tally, _guard)),
             tally=tally,
             fixed=before.fixed,
             directory=before.directory,

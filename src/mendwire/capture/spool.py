@@ -1,126 +1,123 @@
-"""Reports on disk while the server is away: private, bounded, sent in order afterwards."""
+"""Reports on disk while the server is away: private, bounded, sent in order afterwards.
+
+Several processes may share the folder. Each writes files of its own and holds their locks as long
+as it lives; the files of a process that has ended are sent by whoever finds them first.
+"""
 
 from __future__ import annotations
 
-import fcntl
-import json
 import math
 import os
 import stat
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from mendwire.capture.segment import PARTIAL, SUFFIX, Segment, Spooled, packed
 from mendwire.errors import ConfigError
 
-MAX_BYTES: Final = 32 * 1024 * 1024
-MAX_FILES: Final = 2_000
-_SUFFIX: Final = ".spooled"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spooled:
-    """One stored message: a scrubbed report, or a count of repeats."""
-
-    kind: str
-    """``report`` or ``count``."""
-    environment: str | None
-    payload: bytes
-    id: str = ""
-    """Of a count: the message id under which it is told at most once."""
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Of all reports in the folder."""
+RESERVE: Final = 1024 * 1024
+"""Beyond that, for counts and for what is to be told of dropped reports."""
+SEGMENT_BYTES: Final = 4 * 1024 * 1024
+_ABANDONED_S: Final = 60.0
 
 
 class Spool:
-    """A folder that only this user can read, one file per message, named by time.
+    """A folder that only this user can read."""
 
-    Several processes may share it: each writes its own files, and one at a time sends.
-    """
-
-    def __init__(
-        self, folder: Path, *, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
-    ) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
         self.folder = folder
-        self._max_bytes = max_bytes
-        self._max_files = max_files
-        self._written = 0
-        self._usage = (0, 0)
+        self.max_bytes = max_bytes
+        self._own: list[Segment] = []
+        self._is_sealed = True
+        self._created = 0
+        self._usage = 0
         self._measured_at = -math.inf
 
-    def add(self, item: Spooled) -> bool:
-        """Store; False when the spool is full. Raises OSError."""
-        make_private(self.folder)
-        files, size = self._measured()
-        if files >= self._max_files or size + len(item.payload) > self._max_bytes:
-            return False
-        self._written += 1
-        self._usage = (files + 1, size + len(item.payload))
-        name = f"{time.time_ns():020d}-{os.getpid():07d}-{self._written:07d}"
-        head = {"kind": item.kind, "environment": item.environment, "id": item.id}
-        partial = self.folder / f"{name}.part"
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(json.dumps(head).encode() + b"\n" + item.payload)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(self.folder / f"{name}{_SUFFIX}")
-        return True
+    def add(self, items: Sequence[Spooled]) -> int:
+        """Store in order, as many as there is room for; how many. Raises OSError, ConfigError."""
+        records: list[bytes] = []
+        size = self._measured()
+        for item in items:
+            record = packed(item)
+            size += len(record)
+            if size > self.max_bytes + (RESERVE if item.kind != "report" else 0):
+                break
+            records.append(record)
+        if records:
+            segment = self._active()
+            segment.append(b"".join(records))
+            segment.held += sum(item.occurrences for item in items[: len(records)])
+            self._usage += sum(map(len, records))
+        return len(records)
 
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether nothing waits, of nobody."""
         return next(self._files(), None) is None
 
-    def waiting(self) -> list[Path]:
-        """The stored messages, oldest first."""
-        return sorted(self._files())
+    def waiting(self) -> Iterator[tuple[Segment, bool]]:
+        """What can be sent now, with whether it is our own: others' files first, oldest first.
 
-    def read(self, file: Path) -> Spooled | None:
-        """One stored message; None if it is gone or damaged, and then its file is removed."""
-        try:
-            head, _, payload = file.read_bytes().partition(b"\n")
-            fields = json.loads(head)
-            return Spooled(
-                kind=fields["kind"],
-                environment=fields["environment"],
-                payload=payload,
-                id=fields["id"],
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            self.remove(file)
-            return None
+        A file that is not removed by whoever asked is let go of again, unless it is our own.
+        """
+        self._clear_away()
+        own = {segment.path for segment in self._own}
+        for path in sorted(self._files()):
+            if path not in own and (segment := Segment.adopted(path)) is not None:
+                try:
+                    yield segment, False
+                finally:
+                    segment.close()
+        self._is_sealed = True
+        for segment in tuple(self._own):
+            yield segment, True
 
-    def remove(self, file: Path) -> None:
-        """Forget a message that was sent."""
-        file.unlink(missing_ok=True)
+    def remove(self, segment: Segment) -> None:
+        """All of it is settled."""
+        if segment in self._own:
+            self._own.remove(segment)
+        self._usage = max(0, self._usage - segment.size)
+        segment.remove()
 
-    @contextmanager
-    def sending(self) -> Iterator[bool]:
-        """Whether this process may send now; False while another one does."""
-        if not self.folder.is_dir():
-            yield False
-            return
-        with (self.folder / "sending.lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-                return
-            yield True
+    def let_go(self) -> None:
+        """Close every file: the process ends, or is a child that shares them with its parent."""
+        for segment in self._own:
+            segment.close()
+        self._own.clear()
+        self._is_sealed = True
 
-    def _measured(self) -> tuple[int, int]:
-        """Files and bytes that wait, by anybody; looked up once a second, in between counted."""
+    def _clear_away(self) -> None:
+        """Files that a crash left before they had their name; nothing is in them yet."""
+        for path in self._files(PARTIAL):
+            if time.time() - _touched(path) > _ABANDONED_S and (left := Segment.adopted(path)):
+                left.remove()
+
+    def _active(self) -> Segment:
+        if self._is_sealed or not self._own or self._own[-1].size > SEGMENT_BYTES:
+            make_private(self.folder)
+            self._created += 1
+            # One process may have had several spools; the id tells them apart.
+            writer = f"{os.getpid():07d}.{id(self):x}"
+            name = f"{time.time_ns():020d}-{writer}-{self._created:07d}{SUFFIX}"
+            self._own.append(Segment.created(self.folder / name))
+            self._is_sealed = False
+        return self._own[-1]
+
+    def _measured(self) -> int:
+        """Bytes that wait, of anybody; looked up once a second, in between counted."""
         now = time.monotonic()
         if now - self._measured_at > 1:
-            sizes = [file.stat().st_size for file in self._files()]
-            self._usage, self._measured_at = (len(sizes), sum(sizes)), now
+            self._usage = sum(_size(path) for path in self._files())
+            self._measured_at = now
         return self._usage
 
-    def _files(self) -> Iterator[Path]:
+    def _files(self, suffix: str = SUFFIX) -> Iterator[Path]:
         try:
             with os.scandir(self.folder) as entries:
-                found = [Path(entry.path) for entry in entries if entry.name.endswith(_SUFFIX)]
+                found = [Path(entry.path) for entry in entries if entry.name.endswith(suffix)]
         except OSError:
             return
         yield from found
@@ -131,7 +128,7 @@ def default_folder(state_home: Path, namespace: str) -> Path:
     usable = next((one for one in (state_home, *state_home.parents) if one.exists()), None)
     if usable and os.access(usable, os.W_OK | os.X_OK):
         return state_home / "mendwire" / "spool" / namespace
-    return Path(tempfile.gettempdir()) / f"mendwire-{os.getuid()}" / "spool" / namespace
+    return _temporary() / f"mendwire-{os.getuid()}" / "spool" / namespace
 
 
 def make_private(folder: Path) -> None:
@@ -139,7 +136,7 @@ def make_private(folder: Path) -> None:
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(mode=0o700, exist_ok=True)
-    shared = Path(tempfile.gettempdir())
+    shared = _temporary()
     between = [one for one in folder.parents if shared in one.parents]
     if not all(_is_own(one) for one in (folder, *between)):
         raise ConfigError(f"{folder} belongs to somebody else; set MENDWIRE_SPOOL to your own.")
@@ -147,7 +144,27 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+def _temporary() -> Path:
+    import tempfile  # noqa: PLC0415 - a host without errors need not load it
+
+    return Path(tempfile.gettempdir())
+
+
 def _is_own(folder: Path) -> bool:
     """A folder, no link, of this user."""
     found = folder.lstat()
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _touched(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return math.inf

@@ -1,0 +1,42 @@
+"""An occurrence made ready to leave: written down, scrubbed, trimmed and keyed, each once.
+
+Loaded by the sender's thread when there is something to send.
+"""
+
+from __future__ import annotations
+
+import json
+
+from mendwire.capture.guard import Guard
+from mendwire.capture.occurrence import Body, Taken
+from mendwire.capture.outgoing import outgoing, without_scrubbed_arguments
+from mendwire.capture.segment import Spooled
+from mendwire.capture.written import body_of
+from mendwire.model.names import Names
+from mendwire.model.scrub import DEFAULT, ScrubPolicy
+
+MAX_PAYLOAD = 1024 * 1024
+"""Bytes; what a server takes unless it is told otherwise."""
+
+
+def digested(
+    taken: Taken | Body,
+    names: Names,
+    environment: str | None,
+    directory: str,
+    guard: Guard,
+    policy: ScrubPolicy = DEFAULT,
+) -> Spooled:
+    """The message that is sent, or put on disk, for one occurrence."""
+    body = taken.body if isinstance(taken, Body) else body_of(taken, directory, guard)
+    body = without_scrubbed_arguments(body, policy)
+    made = outgoing(json.dumps(body).encode(), names, environment, MAX_PAYLOAD, policy)
+    return Spooled(
+        kind="report",
+        environment=environment,
+        payload=made.payload,
+        id=made.msg_id,
+        signature=made.signature,
+        issue=made.issue,
+        namespace=names.namespace,
+    )
