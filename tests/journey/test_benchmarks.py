@@ -44,3 +44,9 @@ async def test_a_quick_run_with_messages_waiting_tells_the_ratio_as_json(name: s
         "engine, 400 waiting",
     ]
     assert all(row["p50 ms" if name == "latency" else "per second"] for row in table["rows"])
+
+
+async def test_a_quick_run_over_export_requests_prints_its_table() -> None:
+    table = await _ran("benchmarks.otlp")
+    assert "parser alone" in table
+    assert len(table.splitlines()) == 4

@@ -188,7 +188,7 @@ def test_a_stack_in_the_text_of_a_log_file() -> None:
     found = body(logs(log("ERROR in worker 3\n" + PYTHON)))
     assert found["error"] == "shop.pay.PaymentError: no coverage"
     assert found["type"] == "shop.pay.PaymentError"
-    assert found["stack"].endswith(PYTHON)
+    assert found["stack"].endswith(PYTHON.strip())
 
 
 @pytest.mark.parametrize(

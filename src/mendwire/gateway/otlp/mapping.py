@@ -24,8 +24,8 @@ from mendwire.gateway.otlp.records import Attributes, Exceptional, LogRecord, So
 from mendwire.gateway.otlp.sighting import Sighting, sighting
 from mendwire.gateway.otlp.speech import readable, severity_of, template_of
 from mendwire.gateway.otlp.values import MAX_TEXT, text_of
-from mendwire.model.report import JSONValue
-from mendwire.model.signature.stacks import raised_in
+from mendwire.model.report import ErrorReport, JSONValue
+from mendwire.model.signature import error_type, parse_frames
 
 Body = dict[str, JSONValue]
 
@@ -104,12 +104,15 @@ def _exception(attributes: Attributes, source: Source) -> Body | None:
 
 def _spoken(message: str, template: str) -> Body:
     """A record without an exception: its text, which may be a stack that was read from a file."""
-    raised = raised_in(message) if "\n" in message.strip() else []
-    if raised and raised[0].type and raised[0].frames:
-        first = raised[0]
-        error = f"{first.type}: {first.message}" if first.message else first.type
-        return {"error": error, "stack": message, "type": first.type}
-    return {"error": message.strip(), "stack": "", "message_template": template}
+    text = message.strip()
+    if "\n" in text:
+        read = ErrorReport(error="", stack=text)
+        kind = error_type(read)
+        if kind and parse_frames(read):
+            lines = (line.strip() for line in text.splitlines())
+            headline = next((line for line in lines if line.startswith(kind)), kind)
+            return {"error": headline, "stack": text, "type": kind}
+    return {"error": text, "stack": "", "message_template": template}
 
 
 def _body(

@@ -32,6 +32,8 @@ def _bests(places: dict[str, list[Mapped]]) -> list[Mapped]:
 
 
 def _best(tellings: list[Mapped]) -> Mapped:
+    if len(tellings) == 1:
+        return tellings[0]
     ranked = sorted(tellings, key=_worth, reverse=True)
     body: Body = {}
     context: Body = {}

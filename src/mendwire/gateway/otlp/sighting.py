@@ -44,7 +44,7 @@ def sighting(*, trace_id: str, service: str, kind: str, message: str, stack: str
 
 def place_of(stack: str) -> str:
     """The innermost call of a stack as text; empty when the stack does not say."""
-    if members := _MEMBERS.search(stack):
+    if "+-+-" in stack and (members := _MEMBERS.search(stack)):
         return _digest(stack[members.start() :])
     at = stack.rfind(_PYTHON)
     if at >= 0:

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from mendwire.model.report import JSONValue
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped
 
 MAX_ATTRIBUTES: Final = 128
 """Of one span, event, record or resource; the specification's own default."""
