@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mendwire.model.report import ErrorReport, Frame
 from mendwire.model.signature import crash_frame, error_type, issue_key, parse_frames, signature
-from mendwire.model.signature.masking import template
+from mendwire.model.signature.v1.masking import template
 
 ROOTS = ("/app", "/srv/shop/current", "/home/deploy/releases/20261120143311", "/opt/shop")
 

@@ -7,7 +7,7 @@ import pytest
 from mendwire.capture.traceback_text import body_of_text
 from mendwire.model.report import ErrorReport, Frame
 from mendwire.model.signature import crash_frame, parse_frames
-from mendwire.model.signature.stacks import raised_in
+from mendwire.model.signature import raised_in
 
 PYTHON = """Traceback (most recent call last):
   File "/app/main.py", line 6, in dispatch

@@ -20,7 +20,7 @@ from typing import Final
 
 from mendwire.capture.plain import Copier, NotPlain
 from mendwire.model.report import JSONValue
-from mendwire.model.signature.origin import is_in_app
+from mendwire.model.signature import is_in_app
 
 _HEAD: Final = 50
 _TAIL: Final = 100

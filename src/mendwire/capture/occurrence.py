@@ -16,7 +16,7 @@ from mendwire.capture.frames import frames_of
 from mendwire.capture.guard import Guard
 from mendwire.capture.plain import shown
 from mendwire.model.report import JSONValue
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped
 
 MAX_MESSAGE: Final = 16_000
 MAX_STACK: Final = 64_000

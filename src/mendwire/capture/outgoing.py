@@ -9,8 +9,7 @@ from typing import Final
 from mendwire.model.names import Names
 from mendwire.model.report import ErrorReport, JSONValue, load_object, parse_report
 from mendwire.model.scrub import scrub_report, scrub_value
-from mendwire.model.signature import issue_key, signature
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped, keys
 
 PUBLISHER: Final = "mendwire-python"
 """Value of ``Mendwire-Publisher``: whoever sends it counts its own repeats."""
@@ -37,14 +36,14 @@ def outgoing(payload: bytes, names: Names, environment: str | None, max_payload:
     scrubbed = scrub_report(payload)
     trimmed = fitted(scrubbed, max_payload - ROOM_FOR_HEADERS)
     report = parse_report(trimmed)
-    key = signature(report, namespace=names.namespace, environment=environment or "")
+    found = keys(report, namespace=names.namespace, environment=environment or "")
     return Outgoing(
         subject=names.errors(environment),
-        msg_id=names.message_id(environment, key),
+        msg_id=names.message_id(environment, found.signature),
         payload=trimmed,
         report=report,
-        signature=key,
-        issue=issue_key(report),
+        signature=found.signature,
+        issue=found.issue_key,
         is_trimmed=trimmed != scrubbed,
     )
 

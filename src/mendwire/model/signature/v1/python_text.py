@@ -1,0 +1,66 @@
+"""Python's tracebacks: outermost first, causes before what they caused, groups indented."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mendwire.model.signature.v1.blocks import AT, BLANK, Block, is_number
+from mendwire.model.signature.v1.headlines import headline
+
+TITLE: Final = "Traceback (most recent call last)"
+_MARGIN: Final = " |+-"
+
+
+def python_blocks(lines: list[str]) -> list[Block]:
+    """The exceptions, the one that ended the program first."""
+    blocks: list[Block] = []
+    current: Block | None = None
+    for at, line in enumerate(lines):
+        if current is not None and '"' in line:
+            bare = line.lstrip(_MARGIN if current.depth else BLANK)
+            if bare[:6] == 'File "' and _take(current, bare, at):
+                continue
+        if TITLE in line:
+            current = Block(depth=len(line) - len(line.lstrip(_MARGIN)))
+            blocks.append(current)
+        elif current is not None and _ends(current, line):
+            current = None
+    outer = min([block.depth for block in blocks], default=0)
+    main = [block for block in blocks if block.depth == outer]
+    return [*main[::-1], *(block for block in blocks if block.depth != outer)]
+
+
+def _take(block: Block, bare: str, at: int) -> bool:
+    """Take ``File "x.py", line 3, in f``; whether it was one."""
+    file, _, rest = bare[6:].partition('"')
+    number, _, function = rest.removeprefix(", line ").partition(", in ")
+    number = number.rstrip(BLANK)
+    if not rest.startswith(", line ") or not is_number(number):
+        return False
+    block.calls.append((file, function.rstrip(BLANK), number[:9], "", "", at))
+    return True
+
+
+def _ends(block: Block, line: str) -> bool:
+    """Whether this line names the exception, which ends its traceback."""
+    text = line
+    if block.depth:
+        blank = len(line) - len(line.lstrip(_MARGIN))
+        text = line[line.rfind("|", 0, blank) + 1 :].removeprefix(" ")
+    bare = text.strip(BLANK)
+    if not bare or text[0] in BLANK:
+        return False
+    block.type, block.message = headline(bare, certain=True) or ("", bare)
+    return True
+
+
+def code_of(lines: list[str], at: int, following: int) -> str:
+    """The source line under a frame, which stands before line ``following``."""
+    if at + 1 >= len(lines) or at + 1 == following:
+        return ""
+    bare = lines[at + 1].lstrip(_MARGIN).rstrip(BLANK)
+    is_code = lines[at + 1].lstrip("|+-")[:1] in {" ", "\t"} and bare.strip("~^ ")
+    return bare if is_code and bare[:6] != 'File "' else ""
+
+
+__all__ = ["AT", "TITLE", "code_of", "python_blocks"]
