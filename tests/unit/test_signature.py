@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mendwire.model.report import ErrorReport, Frame
 from mendwire.model.signature import crash_frame, error_type, issue_key, parse_frames, signature
-from mendwire.model.signature.masking import template
+from mendwire.model.signature.v1.masking import template
 
 ROOTS = ("/app", "/srv/shop/current", "/home/deploy/releases/20261120143311", "/opt/shop")
 
@@ -102,8 +102,8 @@ def test_root_user_and_depth_do_not_count(
     st.uuids(),
     st.integers(1, 60_000),
     st.integers(1, 60_000),
-    st.ip_addresses(v=4),
-    st.ip_addresses(v=4),
+    st.ip_addresses(v=4, network="10.1.0.0/16"),
+    st.ip_addresses(v=4, network="203.0.113.0/24"),
     st.datetimes(),
     st.datetimes(),
 )
@@ -184,7 +184,7 @@ def test_what_classifies_is_never_masked(one: str, other: str) -> None:
         ("order 17 is empty", "order 4711 is empty"),
         ("took 12 ms", "took 30061 ms"),
         ("mail to a@b.example failed", "mail to c.d@e.example failed"),
-        ("GET https://h/a/1?x=2", "GET https://h/b/77?y=2"),
+        ("GET https://h/a/1?x=2", "GET https://h/a/77?x=2"),
         ("commit 1f0c9d2ab", "commit 77aa01b"),
         ("Index 5 out of range [5]", "Index 7 out of range [7]"),
         ("user_id=3", "user_id=77"),

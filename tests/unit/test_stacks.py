@@ -6,8 +6,7 @@ import pytest
 
 from mendwire.capture.traceback_text import body_of_text
 from mendwire.model.report import ErrorReport, Frame
-from mendwire.model.signature import crash_frame, parse_frames
-from mendwire.model.signature.stacks import raised_in
+from mendwire.model.signature import crash_frame, parse_frames, raised_in
 
 PYTHON = """Traceback (most recent call last):
   File "/app/main.py", line 6, in dispatch
@@ -99,7 +98,7 @@ def crash_of(stack: str) -> Frame:
         (JAVA, "App.java", 10, "shop.App.fail"),
         (GO, "/app/main.go", 10, "main.(*Cart).idx"),
         (RUBY, "/app/cart.rb", 3, "total"),
-        (PHP, "/app/shop.php", 7, "Cart->total"),
+        (PHP, "/app/cart.php", 12, "Cart->total"),
         (FIREFOX, "https://shop.example/app.js", 12, "total"),
         (RUST, "/app/src/cart.rs", 10, "shop::total"),
         ("at handleRequest (app.js:42)", "app.js", 42, "handleRequest"),

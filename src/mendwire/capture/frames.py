@@ -137,7 +137,7 @@ def _frame(call: Call, directory: str) -> JSONValue:
 
 
 def _is_ours(file: str, directory: str) -> bool:
-    from mendwire.model.signature.origin import is_in_app  # noqa: PLC0415 - not on the host's way
+    from mendwire.model.signature import is_in_app  # noqa: PLC0415 - not on the host's way
 
     if not _is_candidate(file):
         return False

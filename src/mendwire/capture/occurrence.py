@@ -243,7 +243,7 @@ def _text(exc: BaseException, guard: Guard) -> str:
 
 def _clean(text: str) -> str:
     if len(text) > MAX_MESSAGE:
-        from mendwire.model.signature.stacks import capped  # noqa: PLC0415 - rarely needed here
+        from mendwire.model.signature import capped  # noqa: PLC0415 - rarely needed here
 
         text = capped(text, MAX_MESSAGE)
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

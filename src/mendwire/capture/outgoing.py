@@ -9,7 +9,7 @@ from mendwire.model.fitting import ROOM_FOR_HEADERS, fitted
 from mendwire.model.names import Names
 from mendwire.model.report import ErrorReport, JSONValue, parse_report
 from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report, scrub_value
-from mendwire.model.signature import issue_key, signature
+from mendwire.model.signature import keys
 
 PUBLISHER: Final = "mendwire-python"
 """Value of ``Mendwire-Publisher``: whoever sends it counts its own repeats."""
@@ -39,14 +39,14 @@ def outgoing(
     scrubbed = scrub_report(payload, policy)
     trimmed = fitted(scrubbed, max_payload - ROOM_FOR_HEADERS)
     report = parse_report(trimmed)
-    key = signature(report, namespace=names.namespace, environment=environment or "")
+    found = keys(report, namespace=names.namespace, environment=environment or "")
     return Outgoing(
         subject=names.errors(environment),
-        msg_id=names.message_id(environment, key),
+        msg_id=names.message_id(environment, found.signature),
         payload=trimmed,
         report=report,
-        signature=key,
-        issue=issue_key(report),
+        signature=found.signature,
+        issue=found.issue_key,
         is_trimmed=trimmed != scrubbed,
     )
 

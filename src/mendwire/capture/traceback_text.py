@@ -7,8 +7,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mendwire.model.report import ErrorReport, Frame, JSONValue
-from mendwire.model.signature import crash_frame
-from mendwire.model.signature.stacks import MAX_LINE, MAX_STACK, Raised, capped, raised_in
+from mendwire.model.signature import (
+    MAX_LINE,
+    MAX_STACK,
+    Raised,
+    capped,
+    crash_frame,
+    raised_in,
+)
 
 _LOUD: Final = re.compile(
     r"\b(?:ERROR|FATAL|CRITICAL|PANIC|panic|error|Error|Exception|fatal|failed)\b"

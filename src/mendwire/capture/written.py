@@ -16,7 +16,7 @@ from mendwire.capture.guard import Guard
 from mendwire.capture.occurrence import Taken
 from mendwire.capture.stack_text import stack_text
 from mendwire.model.report import JSONValue
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped
 
 MAX_STACK: Final = 64_000
 

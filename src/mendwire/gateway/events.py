@@ -224,10 +224,10 @@ def _request(given: Any) -> JSONValue:  # noqa: ANN401 - anything a client sent
     if not isinstance(given, dict):
         return {}
     headers = given.get("headers")
-    pairs = headers.items() if isinstance(headers, dict) else headers
+    pairs = list(headers.items()) if isinstance(headers, dict) else headers
     kept: JSONValue = {
         text(pair[0], 64): text(pair[1], 200)
-        for pair in (list(pairs)[:_HEADERS] if isinstance(pairs, list) or pairs else [])
+        for pair in (pairs[:_HEADERS] if isinstance(pairs, list) else [])
         if isinstance(pair, tuple | list)
         and len(pair) == 2  # noqa: PLR2004 - a pair
         and text(pair[0], 64).lower() != "cookie"

@@ -1,0 +1,167 @@
+"""A report brought down to the record that both keys are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from mendwire.model.report import UNKNOWN_RELEASE, ErrorReport, Frame
+from mendwire.model.signature.v1.blocks import REMEMBERED, Block, Call
+from mendwire.model.signature.v1.headlines import headline, last_name
+from mendwire.model.signature.v1.masking import shortened, template
+from mendwire.model.signature.v1.patterns import pattern
+from mendwire.model.signature.v1.places import place, plain_name
+from mendwire.model.signature.v1.record import Canonical
+from mendwire.model.signature.v1.stacks import blocks_in
+from mendwire.model.signature.v1.tables import CAPS
+
+_FRAMES: Final = CAPS["frames"]
+_CYCLE: Final = CAPS["cycle"]
+_MINIFIED: Final = CAPS["minified_column"]
+_CAUSES: Final = CAPS["causes"]
+_FIRST_LINE: Final = CAPS["line"]
+_LONGEST_LINE: Final = 999_999_999
+
+Spot = tuple[str, str, str]
+"""Path below its root, function, and line as it is hashed."""
+
+
+def canonical(report: ErrorReport) -> Canonical:
+    """The record that is hashed; ``mendwire signature --explain`` shows it."""
+    text = stack_text(report)
+    blocks = blocks_in(text)[0] if text else []
+    kind, message = type_and_message(report, blocks)
+    spots = _spots(report, blocks)
+    causes = blocks[1 : _CAUSES + 1]
+    places = [_last(_kept(_of_calls(cause.calls))) for cause in causes]
+    room = CAPS["cause_parts"] // len(causes) if causes else 0
+    return Canonical(
+        service=report.service,
+        release=report.release or UNKNOWN_RELEASE,
+        types=(kind, *[cause.type for cause in causes]),
+        calls=_collapsed([spot[:2] for spot in spots]),
+        crash_line=spots[-1][2] if spots else "",
+        code=report.code,
+        template=shortened(report.message_template) or template(message),
+        causes=tuple(
+            (spot[0], spot[1], template(cause.message, room))
+            for spot, cause in zip(places, causes, strict=True)
+        ),
+        cause_lines=tuple([spot[2] for spot in places]),
+        fingerprint=report.fingerprint,
+    )
+
+
+def stack_text(report: ErrorReport) -> str:
+    """The textual stack, which some publishers put into the message."""
+    return report.stack or (report.error if "\n" in report.error else "")
+
+
+def type_and_message(report: ErrorReport, blocks: Sequence[Block]) -> tuple[str, str]:
+    """The exception's type, and its message without it, so that both ways of writing read alike."""
+    error = shortened(report.error)
+    first = blocks[0] if blocks else None
+    found = headline(error.partition("\n")[0][:_FIRST_LINE])
+    kind = report.type or (found[0] if found else "") or (first.type if first else "")
+    if first is not None and _is_told_by_stack(report, first):
+        return kind, first.message
+    text = error
+    for name in (kind, last_name(kind)):
+        if name and text.startswith(name) and text[len(name) : len(name) + 1] in {":", ""}:
+            text = text[len(name) + 1 :]
+            break
+    else:
+        text = _without_lead(text, found)
+    return kind, _without_place(text.strip(" \t\r\n"))
+
+
+def _is_told_by_stack(report: ErrorReport, first: Block) -> bool:
+    """Whether the message is best read in the stack: the text is all there is, or Rust's title."""
+    if not first.message:
+        return False
+    return (not report.stack and bool(first.calls)) or " panicked at " in report.error[:200]
+
+
+def _without_lead(text: str, found: tuple[str, str] | None) -> str:
+    """``Uncaught TypeError: x`` without what a runtime puts before it."""
+    if found is None or not found[1]:
+        return text
+    at = text.find(found[1])
+    return text[at:] if at > 0 else text
+
+
+def _without_place(text: str) -> str:
+    """Without the place that Perl and PHP add to the message; the frames have it."""
+    if " line " in text:
+        text = pattern("perl_end").sub("", text) if " at " in text else text
+    if " in /" in text:
+        text = pattern("php_end").sub("", text)
+    return text
+
+
+def _spots(report: ErrorReport, blocks: Sequence[Block]) -> list[Spot]:
+    if report.frames:
+        return _kept(_of_frames(report.frames))
+    if blocks and blocks[0].calls:
+        return _kept(_of_calls(blocks[0].calls))
+    file, line = report.context.get("file"), report.context.get("line")
+    if not isinstance(file, str) or not file:
+        return []
+    return [(place(file, "")[0], "", context_line(line))]
+
+
+def context_line(line: object) -> str:
+    """``context.line`` as digits; empty where it is none."""
+    text = str(line)[:9]
+    return text if text.isascii() and text.isdigit() and text.strip("0") else ""
+
+
+def _of_calls(calls: Iterable[Call]) -> list[tuple[bool, Spot]]:
+    return [_of_call(call) for call in calls]
+
+
+@lru_cache(REMEMBERED)
+def _of_call(call: Call) -> tuple[bool, Spot]:
+    file, name, line, column, module = call
+    path, is_own = place(file, module)
+    if column and (line == "1" or int(column) > _MINIFIED):
+        line = f"{line}:{column}"
+    return is_own, (path, plain_name(name), line)
+
+
+def _of_frames(frames: Iterable[Frame]) -> Iterable[tuple[bool, Spot]]:
+    for frame in frames:
+        path, is_own = place(frame.file or frame.module, frame.module)
+        line = str(frame.line) if 0 < frame.line <= _LONGEST_LINE else ""
+        column = frame.column
+        if line and 0 < column <= _LONGEST_LINE and (frame.line == 1 or column > _MINIFIED):
+            line = f"{line}:{column}"
+        known = frame.in_app
+        yield is_own if known is None else known, (path, plain_name(frame.function), line)
+
+
+def _kept(spots: Iterable[tuple[bool, Spot]]) -> list[Spot]:
+    """The project's own calls, or all of them where none is."""
+    every = list(spots)
+    return [spot for is_own, spot in every if is_own] or [spot for _, spot in every]
+
+
+def _last(spots: Sequence[Spot]) -> Spot:
+    return spots[-1] if spots else ("", "", "")
+
+
+def _collapsed(calls: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Repeated cycles of up to four calls once, so that the depth of a recursion does not count."""
+    if len(set(calls)) == len(calls) <= _FRAMES:
+        return tuple(calls)
+    out: list[tuple[str, str]] = []
+    for call in calls:
+        out.append(call)
+        for size in range(1, _CYCLE + 1):
+            if len(out) >= 2 * size and out[-size:] == out[-2 * size : -size]:
+                del out[-size:]
+                break
+    if len(out) > _FRAMES:
+        out = out[: _FRAMES // 2] + out[-_FRAMES // 2 :]
+    return tuple(out)

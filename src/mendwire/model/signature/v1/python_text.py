@@ -1,0 +1,70 @@
+"""Python's tracebacks: outermost first, causes before what they caused, groups indented."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from mendwire.model.signature.v1.blocks import BLANK, REMEMBERED, Block, Call, is_number
+from mendwire.model.signature.v1.headlines import headline
+
+TITLE: Final = "Traceback (most recent call last)"
+_MARGIN: Final = " |+-"
+_MEMBER: Final = "+---------------- "
+"""Before each member of an exception group; one that was never raised has no traceback."""
+
+
+def python_blocks(lines: list[str]) -> list[Block]:
+    """The exceptions, the one that ended the program first."""
+    blocks: list[Block] = []
+    current: Block | None = None
+    for at, line in enumerate(lines):
+        if current is not None and '"' in line:
+            bare = line.lstrip(_MARGIN if current.depth else BLANK)
+            if bare[:6] == 'File "' and (call := _call(bare)) is not None:
+                current.calls.append(call)
+                current.rows.append(at)
+                continue
+        if TITLE in line or (current is None and at and _MEMBER in lines[at - 1]):
+            current = Block(depth=len(line) - len(line.lstrip(_MARGIN)))
+            blocks.append(current)
+            if TITLE not in line and _ends(current, line):
+                current = None
+        elif current is not None and _ends(current, line):
+            current = None
+    outer = min([block.depth for block in blocks], default=0)
+    main = [block for block in blocks if block.depth == outer]
+    return [*main[::-1], *(block for block in blocks if block.depth != outer)]
+
+
+@lru_cache(REMEMBERED)
+def _call(bare: str) -> Call | None:
+    """The call of ``File "x.py", line 3, in f``."""
+    file, _, rest = bare[6:].partition('"')
+    number, _, function = rest.removeprefix(", line ").partition(", in ")
+    number = number.rstrip(BLANK)
+    if not rest.startswith(", line ") or not is_number(number):
+        return None
+    return file, function.rstrip(BLANK), number[:9], "", ""
+
+
+def _ends(block: Block, line: str) -> bool:
+    """Whether this line names the exception, which ends its traceback."""
+    text = line
+    if block.depth:
+        blank = len(line) - len(line.lstrip(_MARGIN))
+        text = line[line.rfind("|", 0, blank) + 1 :].removeprefix(" ")
+    bare = text.strip(BLANK)
+    if not bare or text[0] in BLANK:
+        return False
+    block.type, block.message = headline(bare, certain=True) or ("", bare)
+    return True
+
+
+def code_of(lines: list[str], at: int, following: int) -> str:
+    """The source line under a frame, which stands before line ``following``."""
+    if at + 1 >= len(lines) or at + 1 == following:
+        return ""
+    bare = lines[at + 1].lstrip(_MARGIN).rstrip(BLANK)
+    is_code = lines[at + 1].lstrip("|+-")[:1] in {" ", "\t"} and bare.strip("~^ ")
+    return bare if is_code and bare[:6] != 'File "' else ""
