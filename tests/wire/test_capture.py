@@ -4,77 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
-import sys
-import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mendwire.capture.segment import Spooled
-from mendwire.capture.spool import Spool
 from mendwire.model.report import parse_report
 from mendwire.model.signature import issue_key, signature
 from mendwire.wire.jetstream import JetStreamBus
 from tests.nats_server import RealServer
-
-PRELUDE = """
-import mendwire, sys, threading, asyncio, logging, time, os, contextlib
-mendwire.init(service="shop", release="r1")
-def total(items, discount=0):
-    return items["price"] / discount
-"""
-
-
-class Host:
-    """Runs programs that use the SDK, in their own folder, against one server."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self.spool = folder / "spool"
-        self.environ = {
-            **{name: text for name, text in os.environ.items() if not name.startswith("NATS_")},
-            "NATS_URL": url,
-            "NATS_NAMESPACE": "ai_tutor",
-            "MENDWIRE_ENVIRONMENT": "staging",
-            "MENDWIRE_SPOOL": str(self.spool),
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
-
-    async def run(self, program: str, **environ: str) -> tuple[int, str]:
-        process = await self.start(program, **environ)
-        async with asyncio.timeout(60):
-            output, _ = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, output.decode()
-
-    async def start(self, program: str, **environ: str) -> asyncio.subprocess.Process:
-        file = self.folder / "shop.py"
-        file.write_text(PRELUDE + textwrap.dedent(program))
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-W",
-            "error",
-            str(file),
-            cwd=self.folder,
-            env=self.environ | environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def spooled(self) -> list[Spooled]:
-        """What waits on disk and is held by no living process."""
-        waiting = Spool(self.spool).waiting()
-        return [found.item for one, _ in waiting for found in one.unsettled() if found.item]
-
-    def files(self) -> list[Path]:
-        return sorted(self.spool.iterdir())
+from tests.sdk_host import Host, repeats, stored
 
 
 @pytest.fixture
@@ -83,15 +24,6 @@ def host(tmp_path: Path, server: RealServer, bus: JetStreamBus) -> Host:
     folder = tmp_path / "host"
     folder.mkdir()
     return Host(folder, server.url)
-
-
-async def stored(bus: JetStreamBus, kind: str = "STAGING_ERRORS") -> list[dict[str, Any]]:
-    found = [m async for m in bus.walk(f"AI_TUTOR_{kind}", 1000, 10**9)]
-    return [json.loads(m.payload) for m in found]
-
-
-async def repeats(bus: JetStreamBus) -> int:
-    return sum(body["count"] for body in await stored(bus, "OCCURRENCES"))
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from mendwire.wire.jetstream import JetStreamBus
 from tests.nats_server import RealServer
-from tests.wire.test_capture import Host
+from tests.sdk_host import Host
 
 OUTAGE_S = float(os.environ.get("MENDWIRE_OUTAGE_S", "3"))
 WINDOW_S = 2.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 from mendwire.capture.guard import Guard
-from mendwire.capture.occurrence import Body, Taken
+from mendwire.capture.message_body import body_of_message
+from mendwire.capture.occurrence import Taken
 from mendwire.capture.outgoing import outgoing, without_scrubbed_arguments
 from mendwire.capture.segment import Spooled
 from mendwire.capture.written import body_of
@@ -20,7 +21,7 @@ MAX_PAYLOAD = 1024 * 1024
 
 
 def digested(
-    taken: Taken | Body,
+    taken: Taken,
     names: Names,
     environment: str | None,
     directory: str,
@@ -28,8 +29,8 @@ def digested(
     policy: ScrubPolicy = DEFAULT,
 ) -> Spooled:
     """The message that is sent, or put on disk, for one occurrence."""
-    body = taken.body if isinstance(taken, Body) else body_of(taken, directory, guard)
-    body = without_scrubbed_arguments(body, policy)
+    write = body_of if taken.link.kind else body_of_message
+    body = without_scrubbed_arguments(write(taken, directory, guard), policy)
     made = outgoing(json.dumps(body).encode(), names, environment, MAX_PAYLOAD, policy)
     return Spooled(
         kind="report",

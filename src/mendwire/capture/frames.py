@@ -71,13 +71,18 @@ def entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
 
 def noted(entry: TracebackType) -> Call:
     """One entry without its arguments: for the text of the stack."""
-    frame = entry.tb_frame
+    return place_of(entry.tb_frame, entry.tb_lineno or 0, entry.tb_lasti)
+
+
+def place_of(frame: FrameType, line: int | None = None, instruction: int = -1) -> Call:
+    """A call without its arguments; where it is now, unless that is given."""
     code = frame.f_code
     if code.co_filename not in linecache.cache:
         # Where a module's source is no file, its loader is asked later.
         linecache.lazycache(code.co_filename, frame.f_globals)
     module = frame.f_globals.get("__name__", "")
-    return Call(code, entry.tb_lineno or 0, entry.tb_lasti, str(module), None)
+    at = frame.f_lineno if line is None else line
+    return Call(code, at or 0, instruction, str(module), None)
 
 
 def frames_of(calls: list[Call], directory: str) -> list[JSONValue]:

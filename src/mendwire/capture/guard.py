@@ -55,6 +55,10 @@ class Guard:
         """
         self._busy.__dict__["inside"] = True
 
+    def begin_anew(self) -> None:
+        """In a forked child: the thread that forked may have been inside."""
+        self._busy = threading.local()
+
     def _swallow(self, problem: Exception) -> None:
         self.swallowed += 1
         ours = isinstance(problem, MendwireError)

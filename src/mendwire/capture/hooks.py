@@ -1,43 +1,38 @@
-"""Where Python tells that an exception was not handled: every such place, with its old behaviour.
-
-``logging.Logger.callHandlers`` is wrapped rather than a handler added: ``dictConfig`` removes
-handlers, and loggers that do not propagate would be missed.
-"""
+"""Where Python tells that an exception was not handled: every such place, its old ways kept."""
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, TextIO
 
+from mendwire.capture import trail
 from mendwire.capture.arrivals import when_loaded
+from mendwire.capture.guard import Guard
+from mendwire.capture.uncaught import Report, is_error
 
 if TYPE_CHECKING:
     from asyncio.base_events import BaseEventLoop
-
-Report = Callable[[BaseException | None, str, Mapping[str, object]], bool]
-"""Called with (exception, level, context); never raises."""
-
-_ENDINGS: Final = (KeyboardInterrupt, SystemExit, GeneratorExit)
-_OWN_LOGGERS: Final = ("mendwire", "nats")
 
 
 class Hooks:
     """The hooks of a process; ``install`` once, they stay."""
 
-    def __init__(self, *, report: Report, drain: Callable[[], None]) -> None:
+    def __init__(self, *, report: Report, drain: Callable[[], None], guard: Guard) -> None:
         self._report = report
         self._drain = drain
+        self._guard = guard
 
     def install(self) -> None:
         """Put ourselves before what is installed now; that still runs."""
         self._main()
         self._threads()
         self._loops()
-        self._logging()
+        self._unraisable()
+        self._warnings()
 
     def _main(self) -> None:
         before = sys.excepthook
@@ -45,11 +40,10 @@ class Hooks:
         def uncaught(
             kind: type[BaseException], exc: BaseException, traceback: TracebackType | None
         ) -> None:
-            is_error = not _is_ending(exc)
-            if is_error:
+            if is_error(exc):
                 self._report(exc, "fatal", {"mechanism": "excepthook"})
             before(kind, exc, traceback)
-            if is_error:
+            if is_error(exc):
                 self._drain()
 
         sys.excepthook = uncaught
@@ -58,7 +52,7 @@ class Hooks:
         before = threading.excepthook
 
         def uncaught(args: threading.ExceptHookArgs) -> None:
-            if not _is_ending(args.exc_value):
+            if is_error(args.exc_value):
                 self._report(args.exc_value, "error", {"mechanism": "threading"})
             before(args)
 
@@ -68,42 +62,48 @@ class Hooks:
         when_loaded("asyncio.base_events", self._own_loops)
 
     def _own_loops(self) -> None:
+        """On the class, so that loops that were made before are served too."""
         from asyncio.base_events import BaseEventLoop  # noqa: PLC0415 - the host has loaded it
 
         before = BaseEventLoop.call_exception_handler
 
         def handle(loop: BaseEventLoop, context: dict[str, Any]) -> None:
             exc = context.get("exception")
-            if isinstance(exc, BaseException) and not _is_ending(exc):
+            if isinstance(exc, BaseException) and is_error(exc):
                 said = str(context.get("message", ""))
                 self._report(exc, "error", {"mechanism": "asyncio", "message": said})
             before(loop, context)
 
         BaseEventLoop.call_exception_handler = handle  # type: ignore[method-assign,assignment]  # it is the hook
 
-    def _logging(self) -> None:
-        before = logging.Logger.callHandlers
+    def _unraisable(self) -> None:
+        """What fails where nobody can catch it, as in ``__del__``: a warning, since it goes on."""
+        before = sys.unraisablehook
 
-        def call(logger: logging.Logger, record: logging.LogRecord) -> None:
-            self._logged(record)
-            before(logger, record)
+        def unraisable(args: Any) -> None:  # noqa: ANN401 - its type exists for checkers alone
+            if is_error(args.exc_value):
+                said = args.err_msg or "Exception ignored"
+                self._report(
+                    args.exc_value, "warning", {"mechanism": "unraisable", "message": said}
+                )
+            before(args)
 
-        logging.Logger.callHandlers = call  # type: ignore[method-assign,assignment]  # it is the hook
+        sys.unraisablehook = unraisable
 
-    def _logged(self, record: logging.LogRecord) -> None:
-        exc = record.exc_info[1] if record.exc_info else None
-        if exc is None or record.levelno < logging.ERROR or _is_ending(exc):
-            return
-        if record.name.partition(".")[0] in _OWN_LOGGERS:
-            return
-        level = "fatal" if record.levelno >= logging.CRITICAL else "error"
-        said = {"mechanism": "logging", "logger": record.name, "message": str(record.msg)}
-        self._report(exc, level, said)
+    def _warnings(self) -> None:
+        before = warnings.showwarning
+        guard = self._guard
 
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            text = f"{filename}:{lineno}: "
+            guard.run(lambda: trail.note("warning", category.__name__, f"{text}{message}"), None)
+            before(message, category, filename, lineno, file, line)
 
-def _is_ending(exc: BaseException | None) -> bool:
-    """Whether it only ends something: the program, a generator, a task that was cancelled."""
-    if isinstance(exc, _ENDINGS):
-        return True
-    loaded = sys.modules.get("asyncio.exceptions")
-    return loaded is not None and isinstance(exc, loaded.CancelledError)
+        warnings.showwarning = show

@@ -49,7 +49,7 @@ class Link(NamedTuple):
     """One exception of a chain. A tuple, since it is made on the host's thread."""
 
     kind: str
-    """The type as a traceback names it."""
+    """The type as a traceback names it; empty for a logged message, which is no exception."""
     message: str
     notes: tuple[str, ...]
     calls: tuple[Call, ...]
@@ -78,14 +78,6 @@ class Taken(NamedTuple):
     pid: int
     at: float
     """Seconds since the epoch."""
-    weight: int
-    """About how many bytes it holds."""
-
-
-class Body(NamedTuple):
-    """What is written down already: a message that is no exception."""
-
-    body: dict[str, JSONValue]
     weight: int
     """About how many bytes it holds."""
 
@@ -124,19 +116,15 @@ def taken(
 ) -> Taken:
     """Take what the report of ``exc`` needs."""
     budget = Budget(nodes=10 * MAX_NODES, text=4 * MAX_TOTAL)
+    left = Budget(nodes=10 * MAX_NODES, text=4 * MAX_TOTAL)
     nothing: list[Call] = []
     calls = guard.run(lambda: calls_of(exc.__traceback__, budget), nothing)
     link, links = _Taker(guard).taken(exc)
-    unprintable: JSONValue = UNPRINTABLE
-    left = Budget(nodes=10 * MAX_NODES, text=4 * MAX_TOTAL)
-    shown_context = {
-        key: guard.run(partial(shown, value, left), unprintable) for key, value in context.items()
-    }
     return Taken(
         link=link,
         calls=calls,
         code=_code(exc),
-        context=shown_context,
+        context=shown_context(context, left, guard),
         fixed=fixed,
         thread=threading.current_thread().name,
         pid=os.getpid(),
@@ -146,6 +134,16 @@ def taken(
         + 2 * (8 * MAX_TOTAL - max(0, budget.text) - max(0, left.text))
         + 50 * (20 * MAX_NODES - max(0, budget.nodes) - max(0, left.nodes)),
     )
+
+
+def shown_context(
+    context: Mapping[str, object], left: Budget, guard: Guard
+) -> dict[str, JSONValue]:
+    """What the host gave, as something a report can carry."""
+    unprintable: JSONValue = UNPRINTABLE
+    return {
+        key: guard.run(partial(shown, value, left), unprintable) for key, value in context.items()
+    }
 
 
 def innermost(exc: BaseException) -> object:
@@ -209,7 +207,7 @@ class _Taker:
         given = getattr(exc, "__notes__", None)
         if not isinstance(given, list | tuple):
             return ()
-        notes = tuple(_clean(str(note)) for note in given[:_MAX_NOTES] if isinstance(note, str))
+        notes = tuple(cleaned(str(note)) for note in given[:_MAX_NOTES] if isinstance(note, str))
         self._weight += sum(map(len, notes))
         return notes
 
@@ -238,10 +236,10 @@ def _members(exc: BaseException) -> tuple[BaseException, ...]:
 
 
 def _text(exc: BaseException, guard: Guard) -> str:
-    return _clean(guard.run(lambda: str(exc), UNPRINTABLE))
+    return cleaned(guard.run(lambda: str(exc), UNPRINTABLE))
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
     if len(text) > MAX_MESSAGE:
         from mendwire.model.signature import capped  # noqa: PLC0415 - rarely needed here
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from mendwire.capture.guard import Guard
 from mendwire.capture.ledger import Ledger
-from mendwire.capture.occurrence import Body, Taken
+from mendwire.capture.occurrence import Taken
 from mendwire.capture.segment import Spooled
 from mendwire.capture.spool import Spool
 from mendwire.capture.tally import Count, Seen, Tally
@@ -52,7 +52,7 @@ class Target:
 class _Queued:
     key: Hashable
     seen: Seen
-    taken: Taken | Body
+    taken: Taken
 
 
 class Outbox:
@@ -77,7 +77,7 @@ class Outbox:
         """Occurrences that are neither sent, nor on disk, nor given up."""
         return len(self._incoming) + self.ledger.in_hand + self.tally.untold
 
-    def put(self, key: Hashable, seen: Seen, taken: Taken | Body) -> bool:
+    def put(self, key: Hashable, seen: Seen, taken: Taken) -> bool:
         """Queue one report; False (and counted) when the queue is full."""
         with self._lock:
             room = len(self._incoming) < MAX_QUEUED and self._weight < MAX_WEIGHT
@@ -219,7 +219,7 @@ class Outbox:
         if lost := self.tally.take_lost():
             self.drop(lost, "too many kinds at once")
 
-    def _digested(self, taken: Taken | Body) -> Spooled:
+    def _digested(self, taken: Taken) -> Spooled:
         from mendwire.capture.digest import digested  # noqa: PLC0415 - not on the host's way
 
         names = self.target.names or Names(namespace="default")

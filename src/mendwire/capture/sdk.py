@@ -13,20 +13,28 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from mendwire.capture import loading, trail
+from mendwire.capture.children import Children
 from mendwire.capture.frames import main_directory
 from mendwire.capture.guard import Guard
 from mendwire.capture.hooks import Hooks
-from mendwire.capture.occurrence import fixed_fields, innermost, rough_key, taken
+from mendwire.capture.logs import Logs, level_of
+from mendwire.capture.messages import Message, message_key, message_taken
+from mendwire.capture.occurrence import Key, Taken, fixed_fields, innermost, rough_key, taken
 from mendwire.capture.outbox import Outbox, Target
+from mendwire.capture.plain import shown
 from mendwire.capture.release import release_of
 from mendwire.capture.sender import Sender
+from mendwire.capture.signals import Signals
 from mendwire.capture.spool import Spool, default_folder
 from mendwire.capture.tally import Tally
+from mendwire.capture.uncaught import is_error
 from mendwire.model import names as naming
 from mendwire.model.names import Names
 from mendwire.model.scrub import ScrubPolicy, scrub_policy, scrub_policy_from
@@ -58,7 +66,9 @@ class _Installed:
 
 _lock = threading.Lock()
 _installed: _Installed | None = None
-_hooks: Hooks | None = None
+_is_hooked = False
+_parents: list[_Installed] = []
+"""In a child: what its parent had. Taken apart here, it would tear at the parent's connection."""
 _drained_in_vain = -math.inf
 
 
@@ -71,6 +81,7 @@ def init(  # noqa: PLR0913 - everything is optional and named
     namespace: str | None = None,
     spool: str | os.PathLike[str] | None = None,
     automatic: bool = True,
+    log_level: int | str | None = logging.ERROR,
     scrub: ScrubPolicy | Mapping[str, object] | None = None,
     window_s: float = WINDOW_S,
     shutdown_timeout_s: float = SHUTDOWN_S,
@@ -82,10 +93,11 @@ def init(  # noqa: PLR0913 - everything is optional and named
     ``MENDWIRE_RELEASE`` (else the variables of common platforms), ``MENDWIRE_SPOOL``,
     ``MENDWIRE_SCRUB``. ``scrub`` decides what is taken out of reports: a ``ScrubPolicy`` or its
     fields, e.g. ``{"emails": "keep", "keys": ["tax_no"]}``. Without an environment reports go to
-    ``{namespace}.errors``. ``automatic`` installs the hooks for uncaught and logged exceptions. Of
-    one kind of error one report leaves in ``window_s`` seconds; the rest are counted. At exit at
-    most ``shutdown_timeout_s`` seconds are spent on what is unsent. Call it again to change
-    anything.
+    ``{namespace}.errors``. ``automatic`` installs the hooks for uncaught exceptions and for
+    logging, and connects to the frameworks as they are loaded. What is logged at ``log_level`` and
+    above is reported (None: nothing is); what is below becomes breadcrumbs. Of one kind of error
+    one report leaves in ``window_s`` seconds; the rest are counted. At exit at most
+    ``shutdown_timeout_s`` seconds are spent on what is unsent. Call it again to change anything.
     """
     given = {"NATS_URL": url, "NATS_NAMESPACE": namespace}
     overrides = {name: text for name, text in given.items() if text}
@@ -103,6 +115,7 @@ def init(  # noqa: PLR0913 - everything is optional and named
             service=service or found.get("MENDWIRE_SERVICE") or "",
             release=release or release_of(found),
             automatic=automatic,
+            log_level=level_of(log_level),
             window_s=window_s,
             shutdown_s=shutdown_timeout_s,
         )
@@ -119,7 +132,27 @@ def capture(exc: BaseException | None = None, /, **context: object) -> bool:
     True when it was queued or counted, False when there is nothing to report or no room. Never
     raises and never waits for the network.
     """
-    return _capture(exc if exc is not None else sys.exc_info()[1], "error", context)
+    return report(exc if exc is not None else sys.exc_info()[1], "error", context)
+
+
+@contextmanager
+def scope(**tags: object) -> Iterator[None]:
+    """One piece of work with breadcrumbs and tags of its own: a job, a message from a queue.
+
+    The middleware opens one for each request.
+    """
+    with trail.inside(trail.opened()):
+        tag(**tags)
+        yield
+
+
+def tag(**tags: object) -> None:
+    """Keep values beside everything that is reported from here on in this scope; never raises.
+
+    Outside of every scope: in this task or thread.
+    """
+    for name, value in tags.items():
+        _tag(name, value)
 
 
 def flush(timeout_s: float = 5.0) -> bool:
@@ -193,6 +226,7 @@ def _install(
     service: str,
     release: str,
     automatic: bool,
+    log_level: int,
     window_s: float,
     shutdown_s: float,
 ) -> bool:
@@ -207,6 +241,7 @@ def _install(
         shutdown_s=shutdown_s,
     )
     _replace(made)
+    _logs.level = log_level
     if automatic:
         _hook()
     if not target.spool.is_empty():
@@ -222,21 +257,36 @@ def _replace(made: _Installed) -> None:
         before.sender.close()
     else:
         atexit.register(_at_exit)
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(
+            before=loading.before_fork,
+            after_in_parent=loading.in_parent,
+            after_in_child=_after_fork,
+        )
 
 
 def _hook() -> None:
-    global _hooks  # noqa: PLW0603 - the hooks of a process are installed once
-    if _hooks is None:
-        _hooks = Hooks(report=_capture, drain=_drain)
-        _hooks.install()
+    global _is_hooked  # noqa: PLW0603 - the hooks of a process are installed once
+    if not _is_hooked:
+        _is_hooked = True
+        Hooks(report=report, drain=_drain, guard=_guard).install()
+        _logs.install()
+        _children.install()
+        signals.connect_as_they_come()
 
 
-def _capture(exc: BaseException | None, level: str, context: Mapping[str, object]) -> bool:
+def report(exc: BaseException | None, level: str, context: Mapping[str, object]) -> bool:
+    """The same for the hooks, with a level; what is no error (being cancelled) is left alone."""
     installed = _installed
-    if installed is None or exc is None:
+    if installed is None or exc is None or not is_error(exc):
         return False
     return _guard.once(_queue, installed, exc, level, context)
+
+
+def _say(message: Message) -> bool:
+    installed = _installed
+    if installed is None:
+        return False
+    return _guard.once(_queue_message, installed, message)
 
 
 def _queue(
@@ -244,13 +294,36 @@ def _queue(
 ) -> bool:
     if _was_seen(exc):
         return True
-    key = rough_key(exc)
+
+    def take() -> Taken:
+        around, fixed = _around(installed, level)
+        return taken(exc, {**around, **context}, fixed, _guard)
+
+    return _admitted(installed, rough_key(exc), take)
+
+
+def _queue_message(installed: _Installed, message: Message) -> bool:
+    def take() -> Taken:
+        around, fixed = _around(installed, message.level)
+        return message_taken(message, around, fixed, _guard)
+
+    return _admitted(installed, message_key(message), take)
+
+
+def _around(installed: _Installed, level: str) -> tuple[Mapping[str, object], Mapping[str, str]]:
+    """What every report made here and now carries: of its surroundings, and of this process."""
+    found = trail.surroundings(_guard)
+    fixed = {**installed.fixed, "level": level}
+    return found.context, {**fixed, "trace_id": found.trace_id} if found.trace_id else fixed
+
+
+def _admitted(installed: _Installed, key: Key, take: Callable[[], Taken]) -> bool:
     seen = installed.tally.admit(key)
     if seen is None:
         return True
     sender = installed.sender
     try:
-        occurrence = taken(exc, context, {**installed.fixed, "level": level}, _guard)
+        occurrence = take()
     except BaseException:
         sender.outbox.drop(installed.tally.forget(key, seen), "cannot be taken")
         raise
@@ -271,6 +344,10 @@ def _was_seen(exc: BaseException) -> bool:
     return False
 
 
+def _tag(name: str, value: object) -> None:
+    _guard.run(lambda: trail.tag(name, shown(value)), None)
+
+
 def _drain() -> None:
     """Send what is waiting, within the bound for the exit of the process."""
     global _drained_in_vain  # noqa: PLW0603 - the exit of a process is one thing
@@ -279,6 +356,7 @@ def _drain() -> None:
 
 
 def _at_exit() -> None:
+    """Send what waits, as long as is allowed, and put the rest on disk. Legal twice."""
     installed = _installed
     if installed is None:
         return
@@ -295,12 +373,15 @@ def _after_fork() -> None:
     """In a child: thread, connection and locks stayed with the parent, so begin anew."""
     global _installed, _lock  # noqa: PLW0603 - see above
     _lock = threading.Lock()
+    loading.in_child()
+    _guard.begin_anew()
     if _installed:
         before = _installed
+        _parents.append(before)
         tally = Tally(before.window_s)
         spool = before.target.spool
         # The files stay the parent's: it holds their locks through descriptors of its own.
-        _guard.run(spool.let_go, None)
+        _guard.run(spool.leave_to_the_parent, None)
         target = replace(before.target, spool=Spool(spool.folder, max_bytes=spool.max_bytes))
         _installed = _Installed(
             target=target,
@@ -311,3 +392,9 @@ def _after_fork() -> None:
             window_s=before.window_s,
             shutdown_s=before.shutdown_s,
         )
+
+
+_logs = Logs(report=report, say=_say, guard=_guard)
+_children = Children(report=report, leave=_at_exit, guard=_guard)
+signals = Signals(report=report, leave=_at_exit, guard=_guard)
+"""For the extensions of frameworks."""

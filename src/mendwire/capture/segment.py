@@ -178,6 +178,13 @@ class Segment:
             os.close(self._file)
             self._file = -1
 
+    def leave(self) -> None:
+        """In a forked child: it stays the parent's, but this copy must not hold its lock."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            with suppress(OSError):
+                os.close(file)
+
     def remove(self) -> None:
         """It is settled as a whole."""
         with suppress(OSError):

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from mendwire.capture import loading
 from mendwire.capture.outbox import Outbox
 from mendwire.capture.wishes import Wishes
 
@@ -83,6 +84,7 @@ class Sender:
         self._wishes.answer(self._wishes.open(), is_delivered=False)
 
     def _deliver(self) -> None:
+        loading.load()
         from mendwire.capture.delivery import Delivery  # noqa: PLC0415 - see above
 
         self._delivery = Delivery(self.outbox, self._wishes)

@@ -32,6 +32,8 @@ class Spool:
         self.folder = folder
         self.max_bytes = max_bytes
         self._own: list[Segment] = []
+        self._adopted: Segment | None = None
+        """Somebody else's file that is being sent just now."""
         self._is_sealed = True
         self._created = 0
         self._usage = 0
@@ -67,9 +69,11 @@ class Spool:
         own = {segment.path for segment in self._own}
         for path in sorted(self._files()):
             if path not in own and (segment := Segment.adopted(path)) is not None:
+                self._adopted = segment
                 try:
                     yield segment, False
                 finally:
+                    self._adopted = None
                     segment.close()
         self._is_sealed = True
         for segment in tuple(self._own):
@@ -83,11 +87,17 @@ class Spool:
         segment.remove()
 
     def let_go(self) -> None:
-        """Close every file: the process ends, or is a child that shares them with its parent."""
+        """Close every file: the process ends."""
         for segment in self._own:
             segment.close()
         self._own.clear()
         self._is_sealed = True
+
+    def leave_to_the_parent(self) -> None:
+        """In a forked child: a lock ends with its last holder, and that would be this child."""
+        for segment in (*self._own, self._adopted):
+            if segment is not None:
+                segment.leave()
 
     def _clear_away(self) -> None:
         """Files that a crash left before they had their name; nothing is in them yet."""

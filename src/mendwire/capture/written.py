@@ -24,7 +24,7 @@ MAX_STACK: Final = 64_000
 def body_of(taken: Taken, directory: str, guard: Guard) -> dict[str, JSONValue]:
     """The report; files under ``directory`` become relative to it."""
     nothing: list[JSONValue] = []
-    guard.run(lambda: _look_anew(taken), None)
+    guard.run(lambda: look_anew(taken), None)
     frames = guard.run(lambda: frames_of(taken.calls, directory), nothing)
     kind, message = taken.link.kind, taken.link.message
     at = datetime.fromtimestamp(taken.at, UTC)
@@ -32,7 +32,7 @@ def body_of(taken: Taken, directory: str, guard: Guard) -> dict[str, JSONValue]:
         "error": f"{kind}: {message}" if message else kind,
         "stack": guard.run(lambda: _stack(taken), ""),
         "timestamp": at.isoformat(timespec="milliseconds"),
-        "context": _context(taken, frames),
+        "context": context_of(taken, frames),
         "type": kind,
         "code": taken.code,
         "frames": frames,
@@ -41,7 +41,7 @@ def body_of(taken: Taken, directory: str, guard: Guard) -> dict[str, JSONValue]:
     }
 
 
-def _look_anew(taken: Taken) -> None:
+def look_anew(taken: Taken) -> None:
     """Source files may have been written since they were last read."""
     for file in {call.code.co_filename for call in taken.calls}:
         linecache.checkcache(file)
@@ -51,7 +51,7 @@ def _stack(taken: Taken) -> str:
     return capped(stack_text(taken.link), MAX_STACK).encode("utf-8", "replace").decode()
 
 
-def _context(taken: Taken, frames: list[JSONValue]) -> dict[str, JSONValue]:
+def context_of(taken: Taken, frames: list[JSONValue]) -> dict[str, JSONValue]:
     context: dict[str, JSONValue] = {}
     own = [frame for frame in frames if isinstance(frame, dict) and frame.get("in_app")]
     crash = own[-1] if own else (frames[-1] if frames else None)
