@@ -44,3 +44,18 @@ async def test_a_quick_run_with_messages_waiting_tells_the_ratio_as_json(name: s
         "engine, 400 waiting",
     ]
     assert all(row["p50 ms" if name == "latency" else "per second"] for row in table["rows"])
+
+
+async def test_a_quick_run_of_capture_prints_its_tables_as_json() -> None:
+    tables = [
+        json.loads(line) for line in (await _ran("benchmarks.capture", "--json")).splitlines()
+    ]
+    assert len(tables) == 5
+    bursts = {row["what"]: row for row in tables[3]["rows"]}
+    assert bursts["50 distinct, mendwire"]["arrived"]["least"] == 50
+    assert all(row["unaccounted"]["most"] == 0 for row in bursts.values())
+    assert [row["what"] for row in tables[4]["rows"]] == [
+        "raw nats-py, 256 in flight",
+        "from the spool",
+        "from exceptions",
+    ]

@@ -238,8 +238,11 @@ async def test_hosts_that_share_a_spool_each_bring_their_own(
         load(os.environ["HOST_NAME"], until=lambda: os.path.exists("enough"))
         assert mendwire.flush(60)
     """
-    running = [await host.start(LOAD + dedent(program), HOST_NAME=name) for name in names]
-    for process in running:
+    running = []
+    for name in names:
+        process = await host.start(LOAD + dedent(program), HOST_NAME=name)
+        running.append(process)
+        # It has read its program before the next one writes that file again.
         assert process.stdout
         for _ in range(30):
             await process.stdout.readline()
