@@ -50,3 +50,18 @@ async def test_a_quick_run_over_export_requests_prints_its_table() -> None:
     table = await _ran("benchmarks.otlp")
     assert "parser alone" in table
     assert len(table.splitlines()) == 4
+
+
+async def test_a_quick_run_of_capture_prints_its_tables_as_json() -> None:
+    tables = [
+        json.loads(line) for line in (await _ran("benchmarks.capture", "--json")).splitlines()
+    ]
+    assert len(tables) == 5
+    bursts = {row["what"]: row for row in tables[3]["rows"]}
+    assert bursts["50 distinct, mendwire"]["arrived"]["least"] == 50
+    assert all(row["unaccounted"]["most"] == 0 for row in bursts.values())
+    assert [row["what"] for row in tables[4]["rows"]] == [
+        "raw nats-py, 256 in flight",
+        "from the spool",
+        "from exceptions",
+    ]

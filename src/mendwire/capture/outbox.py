@@ -122,18 +122,17 @@ class Outbox:
         What finds no room stays in memory, unless it ``is_last``: then it is dropped, and so is
         what is not scrubbed ``until`` then (monotonic seconds).
         """
+        if is_last:
+            # First what is small and says most: time may be up before all reports are scrubbed.
+            self.ready.extend(self.take_counts())
         while self._collect(until) and self._spool_ready():
             pass
-        if self.ready and not is_last:
-            return
         if is_last:
             self._give_up()
-        told = self.tally.take() if counts else self.tally.take_past()
-        self.ready.extend(map(self.counted, told))
-        self.ledger.in_hand += sum(count.repeats for count in told)
-        if counts:
-            self._note_lost()
-            self.ready.extend(self.told_drops())
+        elif self.ready:
+            return
+        told = self.take_counts() if counts or is_last else self._past_counts()
+        self.ready.extend(told)
         self._spool_ready()
         if is_last and self.ready:
             self._give_up()
@@ -164,9 +163,7 @@ class Outbox:
     def take_counts(self) -> tuple[Spooled, ...]:
         """Everything that is to be told now."""
         self._note_lost()
-        counts = tuple(map(self.counted, self.tally.take()))
-        self.ledger.in_hand += sum(count.occurrences for count in counts)
-        return (*counts, *self.told_drops())
+        return (*self._counted(self.tally.take()), *self.told_drops())
 
     def drop(self, count: int, reason: str) -> None:
         """Count occurrences that are lost, and say so."""
@@ -214,6 +211,13 @@ class Outbox:
         reason = "no time at exit" if self._full == _QUEUE_FULL else self._full
         for queued in left:
             self.drop(self.tally.forget(queued.key, queued.seen), reason)
+
+    def _past_counts(self) -> tuple[Spooled, ...]:
+        return self._counted(self.tally.take_past())
+
+    def _counted(self, told: tuple[Count, ...]) -> tuple[Spooled, ...]:
+        self.ledger.in_hand += sum(count.repeats for count in told)
+        return tuple(map(self.counted, told))
 
     def _note_lost(self) -> None:
         if lost := self.tally.take_lost():
