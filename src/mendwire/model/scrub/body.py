@@ -16,6 +16,7 @@ from typing import Any, Final
 from mendwire.model.report import MAX_DEPTH, JSONValue
 from mendwire.model.scrub.keys import PERSONAL
 from mendwire.model.scrub.marks import MARK, mark
+from mendwire.model.scrub.numbers import is_phone
 from mendwire.model.scrub.policy import DEFAULT, ScrubPolicy
 from mendwire.model.scrub.scrubber import Scrubber, scrubber
 from mendwire.model.scrub.suspects import Suspicion
@@ -28,8 +29,6 @@ _LONGEST_KEY: Final = 64
 _LEAST_NUMBER: Final = 10**11
 _MOST_NUMBER: Final = 10**19
 _PAIR: Final = 2
-_FEWEST_DIGITS: Final = 7
-"""Of a telephone number."""
 
 
 class Reading(IntEnum):
@@ -156,10 +155,10 @@ class _Walk:
             if key:
                 special.append((name, key, value))
             elif isinstance(value, str):
-                if value not in clean and len(value) >= shortest:
+                if len(value) >= shortest and value not in clean:
                     texts.append(value)
                     places.append((body, name))
-            elif isinstance(value, dict | list):
+            elif isinstance(value, (dict, list)):
                 self.into(value, depth + 1)
             elif isinstance(value, int) and value >= _LEAST_NUMBER:
                 self._number(value, body, name)
@@ -204,9 +203,10 @@ class _Walk:
 
     def _frames(self, items: list[JSONValue], depth: int) -> None:
         """Signatures are made of frames: their places and lines are not read like prose."""
-        for place, item in enumerate(items):
+        clean, texts, places, shortest = self.clean, self.texts, self.places, self.shortest
+        for at, item in enumerate(items):
             if not isinstance(item, dict) or depth >= MAX_DEPTH:
-                self._value(item, items, place, depth)
+                self._value(item, items, at, depth)
                 continue
             rest = []
             for name, value in item.items():
@@ -214,23 +214,25 @@ class _Walk:
                 if reading is None:
                     rest.append((name, value))
                 elif isinstance(value, str):
-                    self._text(value, item, name, reading)
+                    if len(value) >= shortest and value not in clean[reading]:
+                        texts[reading].append(value)
+                        places[reading].append((item, name))
+                elif isinstance(value, list):
+                    self._lines(value, reading, depth)
                 else:
-                    self._lines(value, item, name, reading, depth)
+                    self._value(value, item, name, depth + 1)
             self._entries(rest, item, depth + 1)
 
-    def _lines(
-        self, value: JSONValue, frame: Holder, name: str, reading: Reading, depth: int
-    ) -> None:
-        """Several lines of source; anything else is read as elsewhere."""
-        if not isinstance(value, list):
-            self._value(value, frame, name, depth + 1)
-            return
-        for place, line in enumerate(value):
+    def _lines(self, lines: list[JSONValue], reading: Reading, depth: int) -> None:
+        """Several lines of source; anything else among them is read as elsewhere."""
+        clean, shortest = self.clean[reading], self.shortest
+        for place, line in enumerate(lines):
             if isinstance(line, str):
-                self._text(line, value, place, reading)
+                if len(line) >= shortest and line not in clean:
+                    self.texts[reading].append(line)
+                    self.places[reading].append((lines, place))
             else:
-                self._value(line, value, place, depth + 1)
+                self._value(line, lines, place, depth + 1)
 
     def _list(self, items: list[JSONValue], depth: int) -> None:
         """Also ``["authorization", …]``, as lists of headers are written."""
@@ -244,7 +246,7 @@ class _Walk:
     def _value(self, value: JSONValue, holder: Holder, place: str | int, depth: int) -> None:
         if isinstance(value, str):
             self._text(value, holder, place, Reading.TEXT)
-        elif isinstance(value, dict | list):
+        elif isinstance(value, (dict, list)):
             self.into(value, depth + 1)
         elif isinstance(value, int) and value >= _LEAST_NUMBER:
             self._number(value, holder, place)
@@ -314,4 +316,4 @@ def _can_hold(kind: str, value: JSONValue) -> bool:
         return False
     if isinstance(value, str) and value.startswith(MARK) and value.find("]") == len(value) - 1:
         return False
-    return kind not in PERSONAL or sum(map(str.isdigit, str(value))) >= _FEWEST_DIGITS
+    return kind not in PERSONAL or is_phone(str(value))
