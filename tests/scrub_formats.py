@@ -356,6 +356,7 @@ def _formats() -> list[Format]:
         for template in ("{}", "payment with {} refused", '{{"number": "{}"}}')
     ]
     found += [
+        Format("iban", "words behind it", "AT61 1904 3002 3457 3201 PAID LATE", "3457"),
         Format("email", "text", "no user ada@" + "shop.example here", "ada@"),
         Format("email", "encoded", "/u?mail=ada%40" + "shop.example", "ada%40"),
         Format("email", "name", '"Ada" <ada.l+x@' + "shop.example>", "ada.l"),

@@ -65,3 +65,13 @@ async def test_a_quick_run_of_capture_prints_its_tables_as_json() -> None:
         "from the spool",
         "from exceptions",
     ]
+
+
+async def test_a_quick_run_of_scrubbing_tells_what_it_costs_beside_decoding() -> None:
+    times, long = map(json.loads, (await _ran("benchmarks.scrub", "--json")).splitlines())
+    assert [row["what"] for row in times["rows"]][:2] == [
+        "loads + dumps, 6 kB",
+        "scrub, code known, 6 kB",
+    ]
+    assert all(row["us a report"]["median"] > 0 for row in times["rows"])
+    assert all(row["ms a MB"]["median"] > 0 for row in long["rows"])

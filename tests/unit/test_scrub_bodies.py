@@ -253,6 +253,12 @@ def test_a_policy_that_cannot_be_used_says_so(given_fields: dict[str, object]) -
         scrub_policy(given_fields)
 
 
+def test_plain_texts_make_the_same_policy() -> None:
+    policy = scrub_policy({"emails": "keep", "addresses": "mask", "phones": "keep"})
+    assert scrub_text("ada@shop.example 10.1.2.3", policy) == "ada@shop.example [scrubbed:ip]"
+    assert policy == ScrubPolicy(emails=Emails.KEEP, addresses=Personal.MASK, phones=Personal.KEEP)
+
+
 def test_a_policy_comes_from_the_environment() -> None:
     assert scrub_policy_from({}) is DEFAULT
     text = '{"emails": "keep", "keys": ["tax_no"]}'

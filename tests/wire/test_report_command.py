@@ -225,3 +225,19 @@ async def test_a_dry_run_needs_no_server(run: Run) -> None:
     ended = await run("report", "x", "--dry-run", "--env", "staging", NATS_URL="nats://127.0.0.1:1")
     assert ended.code == 0
     assert ended.answer["subject"] == "ai_tutor.errors.staging"
+
+
+async def test_what_is_scrubbed_is_said_in_the_environment(run: Run) -> None:
+    message = "no user ada@shop.example, badge ab-1234, password=hunter2"
+    for policy, shown in (
+        ("", "no user [scrubbed:email], badge ab-1234, password=[scrubbed:password]"),
+        (
+            '{"emails": "keep", "patterns": ["ab-[0-9]{4}"]}',
+            "no user ada@shop.example, badge [scrubbed:pattern], password=[scrubbed:password]",
+        ),
+    ):
+        ended = await run("report", message, "--dry-run", MENDWIRE_SCRUB=policy)
+        assert ended.answer["report"]["error"] == shown
+    ended = await run("report", message, "--dry-run", MENDWIRE_SCRUB='{"patterns": ["a+"]}')
+    assert ended.code == 2
+    assert "write {1,64} instead of +" in ended.err

@@ -163,7 +163,10 @@ async def engine(
             for stream in wanted.streams
             if stream.name in wanted.error_streams
         }
-        listener = Listener(bus=bus, docket=docket, names=link.names, windows_s=windows)
+        scrub = orchestrator.intake.scrub
+        listener = Listener(
+            bus=bus, docket=docket, names=link.names, windows_s=windows, scrub=scrub
+        )
         await stack.enter_async_context(listener)
         await stack.enter_async_context(worker)
         yield Engine(

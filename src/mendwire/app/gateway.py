@@ -23,6 +23,7 @@ from mendwire.gateway.quota import Capacity, Meters
 from mendwire.gateway.service import address_of, connecting, listen, serving
 from mendwire.gateway.site import figures_of, site
 from mendwire.gateway.station import Bounds, Station
+from mendwire.model.scrub import scrub_policy
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.telemetry import emit
@@ -91,6 +92,7 @@ async def gateway(
                 max_inflated=wanted.max_inflated,
                 in_flight=wanted.in_flight,
             ),
+            scrub=scrub_policy(config.scrub.model_dump()),
         )
         async with serving(site(station, otlp_routes(station)), listener) as task:
             emit("gateway.started", url=url, keys=len(keys), pid=os.getpid())

@@ -14,7 +14,7 @@ from mendwire.model.codec import encode
 from mendwire.model.fitting import ROOM_FOR_HEADERS, fitted
 from mendwire.model.names import Names
 from mendwire.model.report import JSONValue, Trust, load_object, report_of
-from mendwire.model.scrub import scrub_body
+from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_body
 from mendwire.model.signature import canonical, issue_key, signature
 
 Body = dict[str, JSONValue]
@@ -38,14 +38,16 @@ class Parcel:
     """What a duplicate counts for; None for a count itself."""
 
 
-def parcel(body: Body, key: Key, names: Names, max_payload: int) -> Parcel:
+def parcel(
+    body: Body, key: Key, names: Names, max_payload: int, scrub: ScrubPolicy = DEFAULT
+) -> Parcel:
     """Environment, service and trust from the key, then scrubbed, fitted and keyed.
 
     Raises Undecodable for what is no report.
     """
     draft, body = body, dict(body)
     environment = _claimed(body, key)
-    body = scrub_body(body)
+    body = scrub_body(body, scrub)
     if isinstance(draft, Drafted) and (stack := draft.stack_of(body)):
         body["stack"] = stack
     payload, body = _written(body, max_payload - ROOM_FOR_HEADERS)

@@ -17,6 +17,7 @@ from mendwire.gateway.keys import Key
 from mendwire.gateway.parcels import Body, Parcel, parcel
 from mendwire.gateway.quota import Meters
 from mendwire.gateway.tally import Kind
+from mendwire.model.scrub import DEFAULT, ScrubPolicy
 from mendwire.telemetry import emit
 
 MOST_REPORTS: Final = 2_000
@@ -80,12 +81,19 @@ class Station:
     """Authenticates, meters and delivers."""
 
     def __init__(
-        self, *, ring: KeyRing, meters: Meters, delivery: Delivery, bounds: Bounds
+        self,
+        *,
+        ring: KeyRing,
+        meters: Meters,
+        delivery: Delivery,
+        bounds: Bounds,
+        scrub: ScrubPolicy = DEFAULT,
     ) -> None:
         self.ring = ring
         self.meters = meters
         self.delivery = delivery
         self.bounds = bounds
+        self.scrub = scrub
         self.budget = Budget(bounds.in_flight)
         self.figures = Figures()
         self._untold: Counter[str] = Counter()
@@ -166,7 +174,7 @@ class Station:
         return Result(fate=fate, kind=made.kind)
 
     def _made(self, body: Body, key: Key) -> Parcel:
-        made = parcel(body, key, self.delivery.names, self.delivery.max_payload)
+        made = parcel(body, key, self.delivery.names, self.delivery.max_payload, self.scrub)
         if not self.delivery.knows(made):
             self.meters.take_signature(key)
         return made

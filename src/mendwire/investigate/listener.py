@@ -23,7 +23,7 @@ from mendwire.docket.cases import Docket
 from mendwire.errors import Damaged, MendwireError, Undecodable
 from mendwire.model.names import Names
 from mendwire.model.report import parse_report
-from mendwire.model.scrub import scrub_report
+from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report
 from mendwire.model.signature import issue_key
 from mendwire.wire.bus import Bus
 
@@ -57,6 +57,8 @@ class Listener:
     names: Names
     windows_s: Mapping[str, float]
     """Subject to the duplicate window of its stream, in seconds."""
+    scrub: ScrubPolicy = DEFAULT
+    """The intake's, so that a report has the same issue here."""
     every_s: float = 5.0
     """Between two tellings."""
     _ids: OrderedDict[str, _Id] = field(default_factory=OrderedDict)
@@ -120,7 +122,7 @@ class Listener:
     async def _issue(self, payload: bytes) -> str:
         """The issue that a report belongs to; empty for what is no report."""
         try:
-            key = issue_key(parse_report(scrub_report(payload)))
+            key = issue_key(parse_report(scrub_report(payload, self.scrub)))
         except Undecodable:
             return ""
         for lane in _LANES:

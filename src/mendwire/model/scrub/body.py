@@ -16,6 +16,7 @@ from typing import Any, Final
 from mendwire.model.report import MAX_DEPTH, JSONValue
 from mendwire.model.scrub.keys import PERSONAL
 from mendwire.model.scrub.marks import MARK, mark
+from mendwire.model.scrub.numbers import is_phone
 from mendwire.model.scrub.policy import DEFAULT, ScrubPolicy
 from mendwire.model.scrub.scrubber import Scrubber, scrubber
 from mendwire.model.scrub.suspects import Suspicion
@@ -28,8 +29,6 @@ _LONGEST_KEY: Final = 64
 _LEAST_NUMBER: Final = 10**11
 _MOST_NUMBER: Final = 10**19
 _PAIR: Final = 2
-_FEWEST_DIGITS: Final = 7
-"""Of a telephone number."""
 
 
 class Reading(IntEnum):
@@ -40,13 +39,6 @@ class Reading(IntEnum):
     PLACE = 2
 
 
-_IN_FRAMES: Final = {
-    **dict.fromkeys(("file", "function", "module", "filename", "abs_path"), Reading.PLACE),
-    **dict.fromkeys(("code", "context_line", "pre_context", "post_context"), Reading.CODE),
-}
-Holder = dict[str, JSONValue] | list[JSONValue]
-
-
 class _Key(IntEnum):
     """What a key makes of its value."""
 
@@ -55,6 +47,16 @@ class _Key(IntEnum):
     ALLOWED = 2
     TELLING = 3
     UNCLEAN = 4
+    CODE = 5
+    PLACE = 6
+
+
+_IN_FRAMES: Final = {
+    **dict.fromkeys(("file", "function", "module", "filename", "abs_path"), _Key.PLACE),
+    **dict.fromkeys(("code", "context_line", "pre_context", "post_context"), _Key.CODE),
+}
+_READINGS: Final = {_Key.CODE: Reading.CODE, _Key.PLACE: Reading.PLACE}
+Holder = dict[str, JSONValue] | list[JSONValue]
 
 
 class Scrubbing:
@@ -68,21 +70,24 @@ class Scrubbing:
         self.clean: tuple[set[str], ...] = (set(), set(), set())
         """By reading; each begins anew when it is full."""
         self.keys: dict[str, _Key] = {}
+        self.frame_keys: dict[str, _Key] = {}
+        """The same for the keys of frames."""
 
     def scrub(self, body: Holder, *, is_fast: bool = True) -> None:
         """Change ``body``; without ``is_fast`` each text is looked at closely, none remembered."""
         walk = _Walk(self, is_fast=is_fast)
-        walk.into(body, 0)
+        walk.through(body)
         walk.settle()
 
-    def key(self, name: str) -> _Key:
+    def key(self, name: str, *, in_frame: bool = False) -> _Key:
         """What ``name`` makes of its value."""
-        kind = self._key(name)
+        known = self.frame_keys if in_frame else self.keys
+        key = (_IN_FRAMES.get(name) if in_frame else None) or self._key(name)
         if len(name) <= _LONGEST_KEY:
-            if len(self.keys) >= _MOST_REMEMBERED:
-                self.keys.clear()
-            self.keys[name] = kind
-        return kind
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[name] = key
+        return key
 
     def remember(self, texts: set[str], reading: int) -> None:
         """Note texts that were found clean."""
@@ -114,6 +119,8 @@ class _Walk:
         self.clean = scrubbing.clean if is_fast else (set[str](), set[str](), set[str]())
         self.texts: tuple[list[str], ...] = ([], [], [])
         self.places: tuple[list[tuple[Any, str | int]], ...] = ([], [], [])
+        self.waiting: list[tuple[Holder, int, bool]] = []
+        """Objects and lists to walk through, their depth, and whether it is a frame."""
         self.unclean: list[dict[str, JSONValue]] = []
         """Objects with a secret in the name of a key."""
 
@@ -132,55 +139,77 @@ class _Walk:
             body.clear()
             body.update(renamed)
 
-    def into(self, value: Holder, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            hollow: Any = dict.fromkeys(value, mark("depth")) if isinstance(value, dict) else []
-            value.clear()
-            value.update(hollow) if isinstance(value, dict) else value.append(mark("depth"))
-        elif isinstance(value, dict):
-            self._entries(value.items(), value, depth)
-        else:
-            self._list(value, depth)
-
-    def _entries(
-        self, entries: Iterable[tuple[str, JSONValue]], body: dict[str, JSONValue], depth: int
-    ) -> None:
-        """Each value by its key; those of keys that are not plain after the loop."""
-        keys, clean, shortest = self.scrubbing.keys, self.clean[0], self.shortest
-        texts, places = self.texts[0], self.places[0]
-        special: list[tuple[str, _Key, JSONValue]] = []
-        for name, value in entries:
-            key = keys.get(name)
-            if key is None:
-                key = self.scrubbing.key(name)
-            if key:
-                special.append((name, key, value))
-            elif isinstance(value, str):
-                if value not in clean and len(value) >= shortest:
-                    texts.append(value)
-                    places.append((body, name))
-            elif isinstance(value, dict | list):
-                self.into(value, depth + 1)
-            elif isinstance(value, int) and value >= _LEAST_NUMBER:
-                self._number(value, body, name)
-        for name, key, value in special:
-            self._special(name, key, value, body, depth)
-        if "value" in body:
-            self._named(body)
+    def through(self, body: Holder) -> None:  # noqa: C901 - the loop that every text passes
+        """Collect the texts that are not known, and replace what stands under telling keys."""
+        keys, frame_keys = self.scrubbing.keys, self.scrubbing.frame_keys
+        clean, shortest = self.clean[0], self.shortest
+        texts, places, waiting = self.texts[0], self.places[0], self.waiting
+        waiting.append((body, 0, False))
+        while waiting:
+            holder, depth, is_frame = waiting.pop()
+            if depth > MAX_DEPTH:
+                _hollow(holder)
+                continue
+            if isinstance(holder, list):
+                self._list(holder, depth)
+                continue
+            if "value" in holder:
+                self._named(holder)
+            known = frame_keys if is_frame else keys
+            for name, value in holder.items():
+                key = known.get(name)
+                if key is None:
+                    key = self.scrubbing.key(name, in_frame=is_frame)
+                if key:
+                    self._special(name, key, value, holder, depth)
+                elif isinstance(value, str):
+                    if len(value) >= shortest and value not in clean:
+                        texts.append(value)
+                        places.append((holder, name))
+                elif isinstance(value, (dict, list)):
+                    waiting.append((value, depth + 1, False))
+                elif isinstance(value, int) and value >= _LEAST_NUMBER:
+                    self._number(value, holder, name)
 
     def _special(
         self, name: str, key: _Key, value: JSONValue, body: dict[str, JSONValue], depth: int
     ) -> None:
-        if key is _Key.ALLOWED:
-            return
-        if key is _Key.UNCLEAN and not any(body is known for known in self.unclean[-1:]):
-            self.unclean.append(body)
-        if key is _Key.FRAMES and isinstance(value, list) and depth < MAX_DEPTH:
-            self._frames(value, depth + 1)
-        elif (kind := self._kind(name, value)) is not None:
-            body[name] = mark(kind)
+        """Changes at most the value of ``name``, while its object is walked through."""
+        if key >= _Key.CODE:
+            self._source(value, body, name, _READINGS[key], depth)
+        elif key is _Key.FRAMES and isinstance(value, list):
+            for place, item in enumerate(value):
+                if isinstance(item, dict):
+                    self.waiting.append((item, depth + 2, True))
+                else:
+                    self._value(item, value, place, depth + 1)
+        elif key is not _Key.ALLOWED:
+            if key is _Key.UNCLEAN and not any(body is known for known in self.unclean[-1:]):
+                self.unclean.append(body)
+            kind = self._kind(name, value)
+            if kind is None:
+                self._value(value, body, name, depth)
+            else:
+                body[name] = mark(kind)
+
+    def _source(
+        self, value: JSONValue, frame: Holder, name: str, reading: Reading, depth: int
+    ) -> None:
+        """Signatures are made of frames: their places and lines are not read like prose."""
+        clean, shortest = self.clean[reading], self.shortest
+        if isinstance(value, str):
+            if len(value) >= shortest and value not in clean:
+                self.texts[reading].append(value)
+                self.places[reading].append((frame, name))
+        elif isinstance(value, list):
+            for place, line in enumerate(value):
+                if not isinstance(line, str):
+                    self._value(line, value, place, depth + 1)
+                elif len(line) >= shortest and line not in clean:
+                    self.texts[reading].append(line)
+                    self.places[reading].append((value, place))
         else:
-            self._value(value, body, name, depth)
+            self._value(value, frame, name, depth)
 
     def _clean_name(self, name: str) -> str:
         """What tells next time what it tells now."""
@@ -192,7 +221,7 @@ class _Walk:
     def _kind(self, name: str, value: JSONValue) -> str | None:
         name = self._clean_name(name)
         kind = self.ready.kind(name)
-        if kind is None and not isinstance(value, dict | list):
+        if kind is None and not isinstance(value, (dict, list)):
             kind = self.ready.scalar_kind(name)
         return kind if kind and _can_hold(kind, value) else None
 
@@ -201,36 +230,6 @@ class _Walk:
         name = body.get("name", body.get("key"))
         if isinstance(name, str) and (kind := self._kind(name, body["value"])):
             body["value"] = mark(kind)
-
-    def _frames(self, items: list[JSONValue], depth: int) -> None:
-        """Signatures are made of frames: their places and lines are not read like prose."""
-        for place, item in enumerate(items):
-            if not isinstance(item, dict) or depth >= MAX_DEPTH:
-                self._value(item, items, place, depth)
-                continue
-            rest = []
-            for name, value in item.items():
-                reading = _IN_FRAMES.get(name)
-                if reading is None:
-                    rest.append((name, value))
-                elif isinstance(value, str):
-                    self._text(value, item, name, reading)
-                else:
-                    self._lines(value, item, name, reading, depth)
-            self._entries(rest, item, depth + 1)
-
-    def _lines(
-        self, value: JSONValue, frame: Holder, name: str, reading: Reading, depth: int
-    ) -> None:
-        """Several lines of source; anything else is read as elsewhere."""
-        if not isinstance(value, list):
-            self._value(value, frame, name, depth + 1)
-            return
-        for place, line in enumerate(value):
-            if isinstance(line, str):
-                self._text(line, value, place, reading)
-            else:
-                self._value(line, value, place, depth + 1)
 
     def _list(self, items: list[JSONValue], depth: int) -> None:
         """Also ``["authorization", …]``, as lists of headers are written."""
@@ -243,16 +242,13 @@ class _Walk:
 
     def _value(self, value: JSONValue, holder: Holder, place: str | int, depth: int) -> None:
         if isinstance(value, str):
-            self._text(value, holder, place, Reading.TEXT)
-        elif isinstance(value, dict | list):
-            self.into(value, depth + 1)
+            if len(value) >= self.shortest and value not in self.clean[0]:
+                self.texts[0].append(value)
+                self.places[0].append((holder, place))
+        elif isinstance(value, (dict, list)):
+            self.waiting.append((value, depth + 1, False))
         elif isinstance(value, int) and value >= _LEAST_NUMBER:
             self._number(value, holder, place)
-
-    def _text(self, text: str, holder: Holder, place: str | int, reading: Reading) -> None:
-        if len(text) >= self.shortest and text not in self.clean[reading]:
-            self.texts[reading].append(text)
-            self.places[reading].append((holder, place))
 
     def _number(self, value: int, holder: Any, place: str | int) -> None:  # noqa: ANN401 - by a name or a place
         if value < _MOST_NUMBER and self.ready.numbers(str(value)) != str(value):
@@ -308,10 +304,18 @@ def _copied(value: JSONValue, depth: int) -> JSONValue:
     return value
 
 
+def _hollow(holder: Holder) -> None:
+    """Replace what is too deep."""
+    if isinstance(holder, dict):
+        holder.update(dict.fromkeys(holder, mark("depth")))
+    else:
+        holder[:] = [mark("depth")] * bool(holder)
+
+
 def _can_hold(kind: str, value: JSONValue) -> bool:
     """Whether a value of a telling name is a secret that is there, and no mark already."""
     if value is None or isinstance(value, bool) or value in ("", [], {}):
         return False
     if isinstance(value, str) and value.startswith(MARK) and value.find("]") == len(value) - 1:
         return False
-    return kind not in PERSONAL or sum(map(str.isdigit, str(value))) >= _FEWEST_DIGITS
+    return kind not in PERSONAL or is_phone(str(value))

@@ -8,6 +8,8 @@ from typing import Final
 RUN: Final = 20
 """Letters, digits, ``_`` and ``-`` in a row: what each prefixed credential has at least."""
 
+_ANY: Final = "."
+"""The only hint of what has neither a word of its own at its beginning nor in it."""
 _PREFIXED: Final = (
     ("aws_key", "A[KS]IA", ("AKIA", "ASIA"), "[0-9A-Z]{16}(?![0-9A-Za-z])"),
     ("github_token", "gh[pousr]_", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "[A-Za-z0-9]{20,}"),
@@ -66,7 +68,7 @@ _PREFIXED: Final = (
     (
         "discord_token",
         "[MNO][A-Za-z0-9_-]{22,27}",
-        (".",),
+        (_ANY,),
         r"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}",
     ),
     ("nats_seed", "S[UAONXC]", ("SU", "SA", "SO", "SN", "SX", "SC"), "[A-Z2-7]{56}(?![A-Z0-9a-z])"),
@@ -152,4 +154,13 @@ FORMS: Final[tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...]] = (
 """Kind, texts of which one must be there at all, pattern of the whole."""
 HINTS: Final = tuple(hint for _, hints, _ in _OTHERS for hint in hints)
 """One of these is in every text with a credential that has no run of ``RUN`` characters."""
+HINTED: Final = re.compile(
+    "|".join(
+        [
+            *(re.escape(hint) for _, hints, _ in FORMS for hint in hints if hint != _ANY),
+            r"\.[A-Za-z0-9_-]{6}\.",
+        ]
+    )
+)
+"""Matches in every text with a credential of any form."""
 KINDS: Final = frozenset(kind for kind, _, _ in FORMS)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 _ENDINGS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("password", ("password", "passwd", "passphrase", "passcode", "pwd", "passwort", "kennwort")),
+    ("password", ("password", "passwd", "passphrase", "passcode", "pwd", "passwort")),
     ("authorization", ("authorization", "wwwauthenticate", "proxyauthenticate", "bearer")),
     ("cookie", ("cookie", "cookies", "cookies2")),
     ("secret", ("secretaccesskey",)),
@@ -68,7 +68,7 @@ _WHOLE: Final = {
 }
 """Whole names that tell only in data, of a value that is a text or a number."""
 FRAGMENTS: Final = (
-    *("pass", "pwd", "kennwort", "auth", "bearer", "cookie", "key", "secret", "cred", "token"),
+    *("pass", "pwd", "auth", "bearer", "cookie", "key", "secret", "cred", "token"),
     *("srf", "otp", "jwt", "verif", "saml", "cvv", "cvc", "card", "ssn", "social", "sess", "seed"),
     *("mnemonic", "phone", "mobile", "msisdn"),
 )

@@ -7,7 +7,7 @@ from hashlib import blake2s
 from typing import Final
 
 CARD: Final = re.compile(
-    r"(?<![\w.])(?<![0-9][-/])[2-6](?:[0-9]{12,18}"
+    r"[2-6](?<![\w.][2-6])(?<![0-9][-/][2-6])(?:[0-9]{12,18}"
     r"|[0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,7}"
     r"|[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![\w-]|\.[0-9])"
 )
@@ -23,7 +23,8 @@ _BRANDS: Final = (
 )
 """How the numbers of each brand begin, and how many digits they have."""
 IBAN: Final = re.compile(
-    r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)"
+    r"[A-Z]{2}[0-9]{2}(?<![A-Za-z0-9][A-Z]{2}[0-9]{2})"
+    r"(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)"
     r"(?![A-Za-z0-9])"
 )
 _COUNTRIES: Final = frozenset(
@@ -45,6 +46,9 @@ IPV4: Final = re.compile(
     r"(?![\w-]|\.[0-9])"
 )
 IPV6: Final = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+_PHONE: Final = re.compile(r"[+0-9() ./-]{7,30}(?:x[0-9]{1,6})?")
+_FEWEST_DIGITS: Final = 7
+"""Of a telephone number."""
 _NO_DIGITS: Final = re.compile(r"[^0-9]+")
 
 
@@ -54,6 +58,17 @@ def is_card(text: str) -> bool:
     if not any(len(digits) in sizes and start.match(digits) for start, sizes in _BRANDS):
         return False
     return _passes_luhn(digits)
+
+
+def iban_length(text: str) -> int:
+    """Characters at the beginning of ``text`` that are an account number; 0 for none.
+
+    Words in capitals behind one look like further groups of it.
+    """
+    end = len(text)
+    while end > 0 and not is_iban(text[:end]):
+        end = max(0, text.rfind(" ", 0, end))
+    return end
 
 
 def is_iban(text: str) -> bool:
@@ -69,6 +84,11 @@ def is_email(match: re.Match[str]) -> bool:
     """Whether it is somebody's address: no login of git's, no image for fine screens."""
     host = match["host"]
     return match["name"] != "git" and host != HASHED and not _IMAGE.fullmatch(host)
+
+
+def is_phone(text: str) -> bool:
+    """Whether ``text`` can be a telephone number, where it is said to be one."""
+    return _PHONE.fullmatch(text) is not None and len(_NO_DIGITS.sub("", text)) >= _FEWEST_DIGITS
 
 
 def hashed_email(text: str, salt: str) -> str:

@@ -61,11 +61,11 @@ class ScrubPolicy:
     def __post_init__(self) -> None:
         """Refuse what cannot be used."""
         for name, choices in (("emails", Emails), ("addresses", Personal), ("phones", Personal)):
-            if getattr(self, name) not in tuple(choices):
+            given = getattr(self, name)
+            if given not in tuple(choices):
                 wanted = ", ".join(choices)
-                raise ConfigError(
-                    f"scrub.{name} is {getattr(self, name)!r}; write one of {wanted}."
-                )
+                raise ConfigError(f"scrub.{name} is {given!r}; write one of {wanted}.")
+            object.__setattr__(self, name, choices(given))  # a plain text is as good
         for name in ("keys", "patterns", "allow", "off"):
             texts = getattr(self, name)
             if not isinstance(texts, tuple) or not all(isinstance(text, str) for text in texts):

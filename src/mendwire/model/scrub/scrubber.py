@@ -11,7 +11,7 @@ from typing import Final
 
 from mendwire.model.scrub import numbers
 from mendwire.model.scrub.assigned import scrub_assigned
-from mendwire.model.scrub.forms import FORMS
+from mendwire.model.scrub.forms import FORMS, HINTED
 from mendwire.model.scrub.keys import FRAGMENTS, PERSONAL, scalar_kind, secret_kind
 from mendwire.model.scrub.marks import MARK, mark
 from mendwire.model.scrub.policy import DEFAULT, Emails, Personal, ScrubPolicy, folded
@@ -38,10 +38,15 @@ _LOGIN: Final = re.compile(
     r"""([ '"](?:-u|--user)[ =]{1,2}['"]?[\w.@+-]{1,64}:)([^\s"'\\]{1,200})"""
 )
 _ORACLE: Final = re.compile(r"(?i)(jdbc:oracle:[a-z]{2,5}:)([^\s/@\[]{1,64}/[^\s@]{1,128})(?=@)")
+_SCHEMES: Final = ("bearer ", "basic ", "token ", "negotiate ", "ntlm ")
+_SIGNED: Final = ("sig=", "signature=", "key=", "token=")
+_MOST_ROUNDS: Final = 5
+_LONG: Final = 1_000
+"""Characters; in a longer text each hint is found sooner by itself."""
 _MIN_BEARER: Final = 20
 _MOST_KEYS: Final = 4096
 LOWER_HINTS: Final = (
-    *("earer ", "asic ", "igest ", "egotiate ", "ntlm ", "://", "sig=", "signature=", "key="),
+    *("bearer ", "basic ", "digest ", "negotiate ", "ntlm ", "sig=", "signature=", "key="),
     *("code=", "identified by", " -u", "--user", "'-u", '"-u', "jdbc:oracle"),
 )
 """In lower case; one of these is in every text that the patterns here change, but for those that
@@ -84,19 +89,33 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """A message, a value: everything is replaced in it."""
-        text = self._by_form(text)
-        text = scrub_assigned(text, self._telling, self.kind)
-        return self._personal(self.numbers(text))
+        return self._settled(text, self._text)
 
     def code(self, text: str) -> str:
         """A line of source code: of what stands beside a telling name only literals."""
+        return self._settled(text, self._code)
+
+    def place(self, text: str) -> str:
+        """A file, a function: only credentials known by their form."""
+        return self._settled(text, self._by_form)
+
+    def _text(self, text: str) -> str:
+        text = scrub_assigned(self._by_form(text), self._telling, self.kind)
+        return self._personal(self.numbers(text))
+
+    def _code(self, text: str) -> str:
         text = self._by_form(text)
         text = scrub_assigned(text, self._telling, self.kind, literals_only=True)
         return self._personal(self.numbers(text))
 
-    def place(self, text: str) -> str:
-        """A file, a function: only credentials known by their form."""
-        return self._by_form(text)
+    @staticmethod
+    def _settled(text: str, once: Callable[[str], str]) -> str:
+        """Until nothing changes: a mark beside it can show what was no word of its own before."""
+        for _ in range(_MOST_ROUNDS):
+            before, text = text, once(text)
+            if text == before:
+                break
+        return text
 
     def numbers(self, text: str) -> str:
         """Without cards and account numbers."""
@@ -125,7 +144,7 @@ class Scrubber:
         return kind in self.off or keeps_phones
 
     def _by_form(self, text: str) -> str:
-        if len(text) >= SHORTEST_FORM:
+        if len(text) >= SHORTEST_FORM and (len(text) > _LONG or HINTED.search(text)):
             for kind, hints, pattern in self.forms:
                 for hint in hints:
                     if hint in text:
@@ -135,23 +154,20 @@ class Scrubber:
 
     def _by_place(self, text: str) -> str:
         """Logins in addresses and commands, signatures in queries, schemes of authorization."""
-        if " " in text and "authorization" not in self.off:
-            text = AUTH.sub(_auth, text)
-            if "igest " in text:
+        lower = text.lower()
+        if "authorization" not in self.off:
+            if any(scheme in lower for scheme in _SCHEMES):
+                text = AUTH.sub(_auth, text)
+            if "digest " in lower:
                 text = _DIGEST.sub(_second("authorization"), text)
-        if "://" in text and "userinfo" not in self.off:
+        if "://" in text and "@" in text and "userinfo" not in self.off:
             text = USERINFO.sub(_userinfo, text)
         if "=" in text and "signature" not in self.off:
-            text = _QUERY.sub(_second("signature"), text)
-            text = _CODE.sub(_second("signature"), text)
-        return text if "password" in self.off else self._passwords(text)
-
-    def _passwords(self, text: str) -> str:
-        if "'" in text:
-            text = _SQL.sub(_second("password"), text)
-        if "-u" in text:
-            text = _LOGIN.sub(_login, text)
-        return _ORACLE.sub(_second("userinfo"), text) if ":" in text else text
+            if any(name in lower for name in _SIGNED):
+                text = _QUERY.sub(_second("signature"), text)
+            if "code=" in text:
+                text = _CODE.sub(_second("signature"), text)
+        return text if "password" in self.off else _passwords(text, lower)
 
     def _personal(self, text: str) -> str:
         emails = self.policy.emails
@@ -177,7 +193,17 @@ class Scrubber:
 
     @staticmethod
     def _iban(match: re.Match[str]) -> str:
-        return mark("iban") if numbers.is_iban(match.group()) else match.group()
+        text: str = match.group()
+        length = numbers.iban_length(text)
+        return mark("iban") + text[length:] if length else text
+
+
+def _passwords(text: str, lower: str) -> str:
+    if "identified by" in lower or "password '" in lower:
+        text = _SQL.sub(_second("password"), text)
+    if "-u" in text:
+        text = _LOGIN.sub(_login, text)
+    return _ORACLE.sub(_second("userinfo"), text) if "jdbc:oracle" in lower else text
 
 
 @lru_cache(maxsize=16)

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import AnyStr, Final
 
-from mendwire.model.scrub.forms import HINTS, RUN
+from mendwire.model.scrub.forms import HINTED, HINTS, RUN
+from mendwire.model.scrub.numbers import CARD, IBAN
 from mendwire.model.scrub.policy import Emails, Personal
 from mendwire.model.scrub.scrubber import LOWER_HINTS, Scrubber
 
@@ -60,12 +61,20 @@ class Suspicion:
         for hint in HINTS:
             if hint in joined:
                 found.update(_places(joined, hint, starts))
-        found.update(_places(plain.translate(_WORDS), _RUN, starts))
+        if "://" in joined and "@" in joined:
+            found.update(at for at in _places(joined, "://", starts) if "@" in texts[at])
+        runs = _places(plain.translate(_WORDS), _RUN, starts)
+        found.update(at for at in runs if at not in found and HINTED.search(texts[at]))
         shapes = plain.translate(_SHAPES)
         for shape in _NUMBERS:
             if shape in shapes:
-                found.update(_places(shapes, shape, starts))
+                places = _places(shapes, shape, starts)
+                found.update(at for at in places if at not in found and _has_number(texts[at]))
         return sorted(found)
+
+
+def _has_number(text: str) -> bool:
+    return bool(CARD.search(text) or IBAN.search(text))
 
 
 def _places(text: AnyStr, hint: AnyStr, starts: Sequence[int]) -> Iterator[int]:
