@@ -1,0 +1,248 @@
+"""The Node client in real Node processes, against a real server, compared with Python's keys."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mendwire.capture.spool import Spool
+from tests.journey.node_host import NodeHost, Stored, installed, node_host, why_not
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it is there")
+
+UNCAUGHT = """
+import * as mendwire from "mendwire";
+mendwire.init();
+function price(order) {
+  const cause = new RangeError("index out of range");
+  throw Object.assign(new TypeError(`no price for ${order}`, { cause }), { code: "ERR_PRICE" });
+}
+price("order 1234567");
+"""
+
+
+@pytest.fixture
+async def host(tmp_path: Path) -> AsyncIterator[NodeHost]:
+    async with node_host(tmp_path) as ready:
+        yield ready
+
+
+def keys_of(message: Stored) -> dict[str, str]:
+    """What ``mendwire signature`` says of a stored body."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mendwire", "signature"],
+        input=message.payload,
+        capture_output=True,
+        check=True,
+        env={"NATS_NAMESPACE": "shop", "PATH": "/usr/bin:/bin"},
+    )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def claimed(message: Stored) -> dict[str, str]:
+    """The keys under which the client published it."""
+    return {
+        "signature": message.headers["Nats-Msg-Id"].removeprefix("shop-production-"),
+        "issue_key": message.headers["Mendwire-Issue"],
+    }
+
+
+async def test_an_uncaught_error_is_one_report_under_pythons_keys(host: NodeHost) -> None:
+    """And the process ends as it would without us."""
+    with_us = await host.run(UNCAUGHT)
+    without = await host.run(UNCAUGHT.replace("mendwire.init();", ""), name="bare.mjs")
+    assert with_us.code == without.code == 1
+    assert with_us.err.replace("app.mjs", "bare.mjs") == without.err
+    (message,) = await host.stored()
+    assert message.headers["Mendwire-Publisher"] == "mendwire-node"
+    assert claimed(message) == keys_of(message)
+    body = message.body
+    assert body["error"] == "TypeError: no price for order 1234567"
+    assert (body["type"], body["code"], body["level"]) == ("TypeError", "ERR_PRICE", "fatal")
+    assert (body["service"], body["release"]) == ("shop-web", "1.4.2")
+    assert "[cause]: RangeError: index out of range" in body["stack"]
+    crash = body["frames"][-1]
+    assert (crash["file"], crash["function"], crash["in_app"]) == ("app.mjs", "price", True)
+    assert crash["code"].startswith("throw Object.assign(")
+    assert (body["context"]["file"], body["context"]["line"]) == ("app.mjs", crash["line"])
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "level"),
+    [
+        ("Promise.reject(new Error('lost'));", 1, "fatal"),
+        ("process.on('unhandledRejection', () => {}); Promise.reject(new Error('x'));", 0, "error"),
+        ("mendwire.capture(new Error('by hand')); process.exit(7);", 7, "error"),
+        ("mendwire.capture('no error at all');", 0, "error"),
+        ("try { null.x } catch (e) { mendwire.capture(e); throw e }", 1, "error"),
+        ("process.on('uncaughtException', () => {}); throw new Error('held');", 0, "fatal"),
+        ("setTimeout(() => { throw new Error('late') });", 1, "fatal"),
+    ],
+)
+async def test_every_way_to_end_keeps_its_exit_code_and_reports_once(
+    host: NodeHost, ending: str, code: int, level: str
+) -> None:
+    program = f"import * as mendwire from 'mendwire';\nmendwire.init();\n{ending}\n"
+    ended = await host.run(program)
+    assert ended.code == code, ended.err
+    (message,) = await host.stored()
+    assert message.body["level"] == level
+    assert claimed(message) == keys_of(message)
+    assert await host.counted() == 0
+
+
+async def test_a_warning_mode_reports_what_node_only_warns_of(host: NodeHost) -> None:
+    program = (
+        "import * as mendwire from 'mendwire'; mendwire.init();"
+        "Promise.reject(new Error('lost')); setTimeout(() => {}, 50);"
+    )
+    ended = await host.run(program, "--unhandled-rejections=warn")
+    assert ended.code == 0, ended.err
+    assert [message.body["error"] for message in await host.stored()] == ["Error: lost"]
+
+
+async def test_a_storm_is_one_report_and_a_true_count(host: NodeHost) -> None:
+    program = """
+    import * as mendwire from "mendwire";
+    mendwire.init();
+    function fail() { throw new Error("the same again"); }
+    for (let n = 0; n < 100_000; n += 1) {
+      try { fail(); } catch (problem) { mendwire.capture(problem); }
+    }
+    console.log(JSON.stringify([await mendwire.flush(), mendwire.statistics()]));
+    """
+    ended = await host.run(program)
+    assert ended.code == 0, ended.err
+    is_delivered, statistics = json.loads(ended.out)
+    assert is_delivered
+    assert (statistics["stored"], statistics["dropped"]) == (1, 0)
+    (message,) = await host.stored()
+    assert await host.counted() == 99_999
+    assert {one.body["issue"] for one in await host.stored("OCCURRENCES")} == {
+        message.headers["Mendwire-Issue"]
+    }
+
+
+async def test_what_the_server_had_already_is_counted(host: NodeHost) -> None:
+    for _ in range(2):
+        assert (await host.run(UNCAUGHT)).code == 1
+    assert len(await host.stored()) == 1
+    assert await host.counted() == 1
+
+
+async def test_what_waits_while_the_server_is_away_arrives_once_afterwards(host: NodeHost) -> None:
+    host.server.kill()
+    ended = await host.run(UNCAUGHT)
+    assert ended.code == 1
+    spool = Spool(host.spool)
+    (file,) = spool.waiting()
+    kept = spool.read(file)
+    assert kept is not None
+    assert json.loads(kept.payload)["type"] == "TypeError"
+    assert host.spool.stat().st_mode & 0o077 == 0
+    assert file.stat().st_mode & 0o077 == 0
+    await host.server.restart()
+    later = await host.run(
+        "import * as mendwire from 'mendwire'; mendwire.init();"
+        "console.log(await mendwire.flush(), await mendwire.close());"
+    )
+    assert later.out.strip() == "true true", later.err
+    (message,) = await host.stored()
+    assert claimed(message) == keys_of(message)
+    assert spool.waiting() == []
+
+
+async def test_a_host_that_goes_on_sends_by_itself_when_the_server_is_back(host: NodeHost) -> None:
+    program = """
+    import * as mendwire from "mendwire";
+    mendwire.init();
+    for (let n = 0; n < 50; n += 1) mendwire.capture(new Error(`number ${"abcdefghij"[n % 10]} ${n}`));
+    console.log("captured", await mendwire.flush());
+    process.stdin.once("data", async () => {
+      while (!(await mendwire.flush())) {}
+      console.log("sent");
+      process.stdin.pause();
+    });
+    """
+    host.server.kill()
+    process = await host.start(program)
+    assert process.stdout and process.stdin
+    assert await process.stdout.readline() == b"captured false\n"
+    await host.server.start()
+    process.stdin.write(b"go\n")
+    assert await process.stdout.readline() == b"sent\n"
+    assert await process.wait() == 0
+    arrived = await host.stored()
+    assert len(arrived) + await host.counted() == 50
+    assert len({message.headers["Nats-Msg-Id"] for message in arrived}) == len(arrived)
+
+
+async def test_secrets_do_not_leave_the_process(host: NodeHost) -> None:
+    program = """
+    import * as mendwire from "mendwire";
+    mendwire.init();
+    const bait = "not-a-real-" + "secret-1234";
+    const error = new Error(`login failed: password=${bait} at https://anna:${bait}@db.example.org/x`);
+    mendwire.capture(error, { headers: { Authorization: `Bearer ${bait}` }, card: "4111 1111 1111 1111" });
+    await mendwire.flush();
+    """
+    ended = await host.run(program)
+    assert ended.code == 0, ended.err
+    (message,) = await host.stored()
+    assert b"not-a-real" not in message.payload
+    assert b"4111 1111" not in message.payload
+    assert message.payload.count(b"[scrubbed:") >= 4
+    assert claimed(message) == keys_of(message)
+
+
+async def test_a_wrong_setting_is_a_warning_and_no_more(host: NodeHost) -> None:
+    program = "import * as m from 'mendwire'; console.log(m.init(), m.capture(new Error('x')));"
+    ended = await host.run(program, NATS_NAMESPACE="not a name")
+    assert (ended.code, ended.out.strip()) == (0, "false false")
+    assert "MendwireWarning" in ended.err
+    assert "set NATS_NAMESPACE to a letter" in ended.err
+
+
+async def test_where_no_stream_takes_it_the_report_waits(host: NodeHost) -> None:
+    program = """
+    import * as mendwire from "mendwire";
+    mendwire.init({ environment: "nowhere" });
+    mendwire.capture(new Error("x"));
+    console.log(await mendwire.flush(), mendwire.statistics().problem);
+    """
+    ended = await host.run(program)
+    assert "false No stream takes shop.errors.nowhere" in ended.out
+    assert len(Spool(host.spool).waiting()) == 1
+
+
+async def test_a_login_of_the_nats_command_is_used_and_a_wrong_one_is_told(tmp_path: Path) -> None:
+    config = 'authorization { user: "shop", password: "made-up" }'
+    installed()
+    program = """
+    import * as mendwire from "mendwire";
+    mendwire.init({ automatic: false });
+    mendwire.capture(new Error("x"));
+    await mendwire.flush();
+    console.log(mendwire.statistics().problem);
+    """
+    async with node_host(tmp_path, config, user="shop", password="made-up") as host:
+        ended = await host.run(program, NATS_USER="shop", NATS_PASSWORD="wrong")
+        assert "refuses this login: check NATS_USER" in ended.out, ended.err
+        ended = await host.run(program, NATS_USER="shop", NATS_PASSWORD="made-up")
+        assert ended.out.strip() == "", ended.err
+        assert len(await host.stored()) == 1
+
+
+async def test_the_units_of_the_client_hold() -> None:
+    folder = installed()
+    for command in (["npx", "--no-install", "tsc", "-p", "."], ["node", "--test", "test/"]):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
