@@ -244,5 +244,3 @@ async def test_the_units_of_the_client_hold() -> None:
     for command in (["npx", "--no-install", "tsc", "-p", "."], ["node", "--test", "test/"]):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-
-
