@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from tests.journey.node_host import NodeHost, Stored, installed, node_host, why_
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it is there")
 
+PAGE = Path(__file__).parents[2] / "docs/how-to/report-from-node.md"
 UNCAUGHT = """
 import * as mendwire from "mendwire";
 mendwire.init();
@@ -162,7 +164,9 @@ async def test_a_host_that_goes_on_sends_by_itself_when_the_server_is_back(host:
     program = """
     import * as mendwire from "mendwire";
     mendwire.init();
-    for (let n = 0; n < 50; n += 1) mendwire.capture(new Error(`number ${"abcdefghij"[n % 10]} ${n}`));
+    for (let n = 0; n < 50; n += 1) {
+      mendwire.capture(new Error(`number ${"abcdefghij"[n % 10]} ${n}`));
+    }
     console.log("captured", await mendwire.flush());
     process.stdin.once("data", async () => {
       while (!(await mendwire.flush())) {}
@@ -188,8 +192,10 @@ async def test_secrets_do_not_leave_the_process(host: NodeHost) -> None:
     import * as mendwire from "mendwire";
     mendwire.init();
     const bait = "not-a-real-" + "secret-1234";
-    const error = new Error(`login failed: password=${bait} at https://anna:${bait}@db.example.org/x`);
-    mendwire.capture(error, { headers: { Authorization: `Bearer ${bait}` }, card: "4111 1111 1111 1111" });
+    const url = `https://anna:${bait}@db.example.org/x`;
+    const headers = { Authorization: `Bearer ${bait}` };
+    const error = new Error(`login failed: password=${bait} at ${url}`);
+    mendwire.capture(error, { headers, card: "4111 1111 1111 1111" });
     await mendwire.flush();
     """
     ended = await host.run(program)
@@ -223,7 +229,6 @@ async def test_where_no_stream_takes_it_the_report_waits(host: NodeHost) -> None
 
 async def test_a_login_of_the_nats_command_is_used_and_a_wrong_one_is_told(tmp_path: Path) -> None:
     config = 'authorization { user: "shop", password: "made-up" }'
-    installed()
     program = """
     import * as mendwire from "mendwire";
     mendwire.init({ automatic: false });
@@ -239,8 +244,84 @@ async def test_a_login_of_the_nats_command_is_used_and_a_wrong_one_is_told(tmp_p
         assert len(await host.stored()) == 1
 
 
-async def test_the_units_of_the_client_hold() -> None:
-    folder = installed()
-    for command in (["npx", "--no-install", "tsc", "-p", "."], ["node", "--test", "test/"]):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+def blocks() -> list[str]:
+    """The programs of the how-to page."""
+    return re.findall(r"(?ms)^```js\n(.*?)^```$", PAGE.read_text(encoding="utf-8"))
+
+
+def block(part: str) -> str:
+    (found,) = [one for one in blocks() if part in one]
+    return found
+
+
+async def test_the_five_lines_of_the_page_work(host: NodeHost) -> None:
+    start = block('environment: "production"')
+    handled = block("showSorryPage();")
+    program = f"""{start}
+    const order = {{ id: "o-7" }};
+    const showSorryPage = () => console.log("sorry");
+    const charge = async () => {{ throw new Error("no money"); }};
+    {handled}
+    const job = {{ id: "j-1" }};
+    const send = async () => {{
+      await null;
+      mendwire.capture(new Error("no mail"));
+    }};
+    {block("withContext")}
+    """
+    ended = await host.run(program)
+    assert (ended.code, ended.out.strip()) == (0, "sorry"), ended.err
+    first, second = [message.body for message in await host.stored()]
+    assert (first["error"], first["context"]["order"]) == ("Error: no money", "o-7")
+    assert (second["context"]["job"], second["context"]["queue"]) == ("j-1", "mail")
+    assert (first["service"], first["release"]) == ("shop", "1.4.2")
+
+
+ASK = """
+  const got = await fetch(`http://127.0.0.1:${port}/orders/7?secret=bait`, {
+    headers: { "x-request-id": "r-1" },
+  });
+  const missing = await fetch(`http://127.0.0.1:${port}/nothing`);
+  console.log(got.status, missing.status);
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "serve", "mechanism"),
+    [
+        (
+            'from "express"',
+            (
+                "const server = app.listen(0, async () => { const { port } = server.address();"
+                f"{ASK} server.close(); server.closeAllConnections(); }});"
+            ),
+            "express",
+        ),
+        (
+            'from "fastify"',
+            (
+                "await app.listen({ port: 0 }); const { port } = app.server.address();"
+                f"{ASK} await app.close();"
+            ),
+            "fastify",
+        ),
+    ],
+)
+async def test_a_framework_reports_the_error_with_its_request(
+    host: NodeHost, part: str, serve: str, mechanism: str
+) -> None:
+    ended = await host.run(f"{block(part)}\n{serve}", NODE_ENV="test")
+    assert (ended.code, ended.out.strip()) == (0, "500 404"), ended.err
+    (message,) = await host.stored()
+    assert claimed(message) == keys_of(message)
+    context = message.body["context"]
+    assert message.body["error"] == "Error: no such order: 7"
+    assert (context["mechanism"], context["method"]) == (mechanism, "GET")
+    assert (context["path"], context["route"]) == ("/orders/7", "/orders/:id")
+    assert "bait" not in message.payload.decode()
+
+
+@pytest.mark.parametrize("command", [["npx", "--no-install", "tsc", "-p", "."], ["npm", "test"]])
+def test_the_types_and_units_of_the_client_hold(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=installed(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { types } from "node:util";
 
-import { shown, UNPRINTABLE } from "./plain.js";
+import { shown } from "./plain.js";
 
 const MAX_MESSAGE = 16_000;
 const MAX_STACK = 64_000;
@@ -97,8 +97,9 @@ export function capped(text, limit) {
  */
 function link(value, role, depth) {
   if (!isErrorLike(value)) {
-    const told = typeof value === "string" ? value : JSON.stringify(shown(value));
-    const message = capped(told ?? UNPRINTABLE, MAX_MESSAGE);
+    const plain = shown(value);
+    const told = typeof value === "string" ? value : typeof plain === "string" ? plain : JSON.stringify(plain);
+    const message = capped(told, MAX_MESSAGE);
     return { type: "", message, stack: role ? message : "", code: "", role, depth };
   }
   const type = typeOf(value);

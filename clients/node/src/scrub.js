@@ -12,35 +12,38 @@ import { fromPython } from "./python.js";
 /** @typedef {import("./json.js").Json} Json */
 /** @typedef {import("./json.js").JsonMap} JsonMap */
 
-const TABLES = JSON.parse(fs.readFileSync(new URL("./tables.json", import.meta.url), "utf8"));
-const { credentials, scrub } = TABLES;
+const SECRETS = JSON.parse(fs.readFileSync(new URL("./secrets.json", import.meta.url), "utf8"));
 
 /** @type {{ kind: string, hints: string[], pattern: RegExp }[]} */
-const FORMS = credentials.forms.map((/** @type {any} */ form) => ({
+const FORMS = SECRETS.forms.map((/** @type {any} */ form) => ({
   kind: form.kind,
   hints: form.hints,
   pattern: fromPython(form, "g"),
 }));
-/** @type {[string, string[]][]} */
-const WORDS = credentials.words;
-/** @type {[string, string[]][]} */
-const INSIDE = credentials.inside;
+/** @type {[string, string[]][]} what the folded name of a telling key ends with */
+const ENDINGS = SECRETS.endings;
+/** @type {[string, string[]][]} what is somewhere in it */
+const INSIDE = SECRETS.inside;
 
-const AUTH = fromPython(scrub.auth, "g");
-const USERINFO = fromPython(scrub.userinfo, "g");
-const CARD = fromPython(scrub.card, "g");
-const ASSIGNED = fromPython(scrub.assigned, "g");
-const FLAG = fromPython(scrub.flag, "g");
-const QUOTED = fromPython(scrub.quoted, "y");
-const UNQUOTED = fromPython(scrub.unquoted, "y");
-const REST_OF_LINE = fromPython(scrub.rest_of_line, "y");
-const TYPE = fromPython({ ...scrub.type, pattern: `^(?:${scrub.type.pattern})\\Z` });
-const SCALARS = new Set(scrub.scalars);
-const QUERY = new Set(scrub.query);
-const HARMLESS = new Set(scrub.harmless);
-const WHOLE_LINE = new Set(scrub.whole_line);
-const STRUCTURAL = new Set(scrub.structural);
+const AUTH = /(?<![\p{L}\p{N}_])(bearer|basic|token)( {1,3})([A-Za-z0-9._~+/=-]{8,})/giu;
+const USERINFO = /(?<![\p{L}\p{N}_])([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/?#"'<>]{1,512})@/gu;
+const CARD = /(?<![\p{L}\p{N}_])[2-6][0-9](?:[ -]?[0-9]){11,17}(?![\p{L}\p{N}_])/gu;
+const ASSIGNED =
+  /(?<![\p{L}\p{N}_.-])([\p{L}\p{N}_.-]{2,64})(\\{0,2}["']?\]?\s{0,3}(?:=>|:=|:|=)\s{0,3}(?:[bur]?(?=\\{0,2}["'])\\{0,2}["'])?)/gu;
+const FLAG = /(?<![\p{L}\p{N}_-])--([\p{L}\p{N}_-]{2,40})( {1,3})(?=[^\s-])/gu;
+const QUOTED = /[^"'\n\\]{1,8192}/uy;
+const UNQUOTED = /[^\s"'&<>\\]{1,8192}/uy;
+const REST_OF_LINE = QUOTED;
+const TYPE = /^[A-Z][a-z0-9]+[A-Z][A-Za-z0-9]*$/;
+const SCALARS = new Set(["auth", "session", "sessionid", "phpsessid", "jsessionid", "pin"]);
+const QUERY = new Set(["sig", "signature", "key", "xamzsignature", "xgoogsignature"]);
+const HARMLESS = new Set(["none", "null", "true", "false", "undefined", "nil", "required", "missing", "invalid"]);
+const WHOLE_LINE = new Set(["authorization", "cookie"]);
+const STRUCTURAL = new Set(["file", "function", "module"]);
 const TEXTS = new Set(["error", "stack", "type", "code", "message_template"]);
+/** Characters; a credential known by its form is longer, but for the login in an address. */
+const SHORTEST_FORM = 12;
+const MIN_BEARER = 20;
 
 const MARK = "[scrubbed:";
 const DIGIT = /[\p{Nd}\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089]/u;
@@ -91,7 +94,7 @@ export function scrubReport(body) {
  */
 export function secretKind(name) {
   const folded = name.toLowerCase().replace(NOT_ALNUM, "");
-  for (const [kind, words] of WORDS) {
+  for (const [kind, words] of ENDINGS) {
     if (words.some((word) => folded.endsWith(word))) return kind;
   }
   return INSIDE.find(([, words]) => words.some((word) => folded.includes(word)))?.[0] ?? "";
@@ -100,14 +103,14 @@ export function secretKind(name) {
 /** @param {string} text */
 function forms(text) {
   let out = text;
-  if (out.length >= scrub.shortest_form) {
+  if (out.length >= SHORTEST_FORM) {
     for (const { kind, hints, pattern } of FORMS) {
       if (hints.some((hint) => out.includes(hint))) out = out.replace(pattern, mark(kind));
     }
     out = out.replace(AUTH, auth);
   }
   if (out.includes("://")) out = out.replace(USERINFO, userinfo);
-  return out.length >= scrub.shortest_form ? out.replace(CARD, card) : out;
+  return out.length >= SHORTEST_FORM ? out.replace(CARD, card) : out;
 }
 
 /**
@@ -200,7 +203,7 @@ function matched(pattern, text, at) {
  */
 function auth(whole, scheme, space, secret) {
   const isSecret =
-    scheme.toLowerCase() === "basic" ? isBasic(secret) : secret.length >= scrub.min_bearer || DIGIT.test(secret);
+    scheme.toLowerCase() === "basic" ? isBasic(secret) : secret.length >= MIN_BEARER || DIGIT.test(secret);
   return isSecret ? `${scheme}${space}${mark("authorization")}` : whole;
 }
 
