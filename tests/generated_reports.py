@@ -7,9 +7,8 @@ messages out of the words and forms that the masking knows; JSON that reads diff
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
-from typing import Any
 
 STACKS = (
     """Traceback (most recent call last):
@@ -409,10 +408,6 @@ def generated_reports(count: int, seed: int) -> Iterator[str]:
         yield maker.report()
 
 
-def asked(reports: Iterator[str]) -> bytes:
-    """A line of JSON for each, as the Node side takes them."""
+def asked(reports: Iterable[str]) -> bytes:
+    """A line of JSON for each, as clients/node/tools/answer.js takes them."""
     return b"".join(json.dumps(report).encode() + b"\n" for report in reports)
-
-
-def answers(lines: bytes) -> list[Any]:
-    return [json.loads(line) for line in lines.splitlines()]

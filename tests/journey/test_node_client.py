@@ -8,14 +8,20 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mendwire.capture.spool import Spool
+from mendwire.errors import Undecodable
+from mendwire.model.report import parse_report
+from mendwire.model.signature import keys
+from tests.generated_reports import asked, generated_reports
 from tests.journey.node_host import NodeHost, Stored, installed, node_host, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it is there")
 
+GOLDEN = Path(__file__).parents[1] / "golden/signature/v1.jsonl"
 PAGE = Path(__file__).parents[2] / "docs/how-to/report-from-node.md"
 UNCAUGHT = """
 import * as mendwire from "mendwire";
@@ -122,7 +128,7 @@ async def test_a_storm_is_one_report_and_a_true_count(host: NodeHost) -> None:
     ended = await host.run(program)
     assert ended.code == 0, ended.err
     is_delivered, statistics = json.loads(ended.out)
-    assert is_delivered
+    assert is_delivered, statistics
     assert (statistics["stored"], statistics["dropped"]) == (1, 0)
     (message,) = await host.stored()
     assert await host.counted() == 99_999
@@ -176,7 +182,8 @@ async def test_a_host_that_goes_on_sends_by_itself_when_the_server_is_back(host:
     """
     host.server.kill()
     process = await host.start(program)
-    assert process.stdout and process.stdin
+    assert process.stdout
+    assert process.stdin
     assert await process.stdout.readline() == b"captured false\n"
     await host.server.start()
     process.stdin.write(b"go\n")
@@ -242,6 +249,49 @@ async def test_a_login_of_the_nats_command_is_used_and_a_wrong_one_is_told(tmp_p
         ended = await host.run(program, NATS_USER="shop", NATS_PASSWORD="made-up")
         assert ended.out.strip() == "", ended.err
         assert len(await host.stored()) == 1
+
+
+def node_keys(reports: list[str]) -> list[Any]:
+    """What Node says of each report: its keys, or that it is none."""
+    done = subprocess.run(
+        ["node", str(installed() / "tools" / "answer.js")],
+        input=asked(reports),
+        capture_output=True,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def python_keys(report: str) -> dict[str, object]:
+    """The same from Python."""
+    try:
+        found = keys(parse_report(report.encode()), namespace="shop", environment="production")
+    except Undecodable:
+        return {"refused": True}
+    return {"signature": found.signature, "issue_key": found.issue_key}
+
+
+def test_ten_thousand_generated_reports_have_the_same_keys_in_both_languages() -> None:
+    reports = list(generated_reports(10_000, seed=20261125))
+    expected = [python_keys(report) for report in reports]
+    found = node_keys(reports)
+    assert len(found) == len(reports)
+    different = [
+        one for one, *both in zip(reports, expected, found, strict=True) if both[0] != both[1]
+    ]
+    assert different == []
+    refused = sum("refused" in one for one in expected)
+    assert 0 < refused < len(reports) // 10
+    assert len({str(one) for one in expected}) > len(reports) // 2
+
+
+def test_the_golden_vectors_are_met() -> None:
+    """Scope and report of each vector are the file's; see tests/unit/test_signature_golden.py."""
+    vectors = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
+    found = node_keys([json.dumps(one["report"]) for one in vectors])
+    expected = [python_keys(json.dumps(one["report"])) for one in vectors]
+    assert found == expected
+    assert [one["issue_key"] for one in found] == [one["issue_key"] for one in vectors]
 
 
 def blocks() -> list[str]:

@@ -20,14 +20,27 @@ const FORMS = SECRETS.forms.map((/** @type {any} */ form) => ({
   hints: form.hints,
   pattern: fromPython(form, "g"),
 }));
-/** @type {[string, string[]][]} what the folded name of a telling key ends with */
+/** @type {[string, string[]][]} kind, and what the folded name of a telling key ends with */
 const ENDINGS = SECRETS.endings;
-/** @type {[string, string[]][]} what is somewhere in it */
+/** @type {[string, string[]][]} kind, and what is somewhere in it */
 const INSIDE = SECRETS.inside;
+/** @type {string[]} what a name ends with that is no secret, whatever else it says */
+const NO_SECRETS = SECRETS.harmless;
+/** @type {string[]} what a name ends with that tells something about a secret: `password_length` */
+const ABOUT = SECRETS.about;
+/** @type {Map<string, string>} whole names that tell only of a single text or number, and their kind */
+const WHOLE = new Map(Object.entries(SECRETS.whole));
 
-const AUTH = /(?<![\p{L}\p{N}_])(bearer|basic|token)( {1,3})([A-Za-z0-9._~+/=-]{8,})/giu;
-const USERINFO = /(?<![\p{L}\p{N}_])([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/?#"'<>]{1,512})@/gu;
-const CARD = /(?<![\p{L}\p{N}_])[2-6][0-9](?:[ -]?[0-9]){11,17}(?![\p{L}\p{N}_])/gu;
+const AUTH = /(?<![A-Za-z0-9])(bearer|basic|token|negotiate|ntlm)( {1,3})([A-Za-z0-9._~+/=-]{8,})/gi;
+const USERINFO =
+  /(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9+.-]{1,30}:\/\/)([^\s/?#"'<>@]{1,256}|[^\s:/?#"'<>@]{0,128}:(?![0-9]{1,5}[/?#])[^\s"'<>]{1,256})@(?=[\w[.%-])/g;
+const SIGNED =
+  /((?:[?&;]|&amp;)(?:sig|signature|key|x-amz-signature|x-goog-signature|x-amz-security-token)=)([^&\s"'<>#\\]{6,})/gi;
+const CARD =
+  /(?<![\w.])(?<![0-9][-/])[2-6](?:[0-9]{12,18}|[0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,7}|[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![\w-])/g;
+const EMAIL =
+  /(?<![A-Za-z0-9._%+-])([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24})(?![A-Za-z0-9-])/g;
+const IMAGE = /^[1-9]x\.(?:png|jpe?g|gif|webp|svg|avif)$/;
 const ASSIGNED =
   /(?<![\p{L}\p{N}_.-])([\p{L}\p{N}_.-]{2,64})(\\{0,2}["']?\]?\s{0,3}(?:=>|:=|:|=)\s{0,3}(?:[bur]?(?=\\{0,2}["'])\\{0,2}["'])?)/gu;
 const FLAG = /(?<![\p{L}\p{N}_-])--([\p{L}\p{N}_-]{2,40})( {1,3})(?=[^\s-])/gu;
@@ -35,8 +48,6 @@ const QUOTED = /[^"'\n\\]{1,8192}/uy;
 const UNQUOTED = /[^\s"'&<>\\]{1,8192}/uy;
 const REST_OF_LINE = QUOTED;
 const TYPE = /^[A-Z][a-z0-9]+[A-Z][A-Za-z0-9]*$/;
-const SCALARS = new Set(["auth", "session", "sessionid", "phpsessid", "jsessionid", "pin"]);
-const QUERY = new Set(["sig", "signature", "key", "xamzsignature", "xgoogsignature"]);
 const HARMLESS = new Set(["none", "null", "true", "false", "undefined", "nil", "required", "missing", "invalid"]);
 const WHOLE_LINE = new Set(["authorization", "cookie"]);
 const STRUCTURAL = new Set(["file", "function", "module"]);
@@ -44,6 +55,8 @@ const TEXTS = new Set(["error", "stack", "type", "code", "message_template"]);
 /** Characters; a credential known by its form is longer, but for the login in an address. */
 const SHORTEST_FORM = 12;
 const MIN_BEARER = 20;
+/** Characters; of a longer name only the end is looked at. */
+const LONGEST_NAME = 64;
 
 const MARK = "[scrubbed:";
 const DIGIT = /[\p{Nd}\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089]/u;
@@ -55,7 +68,7 @@ const NOT_ALNUM = /[^\p{L}\p{N}]/gu;
  * @param {string} text
  */
 export function scrubText(text) {
-  return assigned(forms(text));
+  return personal(assigned(forms(text)));
 }
 
 /**
@@ -93,11 +106,12 @@ export function scrubReport(body) {
  * @param {string} name
  */
 export function secretKind(name) {
-  const folded = name.toLowerCase().replace(NOT_ALNUM, "");
-  for (const [kind, words] of ENDINGS) {
-    if (words.some((word) => folded.endsWith(word))) return kind;
-  }
-  return INSIDE.find(([, words]) => words.some((word) => folded.includes(word)))?.[0] ?? "";
+  const plain = name.slice(-LONGEST_NAME).toLowerCase().replace(NOT_ALNUM, "");
+  if (NO_SECRETS.some((word) => plain.endsWith(word))) return "";
+  const found = ENDINGS.find(([, words]) => words.some((word) => plain.endsWith(word)));
+  if (found) return found[0];
+  if (ABOUT.some((word) => plain.endsWith(word))) return "";
+  return INSIDE.find(([, words]) => words.some((word) => plain.includes(word)))?.[0] ?? "";
 }
 
 /** @param {string} text */
@@ -109,8 +123,29 @@ function forms(text) {
     }
     out = out.replace(AUTH, auth);
   }
-  if (out.includes("://")) out = out.replace(USERINFO, userinfo);
-  return out.length >= SHORTEST_FORM ? out.replace(CARD, card) : out;
+  if (out.includes("://") && out.includes("@")) out = out.replace(USERINFO, userinfo);
+  return out.includes("=") ? out.replace(SIGNED, (_, before) => before + mark("signature")) : out;
+}
+
+/**
+ * Without cards and addresses of people.
+ *
+ * @param {string} text
+ */
+function personal(text) {
+  const out = text.length >= SHORTEST_FORM ? text.replace(CARD, card) : text;
+  return out.includes("@") ? out.replace(EMAIL, email) : out;
+}
+
+/**
+ * No login of git's, no image for fine screens.
+ *
+ * @param {string} whole
+ * @param {string} name
+ * @param {string} host
+ */
+function email(whole, name, host) {
+  return name === "git" || IMAGE.test(host) ? whole : mark("email");
 }
 
 /**
@@ -158,9 +193,6 @@ function eachAssignment(text, pattern) {
  */
 function assignedKind(text, match, starts) {
   const name = match[1].slice(match[1].lastIndexOf(".") + 1);
-  if (match.index && "?&".includes(text[match.index - 1])) {
-    return QUERY.has(name.toLowerCase().replace(NOT_ALNUM, "")) ? "signature" : secretKind(name);
-  }
   const kind = secretKind(name);
   if (kind && !WHOLE_LINE.has(kind) && match[2] === ": " && TYPE.test(name)) {
     return DIGIT.test(matched(UNQUOTED, text, starts)) ? kind : "";
@@ -253,7 +285,7 @@ function value(item, depth) {
   if (typeof item === "string") return scrubText(item);
   if (item instanceof Map) return object(item, depth);
   if (Array.isArray(item)) return list(item, depth);
-  const isCard = item instanceof Numeral && item.isInteger && forms(item.text) !== item.text;
+  const isCard = item instanceof Numeral && item.isInteger && personal(item.text) !== item.text;
   return isCard ? mark("card") : item;
 }
 
@@ -295,7 +327,7 @@ function list(items, depth) {
 function under(key, item, depth) {
   let kind = secretKind(key);
   const isScalar = !(item instanceof Map) && !Array.isArray(item);
-  if (!kind && isScalar && SCALARS.has(key.toLowerCase())) kind = key.toLowerCase();
+  if (!kind && isScalar) kind = WHOLE.get(key.toLowerCase()) ?? (/(?:[^a-zA-Z]|^)pass$|[a-z]Pass$/.test(key) ? "password" : "");
   if (!kind) return value(item, depth + 1);
   if (item === null || typeof item === "boolean" || item === "" || isEmpty(item)) return item;
   return typeof item === "string" && item.startsWith(MARK) ? item : mark(kind);
