@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from mendwire.model.scrub import forms, keys
 from mendwire.model.signature.v1 import tables
+
+from mendwire.model.scrub import forms, keys
 
 SOURCES = Path(__file__).parent / "src"
 
