@@ -211,23 +211,24 @@ function queue({ post, fixed }, error, level, context) {
     return true;
   }
   const [{ type, message, stack, code }] = links;
+  const described = contextOf({ ...surroundings.getStore(), ...context });
   const body = {
     error: type && message ? `${type}: ${message}` : type || message,
     stack: stackText(links),
     timestamp: new Date().toISOString(),
-    context: described({ ...surroundings.getStore(), ...context }),
+    context: described,
     type,
     code,
     language: "javascript",
     ...fixed,
     level,
   };
-  const characters = JSON.stringify(body).length + stack.length;
+  const characters = body.error.length + body.stack.length + stack.length + JSON.stringify(described).length;
   return post.report(key, { id, body, trace: stack, message, characters });
 }
 
 /** @param {Record<string, unknown>} given */
-function described(given) {
+function contextOf(given) {
   const thread = isMainThread ? {} : { thread: String(threadId) };
   const host = { host: os.hostname(), pid: process.pid, ...thread, runtime: `node ${process.versions.node}` };
   return { ...host, .../** @type {object} */ (shown({ ...given })) };
