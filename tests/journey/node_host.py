@@ -131,6 +131,10 @@ class NodeHost:
         assert process.returncode is not None
         return Ended(code=process.returncode, out=out.decode(), err=err.decode())
 
+    def spooled(self) -> list[Path]:
+        """What waits on disk."""
+        return sorted(self.spool.glob("*.waiting"))
+
     async def stored(self, stream: str = "PRODUCTION_ERRORS") -> list[Stored]:
         """Every message of a stream, in order."""
         async with self.server.client(**self._login) as client:
@@ -138,7 +142,7 @@ class NodeHost:
 
     async def counted(self) -> int:
         """The sum of the repeats that were told."""
-        return sum(one.body["count"] for one in await self.stored("OCCURRENCES"))
+        return sum(one.body.get("count", 0) for one in await self.stored("OCCURRENCES"))
 
 
 async def _messages(client: Client, stream: str) -> AsyncIterator[Stored]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from mendwire.capture.spool import Spool
 from mendwire.errors import Undecodable
 from mendwire.model.report import parse_report
 from mendwire.model.signature import keys
@@ -137,6 +136,24 @@ async def test_a_storm_is_one_report_and_a_true_count(host: NodeHost) -> None:
     }
 
 
+async def test_what_finds_no_room_is_counted_and_told(host: NodeHost) -> None:
+    program = """
+    import * as mendwire from "mendwire";
+    mendwire.init();
+    const word = (n) => n.toString(26).replace(/[0-9]/g, (digit) => "qrstuvwxyz"[digit]);
+    for (let n = 0; n < 4000; n += 1) mendwire.capture(new Error(`lost ${word(n)}`));
+    console.log(JSON.stringify([await mendwire.flush(30000), mendwire.statistics()]));
+    """
+    ended = await host.run(program)
+    assert ended.code == 0, ended.err
+    is_delivered, statistics = json.loads(ended.out)
+    assert is_delivered, statistics
+    assert statistics["stored"] + statistics["repeated"] + statistics["dropped"] == 4000
+    assert statistics["dropped"] > 0
+    told = [one.body for one in await host.stored("OCCURRENCES") if "dropped" in one.body]
+    assert sum(one["dropped"]["queue full"] for one in told) == statistics["dropped"]
+
+
 async def test_what_the_server_had_already_is_counted(host: NodeHost) -> None:
     for _ in range(2):
         assert (await host.run(UNCAUGHT)).code == 1
@@ -148,11 +165,8 @@ async def test_what_waits_while_the_server_is_away_arrives_once_afterwards(host:
     host.server.kill()
     ended = await host.run(UNCAUGHT)
     assert ended.code == 1
-    spool = Spool(host.spool)
-    (file,) = spool.waiting()
-    kept = spool.read(file)
-    assert kept is not None
-    assert json.loads(kept.payload)["type"] == "TypeError"
+    (file,) = host.spooled()
+    assert json.loads(file.read_bytes().partition(b"\n")[2])["type"] == "TypeError"
     assert host.spool.stat().st_mode & 0o077 == 0
     assert file.stat().st_mode & 0o077 == 0
     await host.server.restart()
@@ -163,7 +177,7 @@ async def test_what_waits_while_the_server_is_away_arrives_once_afterwards(host:
     assert later.out.strip() == "true true", later.err
     (message,) = await host.stored()
     assert claimed(message) == keys_of(message)
-    assert spool.waiting() == []
+    assert host.spooled() == []
 
 
 async def test_a_host_that_goes_on_sends_by_itself_when_the_server_is_back(host: NodeHost) -> None:
@@ -231,7 +245,7 @@ async def test_where_no_stream_takes_it_the_report_waits(host: NodeHost) -> None
     """
     ended = await host.run(program)
     assert "false No stream takes shop.errors.nowhere" in ended.out
-    assert len(Spool(host.spool).waiting()) == 1
+    assert len(host.spooled()) == 1
 
 
 async def test_a_login_of_the_nats_command_is_used_and_a_wrong_one_is_told(tmp_path: Path) -> None:

@@ -87,17 +87,18 @@ export class Courier {
   }
 
   /**
-   * Tell a count; where nobody keeps counts they are lost, since reports must not wait behind them.
+   * Tell a count, or what was dropped; where nobody keeps that it is lost, since reports must not wait
+   * behind it.
    *
    * @param {Spooled} item
    */
   async tell(item) {
     this.check();
-    const { issue } = JSON.parse(Buffer.from(item.payload).toString());
+    const { issue = "dropped" } = JSON.parse(Buffer.from(item.payload).toString());
     const { namespace } = this.target;
     const subject = occurrencesSubject(namespace, String(issue));
     try {
-      await this.#publish(subject, item.payload, `${namespace}-count-${item.id}`);
+      await this.#publish(subject, item.payload, `${namespace}-${item.kind}-${item.id}`);
     } catch (problem) {
       if (this.link.isClosed()) throw problem;
     }
@@ -125,10 +126,29 @@ export class Courier {
    * @returns {Spooled}
    */
   static counted({ issue, signature, repeats }, environment) {
-    const body = { issue, signature, count: repeats, environment, source: "sdk" };
-    const id = randomBytes(8).toString("hex");
-    return { kind: "count", environment, payload: Buffer.from(JSON.stringify(body)), id };
+    return told("count", environment, { issue, signature, count: repeats });
   }
+
+  /**
+   * The message that tells what was dropped, by reason.
+   *
+   * @param {ReadonlyMap<string, number>} reasons
+   * @param {string} environment
+   */
+  static dropped(reasons, environment) {
+    return told("drops", environment, { dropped: Object.fromEntries(reasons) });
+  }
+}
+
+/**
+ * @param {"count" | "drops"} kind
+ * @param {string} environment
+ * @param {object} what
+ * @returns {Spooled}
+ */
+function told(kind, environment, what) {
+  const payload = Buffer.from(JSON.stringify({ ...what, environment, source: "sdk" }));
+  return { kind, environment, payload, id: randomBytes(8).toString("hex") };
 }
 
 /**

@@ -22,6 +22,7 @@ export class Post {
   #characters = 0;
   #tickets = 0;
   #lost = 0;
+  #untold = 0;
   #before = { stored: 0, repeated: 0, dropped: 0, swallowed: 0 };
   #isClosed = false;
   /** @type {NodeJS.Timeout | undefined} */
@@ -65,7 +66,10 @@ export class Post {
   report(key, captured) {
     this.start();
     if (!this.#worker || !this.#hasRoom(captured.characters)) {
-      this.#lost += this.admission.forget(key);
+      const lost = this.admission.forget(key);
+      this.#lost += lost;
+      this.#untold += lost;
+      this.repeated();
       return false;
     }
     this.#posted += 1;
@@ -74,7 +78,7 @@ export class Post {
     return true;
   }
 
-  /** A repeat was counted: it is told soon. */
+  /** Something was counted: it is told soon. */
   repeated() {
     this.#telling ??= setTimeout(() => this.#tell(), TELL_EVERY_MS).unref();
   }
@@ -145,9 +149,11 @@ export class Post {
     clearTimeout(this.#telling);
     this.#telling = undefined;
     const told = this.admission.take();
-    if (told.length === 0) return;
-    if (this.#worker) this.#worker.postMessage({ kind: "repeats", told });
-    else this.#lost += told.reduce((sum, [, repeats]) => sum + repeats, 0);
+    if (told.length === 0 && this.#untold === 0) return;
+    if (this.#worker) {
+      this.#worker.postMessage({ kind: "repeats", told, lost: this.#untold });
+      this.#untold = 0;
+    } else this.#lost += told.reduce((sum, [, repeats]) => sum + repeats, 0);
   }
 
   /** @param {number} characters */

@@ -8,7 +8,7 @@
 import { COUNTERS } from "./counters.js";
 import { Courier, isFinal, sentence } from "./courier.js";
 import { framesOf, Sources } from "./frames.js";
-import { MAX_PAYLOAD, outgoing } from "./outgoing.js";
+import { outgoing } from "./outgoing.js";
 import { Spool } from "./spool.js";
 import { Tally } from "./tally.js";
 
@@ -41,7 +41,7 @@ const TOGETHER = 64;
  * @property {number} characters
  */
 
-/** @typedef {{ kind: "repeats", told: [number, number][] }} Repeats */
+/** @typedef {{ kind: "repeats", told: [number, number][], lost: number }} Repeats also what found no room */
 /** @typedef {{ kind: "flush", ticket: number, closesWithinMs: number }} Flush */
 
 export class Sender {
@@ -49,6 +49,10 @@ export class Sender {
   #ready = [];
   /** @type {Flush[]} */
   #wishes = [];
+  /** @type {Map<string, number>} what was dropped and not yet told, by reason */
+  #untold = new Map();
+  /** @type {Set<Spooled>} what was sent and not yet answered */
+  #flying = new Set();
   #closing = false;
   #wake = new Signal();
   #closed = new Signal();
@@ -68,7 +72,7 @@ export class Sender {
   /** @param {Captured | Repeats | Flush} message */
   receive(message) {
     if (message.kind === "report") this.#digest(message);
-    else if (message.kind === "repeats") this.#count(message.told);
+    else if (message.kind === "repeats") this.#count(message);
     else this.#wished(message);
     this.#wake.give();
   }
@@ -104,14 +108,15 @@ export class Sender {
       this.#ready.push({ item, characters });
       return;
     }
-    if (!made) this.#add("dropped", 1);
+    if (!made) this.#drop("not readable");
     this.#taken(characters);
   }
 
-  /** @param {[number, number][]} told */
-  #count(told) {
+  /** @param {Repeats} message */
+  #count({ told, lost }) {
+    if (lost) this.#toTell("queue full", lost);
     for (const [id, repeats] of told) {
-      if (!this.tally.repeated(id, repeats)) this.#add("dropped", repeats);
+      if (!this.tally.repeated(id, repeats)) this.#drop("report dropped", repeats);
     }
   }
 
@@ -177,7 +182,12 @@ export class Sender {
   async #sendFile(courier, file) {
     const item = this.spool.read(file);
     if (!item) return;
-    await this.#send(courier, item);
+    try {
+      await this.#send(courier, item);
+    } catch (problem) {
+      this.spool.noteTried(file);
+      throw problem;
+    }
     this.spool.remove(file);
   }
 
@@ -189,8 +199,11 @@ export class Sender {
   async #sendReady(courier) {
     for (let left = this.#ready.length; left > 0; left -= TOGETHER) {
       const together = this.#ready.slice(0, Math.min(left, TOGETHER));
+      this.#flying = new Set(together.map(({ item }) => item));
       const done = await Promise.allSettled(together.map(({ item }) => this.#send(courier, item)));
+      for (const [n, { item }] of together.entries()) item.isTried ||= done[n].status === "rejected";
       if (this.#closing) return;
+      this.#flying.clear();
       this.#ready.splice(0, together.length, ...together.filter((_, n) => done[n].status === "rejected"));
       for (const [n, { status }] of done.entries()) {
         if (status === "fulfilled" && together[n].item.kind === "report") this.#taken(together[n].characters);
@@ -208,23 +221,30 @@ export class Sender {
    */
   async #send(courier, item) {
     try {
-      if (item.kind === "count") return await courier.tell(item);
+      if (item.kind !== "report") return await courier.tell(item);
       const sent = await courier.report(item);
-      this.#add(sent.isRepeat ? "repeated" : "stored", 1);
-      if (sent.isRepeat) this.tally.add(sent.signature, sent.issue, 1);
+      const isRepeat = sent.isRepeat && !item.isTried;
+      this.#add(isRepeat ? "repeated" : "stored", 1);
+      if (isRepeat) this.tally.add(sent.signature, sent.issue, 1);
     } catch (problem) {
       if (!isFinal(problem)) throw problem;
-      this.#add("dropped", 1);
+      this.#drop("report refused");
       this.port.postMessage({ problem: sentence(problem, this.target.address) });
     }
   }
 
   /** @param {Courier} courier */
   async #sendCounts(courier) {
-    for (const count of this.tally.take()) {
-      this.#ready.push({ item: Courier.counted(count, this.target.environment), characters: 0 });
-    }
+    this.#takeCounts();
     await this.#sendReady(courier);
+  }
+
+  #takeCounts() {
+    const { environment } = this.target;
+    const told = this.tally.take().map((count) => Courier.counted(count, environment));
+    if (this.#untold.size) told.push(Courier.dropped(this.#untold, environment));
+    this.#untold.clear();
+    this.#ready.push(...told.map((item) => ({ item, characters: 0 })));
   }
 
   /** @param {unknown} problem */
@@ -257,15 +277,12 @@ export class Sender {
    * @param {{ counts: boolean }} which
    */
   #store({ counts }) {
-    if (counts) {
-      for (const count of this.tally.take()) {
-        this.#ready.push({ item: Courier.counted(count, this.target.environment), characters: 0 });
-      }
-    }
+    if (counts) this.#takeCounts();
     for (const { item, characters } of this.#ready.splice(0)) {
+      item.isTried ||= this.#flying.has(item);
       const isKept = this.#guard(() => this.spool.add(item)) ?? false;
       if (item.kind !== "report") continue;
-      if (!isKept) this.#add("dropped", 1);
+      if (!isKept) this.#drop("spool full or not writable");
       this.#taken(characters);
     }
   }
@@ -283,6 +300,20 @@ export class Sender {
       Atomics.notify(counters, COUNTERS.answered);
       this.port.postMessage({ ticket, isDelivered });
     }
+  }
+
+  /** @param {string} reason */
+  #drop(reason, count = 1) {
+    this.#add("dropped", count);
+    this.#toTell(reason, count);
+  }
+
+  /**
+   * @param {string} reason
+   * @param {number} count
+   */
+  #toTell(reason, count) {
+    this.#untold.set(reason, (this.#untold.get(reason) ?? 0) + count);
   }
 
   /** @param {number} characters */

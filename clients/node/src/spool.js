@@ -1,8 +1,9 @@
 /**
  * Reports on disk while the server is away: private, bounded, sent in order afterwards.
  *
- * The files are those of the Python SDK: `<nanoseconds>-<pid>-<number>.spooled`, a line of JSON that
- * says what it is, then the payload.
+ * One file a message, `<nanoseconds>-<pid>-<number>.waiting`: a line of JSON that says what it is, then
+ * the payload. The Python SDK packs many into a file under a lock of the system that Node does not
+ * have, and takes no notice of these.
  */
 
 import fs from "node:fs";
@@ -13,17 +14,19 @@ import { ConfigError } from "./names.js";
 
 export const MAX_BYTES = 32 * 1024 * 1024;
 export const MAX_FILES = 2_000;
-const SUFFIX = ".spooled";
+const SUFFIX = ".waiting";
+const TRIED = `.tried${SUFFIX}`;
 const LOCK = "sending-node.lock";
 /** A sender that has not touched its lock for so long is dead. */
 const STALE_MS = 30_000;
 
 /**
  * @typedef {object} Spooled One stored message: a scrubbed report, or a count of repeats.
- * @property {"report" | "count"} kind
+ * @property {"report" | "count" | "drops"} kind drops: what is told of reports that were dropped
  * @property {string} environment empty: the plain subject
  * @property {Uint8Array} payload
- * @property {string} id of a count: the message id under which it is told at most once
+ * @property {string} id of what is told: the message id under which it is told at most once
+ * @property {boolean} [isTried] it was sent before, and no answer came: a repeat may be itself
  */
 
 /** A folder that only this user can read, one file per message, named by time. */
@@ -65,7 +68,7 @@ export class Spool {
     } finally {
       fs.closeSync(file);
     }
-    fs.renameSync(partial, path.join(this.folder, name + SUFFIX));
+    fs.renameSync(partial, path.join(this.folder, name + (item.isTried ? TRIED : SUFFIX)));
     return true;
   }
 
@@ -91,8 +94,13 @@ export class Spool {
       const end = data.indexOf(10);
       const head = JSON.parse(data.subarray(0, end).toString());
       if (end < 0 || typeof head.id !== "string") throw new TypeError("damaged");
-      const kind = head.kind === "count" ? "count" : "report";
-      return { kind, environment: head.environment ?? "", payload: data.subarray(end + 1), id: head.id };
+      return {
+        kind: head.kind === "count" || head.kind === "drops" ? head.kind : "report",
+        environment: head.environment ?? "",
+        payload: data.subarray(end + 1),
+        id: head.id,
+        isTried: file.endsWith(TRIED),
+      };
     } catch {
       this.remove(file);
       return undefined;
@@ -106,6 +114,15 @@ export class Spool {
    */
   remove(file) {
     fs.rmSync(file, { force: true });
+  }
+
+  /**
+   * Note that a message was sent and no answer came.
+   *
+   * @param {string} file
+   */
+  noteTried(file) {
+    if (!file.endsWith(TRIED)) fs.renameSync(file, file.slice(0, -SUFFIX.length) + TRIED);
   }
 
   /**
