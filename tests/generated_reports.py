@@ -7,7 +7,7 @@ messages out of the words and forms that the masking knows; JSON that reads diff
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 STACKS = (
@@ -370,17 +370,16 @@ class _Maker:
             fields["error"] = self.or_other(self.stack() if pick.random() < 0.1 else self.message())
         if pick.random() < 0.6:
             fields["stack"] = self.or_other(self.stack())
-        for name, make in (
-            (
-                "type",
-                lambda: self.or_other(pick.choice(("TypeError", "shop.errors.Gone", "É", "X"))),
-            ),
-            ("code", self.value),
-            ("message_template", lambda: self.or_other(self.message())),
-            ("release", self.value),
-            ("service", self.value),
-            ("fingerprint", self.fingerprint),
-        ):
+        kinds = ("TypeError", "shop.errors.Gone", "É", "X")
+        makers: dict[str, Callable[[], str]] = {
+            "type": lambda: self.or_other(pick.choice(kinds)),
+            "code": self.value,
+            "message_template": lambda: self.or_other(self.message()),
+            "release": self.value,
+            "service": self.value,
+            "fingerprint": self.fingerprint,
+        }
+        for name, make in makers.items():
             if pick.random() < 0.2:
                 fields[name] = make()
         if pick.random() < 0.3:
