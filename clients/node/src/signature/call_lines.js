@@ -1,0 +1,155 @@
+/** One line of a stack as a call, for the runtimes whose stacks name the innermost call first. */
+
+import { endsWithAny, isNumber, partition, rpartition, rstrip, strip, withoutStart } from "../text.js";
+import { digits, NAMED_BEFORE, place } from "./blocks.js";
+import { match } from "./patterns.js";
+
+/** @typedef {import("./blocks.js").Call} Call */
+
+const JVM_FILES = [".java", ".kt", ".scala", ".groovy", ".clj", ".kts"];
+const JVM_NOWHERE = ["Native Method", "Unknown Source"];
+
+/**
+ * The call on one stripped line, if there is one.
+ *
+ * @param {string} line
+ * @returns {Call | null}
+ */
+export function callOf(line) {
+  if (line.startsWith("at ")) return at(line.slice(3));
+  if (line.startsWith("#")) return numbered(line);
+  if (line.includes(":in ")) return searched("ruby", line);
+  if (line.includes(".go:") || line.includes(".s:")) return go(line);
+  if (line.includes("@")) return gecko(line);
+  if (line.includes(".ex") || line.includes(".erl:")) return searched("elixir", line);
+  return line.includes(": in ") ? searched("lua", line) : null;
+}
+
+/**
+ * `at` lines: Node, browsers, Java, .NET and Rust.
+ *
+ * @param {string} whole
+ * @returns {Call | null}
+ */
+function at(whole) {
+  const body = whole.endsWith("]") ? whole.slice(0, whole.lastIndexOf(")") + 1) : whole;
+  if (body.endsWith(")")) {
+    const [before, , where] = rpartition(body.slice(0, -1), "(");
+    const name = rstrip(before, " ");
+    const [file, line, column] = place(where);
+    if (!line) return withoutPlace(name, where);
+    return name && endsWithAny(file, JVM_FILES) ? jvm(name, file, line) : [file, name, line, column, ""];
+  }
+  const [name, , where] = rpartition(body, " in ");
+  if (name && name.includes("(")) return dotnet(name, where);
+  const [file, line, column] = place(withoutStart(body, "async "));
+  return line ? [file, NAMED_BEFORE, line, column, ""] : null;
+}
+
+/**
+ * Java's native methods and .NET's methods without symbols; `(<anonymous>)` is no call.
+ *
+ * @param {string} name
+ * @param {string} where
+ */
+function withoutPlace(name, where) {
+  if (!name.includes(".") || /^[</]/.test(where) || where === "native" || where === "index 0") return null;
+  if (JVM_NOWHERE.includes(where)) return jvm(name, where, "");
+  return name.includes(" ") || where.includes("/") ? null : dotnet(`${name}(`, "");
+}
+
+/**
+ * @param {string} name
+ * @param {string} file
+ * @param {string} line
+ * @returns {Call}
+ */
+function jvm(name, file, line) {
+  const qualified = rpartition(name, "/")[2];
+  return [file, qualified, line, "", rpartition(qualified, ".")[0]];
+}
+
+/**
+ * @param {string} signature
+ * @param {string} where
+ * @returns {Call}
+ */
+function dotnet(signature, where) {
+  const name = rstrip(partition(signature, "(")[0], " ");
+  let [file, , line] = rpartition(where, ":line ");
+  if (!file) [file, line] = place(where);
+  if (file.startsWith("<")) file = line = "";
+  return [file, name, isNumber(line) ? line : "", "", rpartition(name, ".")[0]];
+}
+
+/**
+ * `#0` lines: PHP, Dart, gdb and the sanitizers.
+ *
+ * @param {string} line
+ * @returns {Call | null}
+ */
+function numbered(line) {
+  const php = line.includes("): ") ? match("php", line) : null;
+  if (php) return [php[1], php[3], digits(php[2]), "", ""];
+  const found = match("native", line);
+  if (found === null) return null;
+  const rest = found[1];
+  if (rest.includes(": ") && rest.startsWith("[internal")) {
+    return ["[internal function]", partition(partition(rest, ": ")[2], "(")[0], "", "", ""];
+  }
+  let [name, , where] = rpartition(rest, " at ");
+  if (name) name = partition(name, " (")[0];
+  else [name, , where] = rpartition(rest, " ");
+  const [file, number, column] = place(strip(where, "()"));
+  return [number ? file : partition(file, "+0x")[0], partition(name, " (")[0], number, column, ""];
+}
+
+/**
+ * @param {string} line
+ * @returns {Call | null}
+ */
+function go(line) {
+  const found = match("go", line);
+  return found && [found[1], NAMED_BEFORE, digits(found[2]), "", ""];
+}
+
+/**
+ * The call with the name that the line before gives it; null where it needs one and has none.
+ *
+ * @param {Call} call
+ * @param {string} before
+ * @returns {Call | null}
+ */
+export function named([file, , line, column, module], before) {
+  if (file.endsWith(".go") || file.endsWith(".s")) {
+    let name = partition(withoutStart(before, "created by "), " in goroutine ")[0];
+    if (name.endsWith(")")) name = rpartition(name, "(")[0];
+    return before ? [file, name, line, column, partition(rpartition(name, "/")[2], ".")[0]] : null;
+  }
+  const [number, , rest] = partition(before, ": ");
+  const name = isNumber(number) ? rest : "";
+  return name || !file.includes(" ") ? [file, name, line, column, module] : null;
+}
+
+/**
+ * `f@https://host/x.js:1:2` of Firefox and Safari.
+ *
+ * @param {string} line
+ * @returns {Call | null}
+ */
+function gecko(line) {
+  const [name, , where] = partition(line, "@");
+  const [file, number, column] = place(where);
+  if (!number || !file.includes("/") || file.includes(" ")) return null;
+  return name.includes(" ") && !name.endsWith(" code") ? null : [file, name, number, column, ""];
+}
+
+/**
+ * @param {string} pattern
+ * @param {string} line
+ * @returns {Call | null}
+ */
+function searched(pattern, line) {
+  const found = match(pattern, line);
+  return found && [found[1], found[3], digits(found[2]), "", ""];
+}

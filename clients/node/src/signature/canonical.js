@@ -1,0 +1,212 @@
+/** A report brought down to the record that both keys are made of. */
+
+import { textOf } from "../report.js";
+import { head, isNumber, partition, strip } from "../text.js";
+import { headline, lastName } from "./headlines.js";
+import { shortened, template } from "./masking.js";
+import { CAPS, replaced } from "./patterns.js";
+import { place, plainName } from "./places.js";
+import { blocksIn } from "./stacks.js";
+
+/** @typedef {import("../report.js").Report} Report */
+/** @typedef {import("./blocks.js").Block} Block */
+/** @typedef {import("./blocks.js").Call} Call */
+/** @typedef {[path: string, name: string, line: string]} Spot */
+/** @typedef {{ isOwn: boolean, spot: Spot }} Placed */
+
+const LONGEST_LINE = 999_999_999;
+/** @type {Spot} */
+const NOWHERE = ["", "", ""];
+
+/**
+ * @typedef {object} Canonical
+ * @property {string} service
+ * @property {string} release
+ * @property {string[]} types the exception's type, then its causes'
+ * @property {[path: string, name: string][]} calls outermost first, repeated cycles once
+ * @property {string} crashLine
+ * @property {string} code
+ * @property {string} template
+ * @property {[path: string, name: string, template: string][]} causes
+ * @property {string[]} causeLines
+ * @property {string[]} fingerprint
+ */
+
+/**
+ * The record that is hashed.
+ *
+ * @param {Report} report
+ * @returns {Canonical}
+ */
+export function canonical(report) {
+  const text = report.stack || (report.error.includes("\n") ? report.error : "");
+  const blocks = text ? blocksIn(text) : [];
+  const [kind, message] = typeAndMessage(report, blocks);
+  const spots = spotsOf(report, blocks);
+  const causes = blocks.slice(1, CAPS.causes + 1);
+  const places = causes.map((cause) => kept(cause.calls.map(ofCall)).at(-1) ?? NOWHERE);
+  const room = causes.length ? Math.floor(CAPS.cause_parts / causes.length) : 0;
+  return {
+    service: report.service,
+    release: report.release,
+    types: [kind, ...causes.map((cause) => cause.type)],
+    calls: collapsed(spots.map(([path, name]) => [path, name])),
+    crashLine: spots.at(-1)?.[2] ?? "",
+    code: report.code,
+    template: shortened(report.messageTemplate) || template(message),
+    causes: places.map(([path, name], at) => [path, name, template(causes[at].message, room)]),
+    causeLines: places.map((spot) => spot[2]),
+    fingerprint: report.fingerprint,
+  };
+}
+
+/**
+ * The exception's type, and its message without it, so that both ways of writing read alike.
+ *
+ * @param {Report} report
+ * @param {Block[]} blocks
+ * @returns {[string, string]}
+ */
+function typeAndMessage(report, [first]) {
+  const error = shortened(report.error);
+  const found = headline(head(partition(error, "\n")[0], CAPS.line));
+  const kind = report.type || found?.[0] || first?.type || "";
+  if (first && isToldByStack(report, first)) return [kind, first.message];
+  const name = [kind, lastName(kind)].find((one) => one && isTitle(error, one));
+  const text = name ? error.slice(name.length + 1) : withoutLead(error, found);
+  return [kind, withoutPlace(strip(text, " \t\r\n"))];
+}
+
+/**
+ * @param {string} text
+ * @param {string} name
+ */
+function isTitle(text, name) {
+  return text === name || text.startsWith(`${name}:`);
+}
+
+/**
+ * Whether the message is best read in the stack: the text is all there is, or Rust's title.
+ *
+ * @param {Report} report
+ * @param {Block} first
+ */
+function isToldByStack(report, first) {
+  if (!first.message) return false;
+  return (!report.stack && first.calls.length > 0) || head(report.error, 200).includes(" panicked at ");
+}
+
+/**
+ * `Uncaught TypeError: x` without what a runtime puts before it.
+ *
+ * @param {string} text
+ * @param {[string, string] | null} found
+ */
+function withoutLead(text, found) {
+  if (found === null || !found[1]) return text;
+  const at = text.indexOf(found[1]);
+  return at > 0 ? text.slice(at) : text;
+}
+
+/**
+ * Without the place that Perl and PHP add to the message; the frames have it.
+ *
+ * @param {string} text
+ */
+function withoutPlace(text) {
+  const short = text.includes(" line ") && text.includes(" at ") ? replaced("perl_end", text, "") : text;
+  return short.includes(" in /") ? replaced("php_end", short, "") : short;
+}
+
+/**
+ * @param {Report} report
+ * @param {Block[]} blocks
+ * @returns {Spot[]}
+ */
+function spotsOf(report, [first]) {
+  if (report.frames.length) return kept(report.frames.map(ofFrame));
+  if (first?.calls.length) return kept(first.calls.map(ofCall));
+  const file = report.context.get("file");
+  if (typeof file !== "string" || !file) return [];
+  return [[place(file, "")[0], "", contextLine(report.context.get("line"))]];
+}
+
+/**
+ * `context.line` as digits; empty where it is none.
+ *
+ * @param {import("../values.d.ts").Json | undefined} line
+ */
+function contextLine(line) {
+  const text = head(textOf(line), 9);
+  return isNumber(text) && strip(text, "0") ? text : "";
+}
+
+/**
+ * @param {Call} call
+ * @returns {Placed}
+ */
+function ofCall([file, name, line, column, module]) {
+  const [path, isOwn] = place(file, module);
+  const isBundle = column && (line === "1" || Number(column) > CAPS.minified_column);
+  return { isOwn, spot: [path, plainName(name), isBundle ? `${line}:${column}` : line] };
+}
+
+/**
+ * @param {import("../report.js").Frame} frame
+ * @returns {Placed}
+ */
+function ofFrame({ file, line, column, function: name, module, inApp }) {
+  const [path, isOwn] = place(file || module, module);
+  const hasLine = line > 0 && line <= LONGEST_LINE;
+  const hasColumn = column > 0 && column <= LONGEST_LINE;
+  const isBundle = hasLine && hasColumn && (line === 1 || column > CAPS.minified_column);
+  const shown = hasLine ? `${line}${isBundle ? `:${column}` : ""}` : "";
+  return { isOwn: inApp ?? isOwn, spot: [path, plainName(name), shown] };
+}
+
+/**
+ * The project's own calls, or all of them where none is.
+ *
+ * @param {Placed[]} every
+ */
+function kept(every) {
+  const own = every.filter(({ isOwn }) => isOwn);
+  return (own.length ? own : every).map(({ spot }) => spot);
+}
+
+/**
+ * Repeated cycles of up to four calls once, so that the depth of a recursion does not count.
+ *
+ * @param {[string, string][]} calls
+ */
+function collapsed(calls) {
+  /** @type {[string, string][]} */
+  const out = [];
+  for (const call of calls) {
+    out.push(call);
+    for (let size = 1; size <= CAPS.cycle; size += 1) {
+      if (repeats(out, size)) {
+        out.splice(-size);
+        break;
+      }
+    }
+  }
+  const half = Math.floor(CAPS.frames / 2);
+  return out.length > CAPS.frames ? [...out.slice(0, half), ...out.slice(-half)] : out;
+}
+
+/**
+ * Whether the last `size` calls are those before them once more.
+ *
+ * @param {[string, string][]} calls
+ * @param {number} size
+ */
+function repeats(calls, size) {
+  const from = calls.length - size;
+  if (from < size) return false;
+  for (let at = from; at < calls.length; at += 1) {
+    const [before, call] = [calls[at - size], calls[at]];
+    if (before[0] !== call[0] || before[1] !== call[1]) return false;
+  }
+  return true;
+}

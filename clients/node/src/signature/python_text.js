@@ -1,0 +1,67 @@
+/** Python's tracebacks: outermost first, causes before what they caused, groups indented. */
+
+import { isNumber, lstrip, partition, rstrip, strip, withoutStart } from "../text.js";
+import { BLANK, Block, digits } from "./blocks.js";
+import { headline } from "./headlines.js";
+
+/** @typedef {import("./blocks.js").Call} Call */
+
+export const TITLE = "Traceback (most recent call last)";
+const MARGIN = " |+-";
+const FILE = 'File "';
+
+/**
+ * The exceptions, the one that ended the program first.
+ *
+ * @param {string[]} lines
+ */
+export function pythonBlocks(lines) {
+  /** @type {Block[]} */
+  const blocks = [];
+  /** @type {Block | null} */
+  let current = null;
+  for (const line of lines) {
+    const found = current && line.includes('"') ? callOf(lstrip(line, current.depth ? MARGIN : BLANK)) : null;
+    if (current && found) current.calls.push(found);
+    else if (line.includes(TITLE)) {
+      current = new Block("", "", line.length - lstrip(line, MARGIN).length);
+      blocks.push(current);
+    } else if (current && ends(current, line)) current = null;
+  }
+  const outer = blocks.reduce((least, block) => Math.min(least, block.depth), Infinity);
+  const main = blocks.filter((block) => block.depth === outer);
+  return [...main.reverse(), ...blocks.filter((block) => block.depth !== outer)];
+}
+
+/**
+ * The call of `File "x.py", line 3, in f`.
+ *
+ * @param {string} bare
+ * @returns {Call | null}
+ */
+function callOf(bare) {
+  if (!bare.startsWith(FILE)) return null;
+  const [file, , rest] = partition(bare.slice(FILE.length), '"');
+  const [before, , name] = partition(withoutStart(rest, ", line "), ", in ");
+  const number = rstrip(before, BLANK);
+  if (!rest.startsWith(", line ") || !isNumber(number)) return null;
+  return [file, rstrip(name, BLANK), digits(number), "", ""];
+}
+
+/**
+ * Whether this line names the exception, which ends its traceback.
+ *
+ * @param {Block} block
+ * @param {string} line
+ */
+function ends(block, line) {
+  let text = line;
+  if (block.depth) {
+    const blank = line.length - lstrip(line, MARGIN).length;
+    text = withoutStart(line.slice(line.slice(0, blank).lastIndexOf("|") + 1), " ");
+  }
+  const bare = strip(text, BLANK);
+  if (!bare || BLANK.includes(text[0])) return false;
+  [block.type, block.message] = headline(bare, true) ?? ["", bare];
+  return true;
+}
