@@ -236,7 +236,7 @@ async def _until_digested(side: Side, wanted: int, found: load.Load) -> float:
     answer, once the streams have shown that it is so; Bugsink's answer says only "received".
     """
     async with asyncio.timeout(DIGESTED_WITHIN_S):
-        while (there := await side.digested()) < wanted:
+        while (there := await side.digested()) < wanted:  # noqa: ASYNC110 - nobody tells of it
             await asyncio.sleep(0.02)
     if there > wanted or set(found.statuses) - {"200", "429", "503"}:
         message = f"{side.name}: {there} digested for {wanted} sent, answers {found.statuses}"

@@ -11,9 +11,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from mendwire.model.signature.v1 import tables
-
 from mendwire.model.scrub import forms, keys
+from mendwire.model.signature.v1 import tables
 
 SOURCES = Path(__file__).parent / "src"
 

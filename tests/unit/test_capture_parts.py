@@ -505,5 +505,7 @@ def test_the_face_is_the_same_before_and_after_the_package_is_imported() -> None
 
 
 def test_a_policy_that_cannot_be_used_starts_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    import mendwire
+
     assert not mendwire.init(scrub={"emails": "maybe"}, automatic=False)
     assert "scrub.emails is 'maybe'; write one of keep, mask, hash." in caplog.text

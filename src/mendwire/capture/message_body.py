@@ -12,7 +12,7 @@ from mendwire.capture.occurrence import Taken
 from mendwire.capture.traceback_text import body_of_text
 from mendwire.capture.written import MAX_STACK, context_of, look_anew
 from mendwire.model.report import JSONValue
-from mendwire.model.signature.stacks import capped
+from mendwire.model.signature import capped
 
 
 def body_of_message(taken: Taken, directory: str, guard: Guard) -> dict[str, JSONValue]:

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 import sentry_sdk
@@ -38,14 +39,17 @@ def unhandled() -> None:
 
 def chained() -> None:
     try:
-        {}["price"]
+        prices: dict[str, int] = {}
+        prices["price"]
     except KeyError as problem:
         raise OrderFailed("the order has no price") from problem
 
 
 def group() -> None:
     problems: list[Exception] = []
-    for broken in (lambda: int("seven"), lambda: [][3]):
+    empty: list[int] = []
+    tries: list[Callable[[], int]] = [lambda: int("seven"), lambda: empty[3]]
+    for broken in tries:
         try:
             broken()
         except Exception as problem:  # noqa: BLE001 - collected, as a task group does

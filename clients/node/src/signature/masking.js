@@ -80,6 +80,10 @@ function take(out, chunks, at, parts) {
     out.push(replaced("digits", chunk, "<n>"));
     return 1;
   }
+  if (at === 1 && out[0] === "<time>" && isSyslog(chunks, at)) {
+    out.push("<host>");
+    return 1;
+  }
   if (isNumber(chunk)) {
     out.push(maskedNumber(chunk, new Where(chunks, out, at, 0, chunk.length)));
     return 1;
@@ -95,6 +99,17 @@ function take(out, chunks, at, parts) {
   }
   out.push(text);
   return taken;
+}
+
+/**
+ * Whether a host stands between the time at the start and `program[4711]:`.
+ *
+ * @param {string[]} chunks
+ * @param {number} at
+ */
+function isSyslog(chunks, at) {
+  const following = chunks[at + 1] ?? "";
+  return following.endsWith("]:") && following.includes("[");
 }
 
 /**

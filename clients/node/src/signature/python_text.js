@@ -9,6 +9,8 @@ import { headline } from "./headlines.js";
 export const TITLE = "Traceback (most recent call last)";
 const MARGIN = " |+-";
 const FILE = 'File "';
+/** Before each member of an exception group; one that was never raised has no traceback. */
+const MEMBER = "+---------------- ";
 
 /**
  * The exceptions, the one that ended the program first.
@@ -20,12 +22,13 @@ export function pythonBlocks(lines) {
   const blocks = [];
   /** @type {Block | null} */
   let current = null;
-  for (const line of lines) {
+  for (const [at, line] of lines.entries()) {
     const found = current && line.includes('"') ? callOf(lstrip(line, current.depth ? MARGIN : BLANK)) : null;
     if (current && found) current.calls.push(found);
-    else if (line.includes(TITLE)) {
+    else if (line.includes(TITLE) || (!current && at && lines[at - 1].includes(MEMBER))) {
       current = new Block("", "", line.length - lstrip(line, MARGIN).length);
       blocks.push(current);
+      if (!line.includes(TITLE) && ends(current, line)) current = null;
     } else if (current && ends(current, line)) current = null;
   }
   const outer = blocks.reduce((least, block) => Math.min(least, block.depth), Infinity);
