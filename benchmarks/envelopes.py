@@ -2,7 +2,8 @@
 
 The SDK's own bytes are kept; only the ids of event and trace and one word, which stands in the
 exception's text and in the names of its functions and files, are replaced. So each word is a
-group of its own, for Bugsink, which groups by type and text, as for a signature, which reads the frames.
+group of its own, for Bugsink, which groups by type and text, as for a signature,
+which reads the frames.
 """
 
 from __future__ import annotations
