@@ -34,7 +34,11 @@ shop.errors.OutOfStock: item 4711 is gone
     |   File "/srv/app/x.py", line 9, in <lambda>
     | ValueError: bad
     +---------------- 2 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/app/y.py", line 9, in g
     | TypeError: worse
+    +---------------- 3 ----------------
+    | OSError: never raised
     +------------------------------------
 """,
     """TypeError: Cannot read properties of undefined (reading 'id')

@@ -67,7 +67,8 @@ export function shortened(message) {
 }
 
 /**
- * Mask one chunk and say how many parts it had; a time joins the date that stands beside it.
+ * Mask one chunk and say how many parts it had; a time joins the date, and in a line of
+ * syslog the host, that stand beside it.
  *
  * @param {string[]} out
  * @param {string[]} chunks
@@ -210,10 +211,9 @@ function ipv6(text, where) {
 function ipv4(text, where) {
   const before = tail(where.before, 1);
   const after = where.after.slice(0, 1);
-  if (where.isInside() || [".", "/", "-"].includes(before) || after === "-" || after === ".") {
-    if (!(before === "/" && where.before.endsWith("//"))) {
-      return strip(head(where.after, 2), ".") || before ? text : "<ip>";
-    }
+  const isPart = where.isInside() || [".", "/", "-"].includes(before) || after === "-" || after === ".";
+  if (isPart && !where.before.endsWith("//")) {
+    return strip(head(where.after, 2), ".") || before ? text : "<ip>";
   }
   if (words("fixed_address").has(text) || text.split(".").some((part) => Number(part) > 255)) return text;
   const versions = ["version", "ver", "v", "release", "assembly", "file_version"];

@@ -5,7 +5,7 @@
  * proportion to its size, and little.
  */
 
-import { count, head, length, partition, rpartition, rstrip, startsWithAny, strip, tail } from "../text.js";
+import { head, isNumber, length, partition, rpartition, rstrip, startsWithAny, strip, tail } from "../text.js";
 import { BLANK, Block, digits, NAMED_BEFORE } from "./blocks.js";
 import { callOf, named } from "./call_lines.js";
 import { headline } from "./headlines.js";
@@ -193,7 +193,7 @@ class Reading {
     else this.now.message = "\n";
     const [before, , column] = rpartition(rstrip(where, ":"), ":");
     const [file, , number] = rpartition(before, ":");
-    this.now.thrown = [file, "", head(number, 9), head(column, 9), ""];
+    this.now.thrown = [file, "", isNumber(number) ? digits(number) : "", isNumber(column) ? digits(column) : "", ""];
   }
 
   /**

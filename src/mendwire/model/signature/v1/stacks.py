@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mendwire.model.signature.v1.blocks import BLANK, NAMED_BEFORE, Block, Call
+from mendwire.model.signature.v1.blocks import BLANK, NAMED_BEFORE, Block, Call, is_number
 from mendwire.model.signature.v1.call_lines import call_of, named
 from mendwire.model.signature.v1.headlines import headline
 from mendwire.model.signature.v1.patterns import pattern
@@ -112,7 +112,8 @@ class _Reading:
         elif " called at " in line:
             self._perl(line)
         elif line.startswith("--- End of inner"):
-            where = self.chain.index(self.now)
+            # A block beyond the last one that is kept is in no chain.
+            where = self.chain.index(self.now) if self.now in self.chain else 0
             self.now = self.chain[max(0, where - 1)]
         else:
             return not line.startswith(_OTHERS)
@@ -174,9 +175,9 @@ class _Reading:
             self.now.message, _, where = where[1:].rpartition("', ")
         else:
             self.now.message = "\n"
-        from_text = where.rstrip(":").rpartition(":")
-        file, _, line_number = from_text[0].rpartition(":")
-        self.now.thrown = (file, "", line_number[:9], from_text[2][:9], "")
+        before, _, column = where.rstrip(":").rpartition(":")
+        file, _, line_number = before.rpartition(":")
+        self.now.thrown = (file, "", _digits(line_number), _digits(column), "")
 
     def _perl(self, line: str) -> None:
         """``main::f(1) called at x.pl line 9`` names the call before and the place after."""
@@ -193,6 +194,11 @@ class _Reading:
         message, _, kind = rest.rpartition(" (")
         if message or kind:
             self.now.type, self.now.message = kind.rstrip(")"), message
+
+
+def _digits(text: str) -> str:
+    """At most nine digits; empty where it is no number."""
+    return text[:9] if is_number(text) else ""
 
 
 def _complete(block: Block) -> None:
