@@ -85,7 +85,7 @@ async def test_nothing_is_lost_or_doubled_while_the_server_is_away_and_the_host_
     await first.wait()
     await reading
     taken = [line.split() for line in lines if line.endswith(b"\n")]
-    assert {len(words) for words in taken} == {2}, lines
+    assert not [words for words in taken if len(words) != 2]
     safe = 20 + sum(float(at) < killed_at - WINDOW_S for _, at in taken)
 
     second = await host.start(

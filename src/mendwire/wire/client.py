@@ -38,6 +38,12 @@ class LastingClient(Client):
                 async with asyncio.timeout(_CLOSE_S):
                     await self.close()
         self._status = Client.CLOSED
+        # Between two attempts to reconnect nats-py is neither; what it leaves running would be
+        # complained of on the host's standard error when it is collected.
+        for subscription in tuple(self._subs.values()):
+            subscription._stop_processing()  # noqa: SLF001 - there is no other way to end it
+        if self._reconnection_task is not None:
+            self._reconnection_task.cancel()
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it bare
             await asyncio.sleep(0)
