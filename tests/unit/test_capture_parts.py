@@ -22,6 +22,7 @@ from mendwire.capture.outbox import MAX_QUEUED, Outbox, Target
 from mendwire.capture.outgoing import outgoing
 from mendwire.capture.plain import Copier, NotPlain, shown
 from mendwire.capture.release import release_of
+from mendwire.capture.sdk import init
 from mendwire.capture.segment import SUFFIX, Spooled
 from mendwire.capture.spool import Spool, default_folder, make_private
 from mendwire.capture.tally import Tally
@@ -505,5 +506,5 @@ def test_the_face_is_the_same_before_and_after_the_package_is_imported() -> None
 
 
 def test_a_policy_that_cannot_be_used_starts_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    assert not mendwire.init(scrub={"emails": "maybe"}, automatic=False)
+    assert not init(scrub={"emails": "maybe"}, automatic=False)
     assert "scrub.emails is 'maybe'; write one of keep, mask, hash." in caplog.text

@@ -351,7 +351,11 @@ def test_any_bytes_are_read_or_refused(payload: bytes) -> None:
 
 def test_what_is_scrubbed_is_the_operators_decision() -> None:
     policy = scrub_policy({"emails": "keep", "keys": ["tax_no"]})
-    told = {"error": "E: ada@shop.example", "context": {"taxNo": "12-34"}, "release": "1"}
+    told: dict[str, Any] = {
+        "error": "E: ada@shop.example",
+        "context": {"taxNo": "12-34"},
+        "release": "1",
+    }
     found = json.loads(parcel(told, KEY, SHOP, 1 << 20, policy).payload)
     assert found["error"] == "E: ada@shop.example"
     assert found["context"]["taxNo"] == "[scrubbed:named]"
