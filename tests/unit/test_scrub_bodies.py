@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mendwire.errors import ConfigError
@@ -26,7 +26,8 @@ from mendwire.model.scrub import (
     scrub_text,
     scrub_value,
 )
-from mendwire.model.scrub.body import Scrubbing
+from mendwire.model.scrub.body import Reading, Scrubbing
+from mendwire.model.scrub.forms import FORMS
 from mendwire.model.scrub.scrubber import scrubber
 from tests.scrub_formats import FORMATS
 from tests.scrub_harmless import HARMLESS
@@ -55,6 +56,7 @@ PIECES = [
     *("[scrubbed:", "[scrubbed:token]", "code", "sig=", "DE89 3704 0044 0532 0130 00", "eyJ", "$"),
     *("ada@shop.example", "10.0.0.5", "::1", "|", "`", "xml", "_", "str", "Some("),
 ]
+ASCII = st.characters(max_codepoint=127)
 PROSE = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 LEAVES = st.none() | st.booleans() | st.integers() | st.sampled_from(TEXTS) | PROSE | st.text()
 KEYS = (
@@ -100,6 +102,19 @@ def test_no_suspect_is_overlooked(text: str) -> None:
     assert body["b"] == body["c"][1] == scrub_text(text)
 
 
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(
+    st.sampled_from(FORMS).flatmap(lambda form: st.from_regex(form[2], alphabet=ASCII)),
+    st.sampled_from(list(Reading)),
+)
+def test_whatever_has_a_form_is_suspected(text: str, reading: Reading) -> None:
+    """The shortest credentials of each form too: what is looked for first is in all of them."""
+    scrubbing = Scrubbing(scrubber(DEFAULT))
+    read = scrubbing.readers[reading]
+    if read(text) != text:
+        assert 1 in scrubbing.suspicion.among(["nothing", text, "more"])
+
+
 @settings(max_examples=150, deadline=None)
 @given(BODIES, st.sampled_from(POLICIES))
 def test_twice_is_once_and_json_stays_json(body: dict[str, Any], policy: ScrubPolicy) -> None:
@@ -108,7 +123,7 @@ def test_twice_is_once_and_json_stays_json(body: dict[str, Any], policy: ScrubPo
     assert json.loads(json.dumps(once)) == once
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(PROSE, st.sampled_from(POLICIES))
 def test_a_text_twice_is_once(text: str, policy: ScrubPolicy) -> None:
     once = scrub_text(text, policy)

@@ -76,7 +76,7 @@ _PREFIXED: Final = (
 """Kind, how it begins, texts of which one is in that, and how it goes on. At least ``RUN`` of
 letters, digits, ``_`` and ``-`` stand in a row in each."""
 
-_OTHERS: Final = (
+_OTHERS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     (
         "private_key",
         ("PRIVATE KEY",),
@@ -87,7 +87,7 @@ _OTHERS: Final = (
     ),
     (
         "private_key",
-        ("PuTTY-User-Key-File", "Private-Lines:"),
+        ("Private-Lines:",),
         r"Private-Lines: [0-9]{1,4}(?:\s{1,2}[A-Za-z0-9+/=]{1,80}(?![A-Za-z0-9+/=:-]))*",
     ),
     (
@@ -122,12 +122,12 @@ _OTHERS: Final = (
     ("aws_key", ("ABSK",), r"(?<![A-Za-z0-9])ABSK[A-Za-z0-9+/]{40,}={0,2}"),
     ("google_key", ("ya29.",), r"(?<![A-Za-z0-9])ya29\.[0-9A-Za-z_-]{20,}"),
     ("google_key", ("1//0",), r"(?<![A-Za-z0-9/])1//0[0-9A-Za-z_-]{20,}"),
-    ("sendgrid_key", ("SG.",), r"(?<![A-Za-z0-9])SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+    ("sendgrid_key", ("SG.",), r"(?<![A-Za-z0-9])SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{20,}"),
     ("vault_token", ("hvs.", "hvb.", "hvr."), r"(?<![A-Za-z0-9])hv[sbr]\.[A-Za-z0-9_-]{20,}"),
     (
         "service_key",
         (".atlasv1.",),
-        r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{20,}",
+        r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{20,}[A-Za-z0-9_=-]*",
     ),
     (
         "service_key",
@@ -152,8 +152,10 @@ FORMS: Final[tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...]] = (
     ),
 )
 """Kind, texts of which one must be there at all, pattern of the whole."""
-HINTS: Final = tuple(hint for _, hints, _ in _OTHERS for hint in hints)
-"""One of these is in every text with a credential that has no run of ``RUN`` characters."""
+HINTS: Final = ("Private-Lines:", "eyJ", "hook", "dp.", "Q~", "ABSK")
+"""One of these is in every text with a credential that has no run of ``RUN`` characters, and no
+``key`` in it either, which is looked for anyway.
+"""
 HINTED: Final = re.compile(
     "|".join(
         [

@@ -19,7 +19,7 @@ from mendwire.model.scrub.policy import DEFAULT, Emails, Personal, ScrubPolicy, 
 SHORTEST_FORM: Final = 12
 """Characters; a credential known by its form is longer, but for the login in an address."""
 AUTH: Final = re.compile(
-    r"(?i)(?<![A-Za-z0-9])(bearer|basic|token|negotiate|ntlm)( {1,3})([A-Za-z0-9._~+/=-]{8,})"
+    r"(?i)(?<![A-Za-z0-9])(bearer|basic|token)( {1,3})([A-Za-z0-9._~+/=-]{8,})"
 )
 _DIGEST: Final = re.compile(r"(?i)(?<![A-Za-z0-9])(digest )(?=[a-z]{2,12}=)[^\r\n]+")
 USERINFO: Final = re.compile(
@@ -38,7 +38,7 @@ _LOGIN: Final = re.compile(
     r"""([ '"](?:-u|--user)[ =]{1,2}['"]?[\w.@+-]{1,64}:)([^\s"'\\]{1,200})"""
 )
 _ORACLE: Final = re.compile(r"(?i)(jdbc:oracle:[a-z]{2,5}:)([^\s/@\[]{1,64}/[^\s@]{1,128})(?=@)")
-_SCHEMES: Final = ("bearer ", "basic ", "token ", "negotiate ", "ntlm ")
+_SCHEMES: Final = ("bearer ", "basic ", "token ")
 _SIGNED: Final = ("sig=", "signature=", "key=", "token=")
 _MOST_ROUNDS: Final = 5
 _LONG: Final = 1_000
@@ -46,11 +46,11 @@ _LONG: Final = 1_000
 _MIN_BEARER: Final = 20
 _MOST_KEYS: Final = 4096
 LOWER_HINTS: Final = (
-    *("bearer ", "basic ", "digest ", "negotiate ", "ntlm ", "sig=", "signature=", "key="),
-    *("code=", "identified by", " -u", "--user", "'-u", '"-u', "jdbc:oracle"),
+    *("basic ", "digest ", "sig=", "signature=", "code=", "identified by", "-u", "jdbc:oracle"),
 )
 """In lower case; one of these is in every text that the patterns here change, but for those that
-a fragment of a telling name is in as well."""
+a fragment of a telling name is in as well, and for logins in addresses.
+"""
 
 
 class Scrubber:

@@ -32,7 +32,7 @@ _SHAPES: Final = bytes(
     for code in range(256)
 )
 _RUN: Final = b"a" * RUN
-_NUMBERS: Final = (b"0" * 13, b"0000 0000", b"0000-0000", b"0000 000000", b"0000-000000", b"AA00")
+_NUMBERS: Final = (b"0" * 13, b"0000 0000", b"0000-0000", b"AA00")
 """In shapes: one of these is in every number of a card or an account."""
 
 
