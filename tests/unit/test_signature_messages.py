@@ -120,7 +120,7 @@ NAMING: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("mail to {} bounced", ("ann@example.com", "bob.b@mail.example.org")),
     ("cannot open /tmp/{}/part-7", ("tmpab12cd34", "tmpzz98yy76")),  # the last name stays
     ("started at {}", ("2026-11-24T10:11:12Z", "2025-01-02T03:04:05Z")),
-    ("started at {}", ("2026-11-24 10:11:12,123", "2025-01-02 03:04:05,999")),
+    ("it began at {}", ("2026-11-24 10:11:12,123", "2025-01-02 03:04:05,999")),
     ("GET https://api.example.com/orders/{} failed", ("17", "4711", "993")),
     ("GET https://api.example.com/u?id={} failed", ("17", "4711", "993")),
     ("pid {} is gone", ("812", "30122", "7")),

@@ -40,17 +40,18 @@ FINGERPRINTS = (
 
 def _reports() -> Iterator[tuple[str, dict[str, Any]]]:
     for at, stack in enumerate(STACKS):
+        yield f"stack {at}, other release", {"error": "", "stack": stack, "release": "2.0"}
         yield f"stack {at}", {"error": "", "stack": stack, "release": "1.4.2", "service": "shop"}
         yield f"stack {at}, as message", {"error": stack}
         yield f"stack {at}, given type", {"error": "x: y", "type": "x", "stack": stack, "code": 7}
     for kind, rows in (("telling", TELLING), ("naming", NAMING)):
         for form, values in rows:
-            yield f"{kind}: {form}", {"error": form.format(values[0])}
+            yield f"{kind} {len(values)}: {form}", {"error": form.format(values[0])}
     for name, text in TEXTS.items():
         yield f"text: {name}", {"error": text or "x", "type": text, "release": text or "1"}
         yield f"template: {name}", {"error": "x", "message_template": text, "code": text}
     for parts in FINGERPRINTS:
-        yield f"fingerprint {parts!r}"[:60], {"error": "KeyError: 1", "fingerprint": parts}
+        yield f"fingerprint {parts!r}"[:90], {"error": "KeyError: 1", "fingerprint": parts}
     for name, frames in {
         "own": [FRAME], "library last": [FRAME, LIBRARY], "library alone": [LIBRARY],
         "bundle": [BUNDLE], "recursion": [FRAME] * 40, "two by two": [FRAME, BUNDLE] * 30,
