@@ -11,8 +11,6 @@ const MARGIN = " |+-";
 /** Before each member of an exception group; one that was never raised has no traceback. */
 const MEMBER = "+---------------- ";
 const FILE = 'File "';
-/** Before each member of an exception group; one that was never raised has no traceback. */
-const MEMBER = "+---------------- ";
 
 /**
  * The exceptions, the one that ended the program first.
