@@ -9,8 +9,6 @@ import { headline } from "./headlines.js";
 export const TITLE = "Traceback (most recent call last)";
 const MARGIN = " |+-";
 const FILE = 'File "';
-/** Before each member of an exception group; one that was never raised has no traceback. */
-const MEMBER = "+---------------- ";
 
 /**
  * The exceptions, the one that ended the program first.
