@@ -19,6 +19,7 @@ from mendwire.capture.segment import Segment, Spooled
 from mendwire.capture.wishes import Wishes
 from mendwire.errors import AccessRefused, MendwireError, Unreachable
 from mendwire.model.fitting import ROOM_FOR_HEADERS
+from mendwire.model.scrub import DEFAULT
 from mendwire.wire.api import Api
 from mendwire.wire.bus import Ack
 from mendwire.wire.connection import Link, connected
@@ -135,7 +136,9 @@ class Courier:
             return Message(names.occurrences(item.issue), payload, headers)
         if item.namespace == names.namespace and len(payload) + ROOM_FOR_HEADERS <= self._limit:
             return Message(names.errors(item.environment), payload, _headers(item.id, item.issue))
-        made = outgoing(payload, names, item.environment, self._limit, self._outbox.target.scrub)
+        made = outgoing(
+            payload, names, item.environment, self._limit, self._outbox.target.scrub or DEFAULT
+        )
         return Message(made.subject, made.payload, _headers(made.msg_id, made.issue))
 
     def settle(self, item: Spooled, place: Place | None, answer: Ack | MendwireError) -> None:

@@ -26,10 +26,11 @@ def digested(
     environment: str | None,
     directory: str,
     guard: Guard,
-    policy: ScrubPolicy = DEFAULT,
+    policy: ScrubPolicy | None = None,
 ) -> Spooled:
     """The message that is sent, or put on disk, for one occurrence."""
     write = body_of if taken.link.kind else body_of_message
+    policy = policy or DEFAULT
     body = without_scrubbed_arguments(write(taken, directory, guard), policy)
     made = outgoing(json.dumps(body).encode(), names, environment, MAX_PAYLOAD, policy)
     return Spooled(

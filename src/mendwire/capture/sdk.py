@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mendwire.capture import loading, trail
 from mendwire.capture.children import Children
@@ -37,8 +37,10 @@ from mendwire.capture.tally import Tally
 from mendwire.capture.uncaught import is_error
 from mendwire.model import names as naming
 from mendwire.model.names import Names
-from mendwire.model.scrub import ScrubPolicy, scrub_policy, scrub_policy_from
 from mendwire.settings.environment import Environment, read_environment
+
+if TYPE_CHECKING:
+    from mendwire.model.scrub import ScrubPolicy
 
 WINDOW_S: Final = 60.0
 SHUTDOWN_S: Final = 3.0
@@ -192,7 +194,15 @@ def statistics() -> dict[str, int | str]:
 
 def _policy(
     given: ScrubPolicy | Mapping[str, object] | None, variables: Mapping[str, str]
-) -> ScrubPolicy:
+) -> ScrubPolicy | None:
+    if given is None and not variables.get("MENDWIRE_SCRUB", "").strip():
+        return None  # the default: what scrubs need not be loaded before there is an error
+    from mendwire.model.scrub import (  # noqa: PLC0415 - see above
+        ScrubPolicy,
+        scrub_policy,
+        scrub_policy_from,
+    )
+
     if given is None:
         return scrub_policy_from(variables)
     return given if isinstance(given, ScrubPolicy) else scrub_policy(given)
@@ -202,7 +212,7 @@ def _target(
     surroundings: Environment,
     environment: str | None,
     folder: str | os.PathLike[str] | None,
-    scrub: ScrubPolicy,
+    scrub: ScrubPolicy | None,
 ) -> Target:
     named = surroundings.namespace
     names = Names(namespace=naming.namespace(named)) if named else None
