@@ -42,6 +42,8 @@ def template(message: str, parts: int = _PARTS) -> str:
     chunks = text.split(" ")
     out: list[str] = []
     for at, chunk in enumerate(chunks):
+        if out and out[-1][-6:] == "<time>" and _is_beside_time(out, chunks, at):
+            continue
         if parts <= 0 or chunk.isalpha() or not special(chunk):
             out.append(chunk)
         else:
@@ -65,9 +67,6 @@ def _take(out: list[str], chunks: list[str], at: int, parts: int) -> int:
     if chunk[0] == "[" and at and chunks[at - 1].lower() == "range":
         out.append(pattern("digits").sub("<n>", chunk))
         return 1
-    if at == 1 and out[0] == "<time>" and _is_syslog(chunks, at):
-        out.append("<host>")
-        return 1
     if chunk.isdigit() and chunk.isascii():
         out.append(masked_number(chunk, Where(chunks, out, at, 0, len(chunk))))
         return 1
@@ -87,7 +86,7 @@ def _swallow_date(out: list[str]) -> None:
     first = len(out)
     has_month = False
     while first > 0 and len(out) - first < _DATE_WORDS:
-        bare = out[first - 1].strip("[](),").lower()
+        bare = out[first - 1].rpartition(">")[2].strip("[](),").lower()
         is_month = bare in months
         if not (is_month or bare in weekdays or pattern("day").fullmatch(bare)):
             break
@@ -97,10 +96,20 @@ def _swallow_date(out: list[str]) -> None:
         del out[first:]
 
 
-def _is_syslog(chunks: list[str], at: int) -> bool:
-    """Whether a host stands between the time at the start and ``program[4711]:``."""
+def _is_beside_time(out: list[str], chunks: list[str], at: int) -> bool:
+    """Take a zone into the time before it, and the host that syslog puts after one."""
+    chunk = chunks[at]
+    if chunk.lower() in words("zone") or pattern("offset").fullmatch(chunk):
+        return True
     following = chunks[at + 1] if at + 1 < len(chunks) else ""
-    return following.endswith("]:") and "[" in following
+    if len(out) > 1 or not pattern("program").match(following):
+        return False
+    if not pattern("host").match(chunk):
+        return False
+    if following[-2:] != "]:" and pattern("digits").match(chunks[0]):
+        return False
+    out.append("<host>")
+    return True
 
 
 def _masked(out: list[str], chunks: list[str], at: int, parts: int) -> tuple[str, int]:

@@ -20,7 +20,7 @@ _REDIS_ROLES: Final = frozenset((":M", ":S", ":C", ":X"))
 
 def masked_number(text: str, where: Where) -> str:
     """``<n>`` or the number as it is."""
-    if _is_log_prefix(where):
+    if where.after[:1] == "%" or where.unit() == "%" or _is_log_prefix(where):
         return "<n>"
     word = where.word()
     if word in words("class"):
@@ -35,7 +35,7 @@ def _is_proven(text: str, word: str, where: Where) -> bool:
     size = len(text)
     if size == _HRESULT and text[0] == "2" and where.before.endswith("-"):
         return False
-    if size >= _LONG or is_id_word(word) or where.after[:1] == "%":
+    if size >= _LONG or (is_id_word(word) and not where.is_ordinal(word)):
         return True
     unit = where.unit()
     if unit and (unit in words("unit") or (size >= _COUNTED and unit in words("counted"))):
@@ -65,8 +65,12 @@ def is_id_word(word: str) -> bool:
 def _is_log_prefix(where: Where) -> bool:
     """The process in ``2026-11-25 ... [4711] ERROR``, ``4711#0: *15 connect()``, ``4711 --- [``."""
     before, after = where.before, where.after
-    if before in {"", "[", "#", "[#", "("} and where.previous().endswith(("<time>", "<time>]")):
+    if before in {"", "[", "#", "[#", "("} and where.previous().endswith(
+        ("<time>", "<time>]", "<time>,")
+    ):
         return before != "" or not after
+    if before == "==" and after[:2] == "==":
+        return True
     if before == "*" or (not before and after.startswith("#") and after.endswith(":")):
         return True
     return not before and (after in _REDIS_ROLES or (not after and where.unit() == "---"))

@@ -33,16 +33,16 @@ ID_WORDS: Final = (
     "id ids user users uid gid customer customers account accounts tenant order orders item items "
     "invoice cart product ticket task tasks job jobs session request requests req transaction txn "
     "process pid ppid tid tgid lwp thread worker goroutine row rows record records attempt retry "
-    "index idx offset position pos begin end shard partition batch chunk page amount balance price "
-    "quantity qty tick message msg seq sequence connection conn client instance entry document doc "
+    "index idx position pos begin end shard partition batch chunk page amount balance price "
+    "quantity qty tick message seq sequence connection conn client instance entry document doc "
     "object entity member profile subscription payment shipment booking reservation event run build "
-    "pipeline execution invocation spid xid lsn inode token cookie serial epoch timestamp ts time "
+    "pipeline execution invocation spid lsn inode token cookie serial epoch timestamp ts time "
     "duration elapsed took latency blocked socket handle fd pk txid oid pod replica "
     "statement generation revision block height nonce counter iteration round ticks"
 )
 # Numbers after these words are sizes: masked from four digits on.
 MEASURE_WORDS: Final = (
-    "length len size bytes byte count total capacity limit max maximum min minimum used free "
+    "length len size offset bytes byte count total capacity limit max maximum min minimum used free "
     "available remaining got have has need needs of to than is are was were least most usage node "
     "host number for allocate allocating allocated requested reading writing read wrote sent received"
 )
@@ -59,7 +59,12 @@ CLASS_WORDS: Final = (
     "syscall register bus slot gpu cpu core device dev disk channel lane pin gpio layer dimension dim "
     "rank axis year python java node.js nodejs go rust php ruby perl gcc clang glibc cuda"
 )
-# What comes before ``-7`` or ``_7`` in the name of one instance of many.
+# An index or a position of one of these classifies.
+ORDINAL_WORDS: Final = "column col field argument arg parameter param"
+# What follows is the name of one of many, whose number is its own.
+HOLDER_WORDS: Final = (
+    "pod pods node host container instance worker broker replica server machine vm"
+)
 # Names that a number belongs to: ``s3``, ``us-east-1``, ``orders_v2``.
 VERSIONED: Final = (
     "east west north south central northeast southeast northwest southwest us eu ap sa ca af me v "
@@ -70,6 +75,7 @@ VERSIONED: Final = (
     "addr address line field column col arg param option choice part section chapter round figure "
     "table key class type mode group day week month year quarter q fy c b d e f g j l m o q t u w y z"
 )
+# What comes before ``-7`` or ``_7`` in the name of one instance of many.
 INSTANCE_WORDS: Final = (
     "thread threads worker workers pool exec executor executors thread-pool dispatcher task tasks "
     "job jobs consumer producer replica shard partition instance pod node host runner goroutine "
@@ -128,6 +134,8 @@ WORDS: Final = {
     "measure": MEASURE_WORDS,
     "class": CLASS_WORDS,
     "versioned": VERSIONED,
+    "ordinal": ORDINAL_WORDS,
+    "holder": HOLDER_WORDS,
     "instance": INSTANCE_WORDS,
     "identity": IDENTITY_WORDS,
     "unit": UNITS,
@@ -182,6 +190,11 @@ PATTERNS: Final = {
     "decimal": "[0-9]+[.][0-9]+",
     "hex": "[0-9A-Fa-f]+",
     "hash_code": "[0-9a-f]{4,16}",
+    "host_ip": "ip-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}-[0-9]{1,3}",
+    "ranged": "[0-9]+(?:-[0-9]+)+",
+    "offset": "^[+-][0-9]{2}:?[0-9]{2}\\]?$",
+    "program": "^[A-Za-z][A-Za-z0-9_./-]*(?:\\[[0-9]+\\])?:$",
+    "host": "^[A-Za-z0-9][A-Za-z0-9_.:-]*$",
     "pieces": "([-_]+)",
     "word_backwards": "[A-Za-z0-9_.-]*[A-Za-z_]",
     "place": "[.][A-Za-z]{1,5}:$",

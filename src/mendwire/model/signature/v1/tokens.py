@@ -18,6 +18,7 @@ _QUOTED_LETTERED: Final = 3
 _FRACTION: Final = 4
 _HOST_LABELS: Final = 3
 _GLOG: Final = 5
+_TEMPORARY: Final = 9
 
 
 def masked_token(text: str, where: Where) -> str:  # noqa: PLR0911 - one return for each form
@@ -34,15 +35,20 @@ def masked_token(text: str, where: Where) -> str:  # noqa: PLR0911 - one return 
         return _decimal(text, where)
     if len(text) == _GLOG and where.at == 0 and not where.before and _is_glog(text, where):
         return "<time>"
-    if where.word() in words("class") and len(text) <= _TOKEN_LENGTH:
+    word = where.word()
+    if word in words("class") and len(text) <= _TOKEN_LENGTH:
         return text
-    return segment(text, is_quoted=where.is_quoted())
+    if word in words("id") and pattern("ranged").fullmatch(text):
+        return "<n>"
+    return segment(text, is_quoted=where.is_quoted() or word in words("holder"))
 
 
 def _decimal(text: str, where: Where) -> str:
     whole, _, fraction = text.partition(".")
     word = where.word()
     if len(fraction) >= _FRACTION or len(whole) >= _LONG or where.after[:1] == "%":
+        return "<n>"
+    if where.unit() == "%":
         return "<n>"
     is_measure = where.unit() in words("unit") or word in words("id")
     return "<n>" if is_measure and word not in words("class") else text
@@ -60,6 +66,10 @@ def segment(text: str, *, is_quoted: bool = False) -> str:
         return text
     if len(text) >= 36 and "-" in text:  # noqa: PLR2004 - a UUID's length
         text = pattern("uuid").sub("<uuid>", text)
+    if text.startswith("ip-"):
+        text = pattern("host_ip").sub("<ip>", text)
+    if text.startswith("tmp") and len(text) >= _TEMPORARY:
+        return "<tmp>"
     if found := pattern("pod").fullmatch(text):
         return f"{found.group(1)}-<pod>"
     if "." in text:

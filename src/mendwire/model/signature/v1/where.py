@@ -49,7 +49,14 @@ class Where:
         if self.at + 1 >= len(self.chunks) or self.after:
             return self.after if self.after in {"\u00b5s", "\u03bcs"} else ""
         word = self.chunks[self.at + 1].rstrip(".,;:)]'\"").lower()
-        return word if len(word) > 1 else ""
+        return word if len(word) > 1 or word == "%" else ""
+
+    def is_ordinal(self, word: str) -> bool:
+        """``column index: 3``."""
+        back = self.at - 2
+        if back < 0 or word not in {"index", "id", "number", "position"}:
+            return False
+        return self.chunks[back].lower() in words("ordinal")
 
     def previous(self) -> str:
         """The chunk before as it was masked; empty ones do not count."""
