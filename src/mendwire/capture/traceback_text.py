@@ -61,6 +61,8 @@ def _message(raised: list[Raised], stack: str) -> str:
     first = raised[0] if raised else None
     if first and first.type:
         return f"{first.type}: {first.message}" if first.message else first.type
+    if first and first.message and first.frames:
+        return first.message
     lines = [line.strip()[:MAX_LINE] for line in stack.splitlines() if line.strip()]
     return next(filter(_LOUD.search, lines), lines[-1])
 

@@ -94,6 +94,7 @@ function numbered(line) {
   const found = match("native", line);
   if (found === null) return null;
   const rest = found[1];
+  if (rest === "{main}") return null;
   if (rest.includes(": ") && rest.startsWith("[internal")) {
     return ["[internal function]", partition(partition(rest, ": ")[2], "(")[0], "", "", ""];
   }

@@ -1,7 +1,7 @@
 /** A report brought down to the record that both keys are made of. */
 
 import { textOf } from "../report.js";
-import { head, isNumber, partition, strip } from "../text.js";
+import { endsWithAny, head, isNumber, partition, rstrip, strip } from "../text.js";
 import { headline, lastName } from "./headlines.js";
 import { shortened, template } from "./masking.js";
 import { CAPS, replaced } from "./patterns.js";
@@ -14,6 +14,7 @@ import { blocksIn } from "./stacks.js";
 /** @typedef {[path: string, name: string, line: string]} Spot */
 /** @typedef {{ isOwn: boolean, spot: Spot }} Placed */
 
+const TITLES = [" panicked at ", "terminate called "];
 const LONGEST_LINE = 999_999_999;
 /** @type {Spot} */
 const NOWHERE = ["", "", ""];
@@ -67,11 +68,13 @@ export function canonical(report) {
  * @param {Block[]} blocks
  * @returns {[string, string]}
  */
-function typeAndMessage(report, [first]) {
+function typeAndMessage(report, blocks) {
+  const [first] = blocks;
   const error = shortened(report.error);
   const found = headline(head(partition(error, "\n")[0], CAPS.line));
   const kind = report.type || found?.[0] || first?.type || "";
   if (first && isToldByStack(report, first)) return [kind, first.message];
+  if (found && !report.type && first && isCause(found[0], blocks)) return [first.type, first.message];
   const name = [kind, lastName(kind)].find((one) => one && isTitle(error, one));
   const text = name ? error.slice(name.length + 1) : withoutLead(error, found);
   return [kind, withoutPlace(strip(text, " \t\r\n"))];
@@ -86,14 +89,29 @@ function isTitle(text, name) {
 }
 
 /**
- * Whether the message is best read in the stack: the text is all there is, or Rust's title.
+ * Whether the given line is that of a cause: PHP writes what happened first first.
+ *
+ * @param {string} kind
+ * @param {Block[]} blocks
+ */
+function isCause(kind, blocks) {
+  const kinds = blocks.map((block) => block.type);
+  return kinds[0] !== "" && kind !== kinds[0] && kinds.includes(kind);
+}
+
+/**
+ * Whether the message is best read in the stack. There it stands without what surrounds it in a
+ * runtime's own line; or the given message is the whole text, or a line that says nothing.
  *
  * @param {Report} report
  * @param {Block} first
  */
 function isToldByStack(report, first) {
   if (!first.message) return false;
-  return (!report.stack && first.calls.length > 0) || head(report.error, 200).includes(" panicked at ");
+  const { error } = report;
+  if (strip(error, "\r\n").includes("\n")) return !report.stack && first.calls.length > 0;
+  if (endsWithAny(rstrip(error, " \r\n"), [":", "=", "DEADLYSIGNAL"])) return true;
+  return TITLES.some((mark) => head(error, 200).includes(mark)) || error.includes(first.message);
 }
 
 /**

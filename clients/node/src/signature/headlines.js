@@ -5,6 +5,8 @@ import { BLANK } from "./blocks.js";
 import { match, search } from "./patterns.js";
 
 const LONGEST = 300;
+/** After other leads a name is always that of an exception. */
+const VAGUE_LEADS = ["PHP ", "Fatal", "Parse", "Warning", "[ERROR]", "FATAL", "lua"];
 
 /**
  * Split `Type: message`; null without a type. `isCertain` trusts any name.
@@ -14,9 +16,11 @@ const LONGEST = 300;
  */
 export function headline(line, isCertain = false) {
   let text = strip(line, BLANK);
+  let isName = isCertain;
   for (let round = 0; !isCertain && round < 2; round += 1) {
     const lead = match("lead", text);
     if (lead === null) break;
+    isName ||= !startsWithAny(lead[0], VAGUE_LEADS);
     text = lstrip(text.slice(lead[0].length), " ");
   }
   const found = match("type", head(text, LONGEST));
@@ -24,7 +28,7 @@ export function headline(line, isCertain = false) {
   const name = found[0];
   const rest = text.slice(name.length);
   if (rest && !startsWithAny(rest, [":", ") ", " ["])) return null;
-  return isCertain || tells(name) ? [name, strip(lstrip(rest, ":) "), BLANK)] : null;
+  return isName || tells(name) ? [name, strip(lstrip(rest, ":) "), BLANK)] : null;
 }
 
 /**

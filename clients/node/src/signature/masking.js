@@ -18,7 +18,7 @@ import {
   tail,
 } from "../text.js";
 import { maskedNumber } from "./numbers.js";
-import { CAPS, fullMatch, matches, replaced, search, words } from "./patterns.js";
+import { CAPS, fullMatch, match, matches, replaced, search, words } from "./patterns.js";
 import { belowRoot } from "./places.js";
 import { maskedToken, segment } from "./tokens.js";
 import { Where } from "./where.js";
@@ -50,6 +50,7 @@ export function template(message, parts = CAPS.parts) {
   const out = [];
   let left = parts;
   for (const [at, chunk] of chunks.entries()) {
+    if (out.at(-1)?.endsWith("<time>") && isBesideTime(out, chunks, at)) continue;
     if (left <= 0 || isAlpha(chunk) || !search("special", chunk)) out.push(chunk);
     else left -= take(out, chunks, at, left);
   }
@@ -81,10 +82,6 @@ function take(out, chunks, at, parts) {
     out.push(replaced("digits", chunk, "<n>"));
     return 1;
   }
-  if (at === 1 && out[0] === "<time>" && isSyslog(chunks, at)) {
-    out.push("<host>");
-    return 1;
-  }
   if (isNumber(chunk)) {
     out.push(maskedNumber(chunk, new Where(chunks, out, at, 0, chunk.length)));
     return 1;
@@ -103,14 +100,20 @@ function take(out, chunks, at, parts) {
 }
 
 /**
- * Whether a host stands between the time at the start and `program[4711]:`.
+ * Take a zone into the time before it, and the host that syslog puts after one.
  *
+ * @param {string[]} out
  * @param {string[]} chunks
  * @param {number} at
  */
-function isSyslog(chunks, at) {
+function isBesideTime(out, chunks, at) {
+  const chunk = chunks[at];
+  if (words("zone").has(chunk.toLowerCase()) || search("offset", chunk)) return true;
   const following = chunks[at + 1] ?? "";
-  return following.endsWith("]:") && following.includes("[");
+  if (out.length > 1 || !search("program", following) || !search("host", chunk)) return false;
+  if (!following.endsWith("]:") && match("digits", chunks[0])) return false;
+  out.push("<host>");
+  return true;
 }
 
 /**
@@ -122,7 +125,7 @@ function swallowDate(out) {
   let first = out.length;
   let hasMonth = false;
   while (first > 0 && out.length - first < DATE_WORDS) {
-    const bare = strip(out[first - 1], BRACKETS).toLowerCase();
+    const bare = strip(rpartition(out[first - 1], ">")[2], BRACKETS).toLowerCase();
     const isMonth = words("month").has(bare);
     if (!isMonth && !words("weekday").has(bare) && !fullMatch("day", bare)) break;
     hasMonth ||= isMonth;
@@ -280,7 +283,7 @@ function segments(text) {
  * @param {string[]} before
  */
 function piece(text, before) {
-  if (!isNumber(text)) return segment(text);
+  if (!isNumber(text)) return segment(text, { isPath: true });
   const word = before.length > 1 ? before[before.length - 2].toLowerCase() : "";
   return words("class").has(word) && "/=".includes(before[before.length - 1]) ? text : "<n>";
 }

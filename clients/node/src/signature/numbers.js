@@ -20,7 +20,7 @@ const REDIS_ROLES = [":M", ":S", ":C", ":X"];
  * @param {Where} where
  */
 export function maskedNumber(text, where) {
-  if (isLogPrefix(where)) return "<n>";
+  if (where.after.startsWith("%") || where.unit() === "%" || isLogPrefix(where)) return "<n>";
   const word = where.word();
   if (words("class").has(word)) return text;
   const { before } = where;
@@ -36,7 +36,7 @@ export function maskedNumber(text, where) {
 function isProven(text, word, where) {
   const size = text.length;
   if (size === HRESULT && text.startsWith("2") && where.before.endsWith("-")) return false;
-  if (size >= LONG || isIdWord(word) || where.after.startsWith("%")) return true;
+  if (size >= LONG || (isIdWord(word) && !where.isOrdinal(word))) return true;
   const unit = where.unit();
   if (unit && (words("unit").has(unit) || (size >= COUNTED && words("counted").has(unit)))) return true;
   if (size >= MEASURED && words("measure").has(word)) return true;
@@ -69,9 +69,10 @@ export function isIdWord(word) {
  */
 function isLogPrefix(where) {
   const { before, after } = where;
-  if (["", "[", "#", "[#", "("].includes(before) && endsWithAny(where.previous(), ["<time>", "<time>]"])) {
+  if (["", "[", "#", "[#", "("].includes(before) && endsWithAny(where.previous(), ["<time>", "<time>]", "<time>,"])) {
     return before !== "" || !after;
   }
+  if (before === "==" && after.startsWith("==")) return true;
   if (before === "*" || (!before && after.startsWith("#") && after.endsWith(":"))) return true;
   return !before && (REDIS_ROLES.includes(after) || (!after && where.unit() === "---"));
 }

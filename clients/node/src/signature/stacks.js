@@ -9,7 +9,7 @@ import { head, isNumber, length, partition, rpartition, rstrip, startsWithAny, s
 import { BLANK, Block, digits, NAMED_BEFORE } from "./blocks.js";
 import { callOf, named } from "./call_lines.js";
 import { headline } from "./headlines.js";
-import { CAPS, replaced, search } from "./patterns.js";
+import { CAPS, match, replaced, search } from "./patterns.js";
 import { pythonBlocks, TITLE } from "./python_text.js";
 
 /** @typedef {import("./blocks.js").Call} Call */
@@ -18,6 +18,9 @@ const MAX_BLOCKS = CAPS.causes + 1;
 const SEARCHED_LINES = 50;
 const CAUSES = ["Caused by: ", "[cause]: ", "Suppressed: ", "---> ", "Next "];
 const OTHERS = ["goroutine ", "previously allocated by", "freed by thread", "allocated by "];
+const PHP = ["PHP ", "Fatal error: ", "Parse error: ", "Warning: ", "Notice: ", "Deprecated: "];
+const LOG_PREFIX = 80;
+const WHAT = "what(): ";
 const TERMINATE = "terminate called after throwing an instance of '";
 
 /**
@@ -60,6 +63,8 @@ function linesOf(whole) {
 /** A stack that names the innermost call first, read line by line. */
 class Reading {
   isPhp = false;
+  /** Whether the line before began the text or a paragraph of it. */
+  isFresh = true;
 
   /** @param {string[]} lines */
   constructor(lines) {
@@ -70,10 +75,17 @@ class Reading {
 
   blocks() {
     let before = "";
+    let isNew = true;
     for (const raw of this.lines) {
-      const line = strip(raw, BLANK);
-      if (!line) continue;
+      let line = strip(raw, BLANK);
+      if (!line) {
+        isNew = true;
+        continue;
+      }
+      if (line.startsWith("[") && head(line, LOG_PREFIX).includes("] PHP ")) line = partition(line, "] ")[2];
       if (!this.#line(line, before, BLANK.includes(raw[0]))) break;
+      this.isFresh = isNew || before.endsWith(":");
+      isNew = false;
       before = line;
     }
     if (this.isPhp) this.chain.reverse();
@@ -92,7 +104,7 @@ class Reading {
   #line(line, before, isIndented) {
     let call = callOf(line);
     if (call && call[1] === NAMED_BEFORE) call = named(call, before);
-    if (call) return this.#add(call, line);
+    if (call) return this.#add(call, line, before);
     if (this.now.calls.length) return this.#afterCalls(line);
     this.#beforeCalls(line, isIndented);
     return true;
@@ -103,13 +115,28 @@ class Reading {
    *
    * @param {Call} call
    * @param {string} line
+   * @param {string} before
    */
-  #add(call, line) {
-    const { calls, thrown } = this.now;
+  #add(call, line, before) {
+    const { calls, thrown, type } = this.now;
     if (line.startsWith("#0 ") && calls.length && thrown === null) return false;
-    calls.push(call);
-    if (calls.length === 1 && line.endsWith(")") && line.includes(":in ")) this.#ruby(line);
+    if (line.endsWith(")") && line.includes(":in ") && !line.startsWith("from ")) this.#ruby(line);
+    else if (!calls.length && !type && this.isFresh && line.startsWith("at ")) this.#untold(before);
+    this.now.calls.push(call);
     return true;
+  }
+
+  /**
+   * The line before the first call names the exception, whatever it is called.
+   *
+   * @param {string} line
+   */
+  #untold(line) {
+    const [first, ...rest] = line.split(" ---> ").slice(0, MAX_BLOCKS);
+    const found = headline(first, true);
+    if (found === null) return;
+    [this.now.type, this.now.message] = found;
+    for (const part of rest) this.#open(part);
   }
 
   /** @param {string} line */
@@ -141,21 +168,35 @@ class Reading {
     if (found) {
       now.calls.push([found[1], "", digits(found[2]), "", ""]);
       now.message ||= line.slice(0, found.index);
-    } else if (!isIndented || !now.type) this.#title(line);
+    } else if (!isIndented || !now.type || line.startsWith(WHAT)) this.#title(line);
   }
 
   /** @param {string} line */
   #title(line) {
     const [first, ...rest] = line.split(" ---> ").slice(0, MAX_BLOCKS);
     const found = headline(first);
-    if (found === null) {
-      if (line.startsWith(TERMINATE)) this.now.type = line.split("'")[1];
-      else if (line.startsWith("what(): ")) this.now.message = strip(line.slice("what(): ".length), BLANK);
-      return;
+    if (found === null) this.#plainTitle(line);
+    else {
+      [this.now.type, this.now.message] = found;
+      for (const part of rest) this.#open(part);
     }
-    [this.now.type, this.now.message] = found;
-    if (line.includes("Uncaught") || line.startsWith("PHP ")) this.#thrown(line);
-    for (const part of rest) this.#open(part);
+    if (line.includes(" in ") && startsWithAny(line, PHP)) this.#thrown(line);
+  }
+
+  /**
+   * What names an error without a type before a colon: C++, the sanitizers and Lua.
+   *
+   * @param {string} line
+   */
+  #plainTitle(line) {
+    const { now } = this;
+    const sanitizer = line.startsWith("==") ? match("sanitizer", line) : null;
+    const lua = line.startsWith("lua") ? match("lua_title", line) : null;
+    if (line.startsWith(TERMINATE)) now.type = partition(line.slice(TERMINATE.length), "'")[0];
+    else if (line.startsWith(WHAT)) now.message = strip(line.slice(WHAT.length), BLANK);
+    else if (sanitizer) [now.type, now.message] = [sanitizer[1], strip(sanitizer[2], BLANK)];
+    else if (lua) now.message = lua[1];
+    else if (startsWithAny(line, PHP)) now.message = strip(partition(line, ": ")[2], BLANK);
   }
 
   /**
@@ -211,13 +252,15 @@ class Reading {
   }
 
   /**
-   * `x.rb:3:in 'f': message (Type)`.
+   * `x.rb:3:in 'f': message (Type)`; where calls came before, it is their cause's.
    *
    * @param {string} line
    */
   #ruby(line) {
     const [message, , kind] = rpartition(partition(line, "': ")[2], " (");
-    if (message || kind) [this.now.type, this.now.message] = [rstrip(kind, ")"), message];
+    if (!message && !kind) return;
+    if (this.now.calls.length) this.#open("");
+    [this.now.type, this.now.message] = [rstrip(kind, ")"), message];
   }
 }
 

@@ -1,6 +1,6 @@
 /** Names that carry digits: which of them are one occurrence's own, and which have a meaning. */
 
-import { count, isAlpha, isDigit, isLower, isUpper, length, partition } from "../text.js";
+import { count, endsWithAny, isAlpha, isDigit, isLower, isUpper, length, partition } from "../text.js";
 import { fullMatch, matches, replaced, search, split, words } from "./patterns.js";
 
 /** @typedef {import("./where.js").Where} Where */
@@ -19,6 +19,9 @@ const HOST_LETTERED = 2;
 const FRACTION = 4;
 const HOST_LABELS = 3;
 const GLOG = 5;
+const STATUS = 3;
+const ERLANG = ["#PID<", "#Reference<", "#Port<"];
+const TEMPORARY = 9;
 
 /**
  * A token with what is proven masked; `text` is a word that is not a number.
@@ -30,11 +33,14 @@ export function maskedToken(text, where) {
   if (!search("digits", text)) return text;
   if (where.isValueOf(words("identity"))) return "<id>";
   if (where.before.endsWith("@") && fullMatch("hash_code", text)) return "<hex>";
+  if (endsWithAny(where.before, ERLANG)) return "<n>";
   if (fullMatch("measured", text)) return replaced("number", text, "<n>");
   if ("0123456789".includes(text[0]) && fullMatch("decimal", text)) return decimal(text, where);
   if (text.length === GLOG && where.at === 0 && !where.before && isGlog(text, where)) return "<time>";
-  if (words("class").has(where.word()) && text.length <= TOKEN_LENGTH) return text;
-  return segment(text, where.isQuoted());
+  const word = where.word();
+  if (words("class").has(word) && text.length <= TOKEN_LENGTH) return text;
+  if (fullMatch("ranged", text) && (words("id").has(word) || where.isAfterTime())) return "<n>";
+  return segment(text, { isQuoted: where.isQuoted() || words("holder").has(word) });
 }
 
 /**
@@ -45,6 +51,7 @@ function decimal(text, where) {
   const [whole, , fraction] = partition(text, ".");
   const word = where.word();
   if (fraction.length >= FRACTION || whole.length >= LONG || where.after.startsWith("%")) return "<n>";
+  if (where.unit() === "%") return "<n>";
   const isMeasure = words("unit").has(where.unit()) || words("id").has(word);
   return isMeasure && !words("class").has(word) ? "<n>" : text;
 }
@@ -63,15 +70,19 @@ function isGlog(text, where) {
  * A name of a path, a host or a message with its ids masked.
  *
  * @param {string} name
+ * @param {{ isQuoted?: boolean, isPath?: boolean }} how
  */
-export function segment(name, isQuoted = false) {
+export function segment(name, { isQuoted = false, isPath = false } = {}) {
   if (!search("digits", name)) return name;
   const isLong = length(name) >= UUID_LENGTH && name.includes("-");
-  const text = isLong ? replaced("uuid", name, "<uuid>") : name;
+  let text = isLong ? replaced("uuid", name, "<uuid>") : name;
+  if (text.startsWith("ip-")) text = replaced("host_ip", text, "<ip>");
+  if (text.startsWith("tmp") && length(text) >= TEMPORARY) return "<tmp>";
   const pod = fullMatch("pod", text);
   if (pod) return `${pod[1]}-<pod>`;
   if (!text.includes(".")) return masked(text, { isQuoted, isHost: false });
   const labels = text.split(".");
+  if (isPath && isDigit(labels[0]) && length(labels[0]) > STATUS) labels[0] = "<n>";
   const isHost = labels.length >= HOST_LABELS && isAlpha(labels[labels.length - 1]);
   return labels.map((label) => masked(label, { isQuoted, isHost })).join(".");
 }

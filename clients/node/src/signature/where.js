@@ -6,6 +6,7 @@ import { match, words } from "./patterns.js";
 const SEPARATORS = " #:=()[]{}'\"<>*`,-+";
 const FAR = 48;
 const CHUNKS_BACK = 3;
+const COUNTED_WORDS = ["index", "id", "number", "offset", "position"];
 const QUOTES = ["'", '"', "`"];
 
 /** A part of `chunks[at]`, and the chunks around it. */
@@ -38,7 +39,7 @@ export class Where {
     }
     const found = match("word_backwards", reversed(end));
     const word = found ? reversed(found[0]) : "";
-    if ((word.endsWith("Id") || word.endsWith("ID")) && word.length > 2) {
+    if (/[a-z_]I[dD]$/.test(word)) {
       return `${rstrip(word.slice(0, -2), "_").toLowerCase()}_id`;
     }
     return word.toLowerCase();
@@ -60,12 +61,28 @@ export class Where {
       return ["\u00b5s", "\u03bcs"].includes(this.after) ? this.after : "";
     }
     const word = rstrip(this.chunks[this.at + 1], ".,;:)]'\"").toLowerCase();
-    return Array.from(word).length > 1 ? word : "";
+    return Array.from(word).length > 1 || word === "%" ? word : "";
+  }
+
+  /**
+   * `column index: 3` and PHP's `Undefined offset: 3`.
+   *
+   * @param {string} word
+   */
+  isOrdinal(word) {
+    const back = this.at - 2;
+    if (back < 0 || !COUNTED_WORDS.includes(word)) return false;
+    return words("ordinal").has(this.chunks[back].toLowerCase());
   }
 
   /** The chunk before as it was masked; empty ones do not count. */
   previous() {
     return this.out.findLast((text) => text !== "") ?? "";
+  }
+
+  /** `2026-11-25 10:00:00 [4711-1]`. */
+  isAfterTime() {
+    return this.before === "[" && this.previous().endsWith("<time>");
   }
 
   /** `items[3]` and `sshd[4711]:`, but not `args[1]` or `SQLSTATE[23505]`. */

@@ -92,6 +92,8 @@ def _numbered(line: str) -> Call | None:
     if found is None:
         return None
     rest = found.group(1)
+    if rest == "{main}":
+        return None
     if ": " in rest and rest.startswith("[internal"):
         return "[internal function]", rest.partition(": ")[2].partition("(")[0], "", "", ""
     name, _, where = rest.rpartition(" at ")

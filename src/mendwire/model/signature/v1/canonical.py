@@ -21,6 +21,7 @@ _CYCLE: Final = CAPS["cycle"]
 _MINIFIED: Final = CAPS["minified_column"]
 _CAUSES: Final = CAPS["causes"]
 _FIRST_LINE: Final = CAPS["line"]
+_TITLES: Final = (" panicked at ", "terminate called ")
 _LONGEST_LINE: Final = 999_999_999
 
 Spot = tuple[str, str, str]
@@ -66,6 +67,8 @@ def type_and_message(report: ErrorReport, blocks: Sequence[Block]) -> tuple[str,
     kind = report.type or (found[0] if found else "") or (first.type if first else "")
     if first is not None and _is_told_by_stack(report, first):
         return kind, first.message
+    if found and not report.type and first and _is_cause(found[0], blocks):
+        return first.type, first.message
     text = error
     for name in (kind, last_name(kind)):
         if name and text.startswith(name) and text[len(name) : len(name) + 1] in {":", ""}:
@@ -76,11 +79,25 @@ def type_and_message(report: ErrorReport, blocks: Sequence[Block]) -> tuple[str,
     return kind, _without_place(text.strip(" \t\r\n"))
 
 
+def _is_cause(kind: str, blocks: Sequence[Block]) -> bool:
+    """Whether the given line is that of a cause: PHP writes what happened first first."""
+    kinds = [block.type for block in blocks]
+    return bool(kinds[0]) and kind != kinds[0] and kind in kinds
+
+
 def _is_told_by_stack(report: ErrorReport, first: Block) -> bool:
-    """Whether the message is best read in the stack: the text is all there is, or Rust's title."""
+    """Whether the message is best read in the stack.
+
+    There it stands without what surrounds it in a runtime's own line; or the given message is the
+    whole text, or a line that says nothing.
+    """
     if not first.message:
         return False
-    return (not report.stack and bool(first.calls)) or " panicked at " in report.error[:200]
+    error = report.error
+    if "\n" in error.strip("\r\n"):
+        return not report.stack and bool(first.calls)
+    is_empty = error.rstrip(" \r\n").endswith((":", "=", "DEADLYSIGNAL"))
+    return is_empty or any(mark in error[:200] for mark in _TITLES) or first.message in error
 
 
 def _without_lead(text: str, found: tuple[str, str] | None) -> str:

@@ -9,25 +9,28 @@ from mendwire.model.signature.v1.patterns import pattern
 
 _REMEMBERED: Final = 32
 _LONGEST: Final = 300
+_VAGUE_LEADS: Final = ("PHP ", "Fatal", "Parse", "Warning", "[ERROR]", "FATAL", "lua")
+"""After other leads a name is always that of an exception."""
 
 
 @lru_cache(_REMEMBERED)
 def headline(line: str, *, certain: bool = False) -> tuple[str, str] | None:
     """Split ``Type: message``; None without a type. ``certain`` trusts any name."""
     text = line.strip(" \t\r")
-    if not certain:
-        for _ in range(2):
-            lead = pattern("lead").match(text)
-            if lead is None:
-                break
-            text = text[lead.end() :].lstrip(" ")
+    is_certain = certain
+    for _ in range(0 if certain else 2):
+        lead = pattern("lead").match(text)
+        if lead is None:
+            break
+        is_certain |= not lead.group().startswith(_VAGUE_LEADS)
+        text = text[lead.end() :].lstrip(" ")
     found = pattern("type").match(text, 0, _LONGEST)
     if found is None:
         return None
     name, rest = found.group(), text[found.end() :]
     if rest and not rest.startswith((":", ") ", " [")):
         return None
-    if not certain and not _tells(name):
+    if not is_certain and not _tells(name):
         return None
     return name, rest.lstrip(":) ").strip(" \t\r")
 

@@ -224,7 +224,7 @@ def _piece(text: str, before: list[str]) -> str:
     if text.isascii() and text.isdigit():
         word = before[-2].lower() if len(before) > 1 else ""
         return text if word in words("class") and before[-1] in "/=" else "<n>"
-    return segment(text)
+    return segment(text, is_path=True)
 
 
 def _path(text: str, before: str) -> str:

@@ -21,6 +21,10 @@ _MAX_LINES: Final = CAPS["lines"]
 _MAX_BLOCKS: Final = CAPS["causes"] + 1
 _SEARCHED_LINES: Final = 50
 _CAUSES: Final = ("Caused by: ", "[cause]: ", "Suppressed: ", "---> ", "Next ")
+_PHP: Final = ("PHP ", "Fatal error: ", "Parse error: ", "Warning: ", "Notice: ", "Deprecated: ")
+_LOG_PREFIX: Final = 80
+_WHAT: Final = "what(): "
+_TERMINATE: Final = "terminate called after throwing an instance of '"
 _OTHERS: Final = ("goroutine ", "previously allocated by", "freed by thread", "allocated by ")
 
 
@@ -63,23 +67,30 @@ class _Reading:
         self.lines = lines
         self.chain = [Block()]
         self.now = self.chain[0]
-        self.before = ""
         self.is_php = False
+        self.is_fresh = True
+        """Whether the line before began the text or a paragraph of it."""
 
     def blocks(self) -> list[Block]:
         before = ""
+        is_new = True
         for raw in self.lines:
             line = raw.strip(BLANK)
             if not line:
+                is_new = True
                 continue
+            if line[0] == "[" and "] PHP " in line[:_LOG_PREFIX]:
+                line = line.partition("] ")[2]
             call = call_of(line)
             if call is not None and call[1] == NAMED_BEFORE:
                 call = named(call, before)
             if call is None:
                 if not self._take(line, is_indented=raw[0] in BLANK):
                     break
-            elif not self._add(call, line):
+            elif not self._add(call, line, before):
                 break
+            self.is_fresh = is_new or before[-1:] == ":"
+            is_new = False
             before = line
         if self.is_php:
             self.chain.reverse()
@@ -89,14 +100,16 @@ class _Reading:
             self.chain[0].calls = _places(self.lines)
         return self.chain
 
-    def _add(self, call: Call, line: str) -> bool:
+    def _add(self, call: Call, line: str, before: str) -> bool:
         """Add one call; False where a native stack begins anew for another thread."""
-        calls = self.now.calls
-        if line[0] == "#" and line[:3] == "#0 " and calls and self.now.thrown is None:
+        now = self.now
+        if line[0] == "#" and line[:3] == "#0 " and now.calls and now.thrown is None:
             return False
-        calls.append(call)
-        if len(calls) == 1 and line[-1] == ")" and ":in " in line:
+        if line[-1] == ")" and ":in " in line and line[:5] != "from ":
             self._ruby(line)
+        elif not now.calls and not now.type and self.is_fresh and line[:3] == "at ":
+            self._untold(before)
+        self.now.calls.append(call)
         return True
 
     def _take(self, line: str, *, is_indented: bool) -> bool:
@@ -132,23 +145,43 @@ class _Reading:
         elif " line " in line and " at " in line and (found := pattern("perl_at").search(line)):
             now.calls.append((found.group(1), "", found.group(2)[:9], "", ""))
             now.message = now.message or line[: found.start()]
-        elif not is_indented or not now.type:
+        elif not is_indented or not now.type or line.startswith(_WHAT):
             self._title(line)
 
     def _title(self, line: str) -> None:
+        now = self.now
         parts = line.split(" ---> ")[:_MAX_BLOCKS]
         found = headline(parts[0])
-        if found is None:
-            if line.startswith("terminate called after throwing an instance of '"):
-                self.now.type = line.split("'")[1]
-            elif line.startswith("what(): "):
-                self.now.message = line[8:].strip(BLANK)
-            return
-        self.now.type, self.now.message = found
-        if "Uncaught" in line or line.startswith("PHP "):
+        if found is not None:
+            now.type, now.message = found
+            for part in parts[1:]:
+                self._open(part)
+        else:
+            self._plain_title(line)
+        if " in " in line and line.startswith(_PHP):
             self._thrown(line)
-        for part in parts[1:]:
-            self._open(part)
+
+    def _untold(self, line: str) -> None:
+        """The line before the first call names the exception, whatever it is called."""
+        parts = line.split(" ---> ")[:_MAX_BLOCKS]
+        if found := headline(parts[0], certain=True):
+            self.now.type, self.now.message = found
+            for part in parts[1:]:
+                self._open(part)
+
+    def _plain_title(self, line: str) -> None:
+        """What names an error without a type before a colon: C++, the sanitizers and Lua."""
+        now = self.now
+        if line.startswith(_TERMINATE):
+            now.type = line[len(_TERMINATE) :].partition("'")[0]
+        elif line.startswith(_WHAT):
+            now.message = line[len(_WHAT) :].strip(BLANK)
+        elif line[:2] == "==" and (found := pattern("sanitizer").match(line)):
+            now.type, now.message = found.group(1), found.group(2).strip(BLANK)
+        elif line[:3] == "lua" and (found := pattern("lua_title").match(line)):
+            now.message = found.group(1)
+        elif line.startswith(_PHP):
+            now.message = line.partition(": ")[2].strip(BLANK)
 
     def _open(self, line: str) -> None:
         """Begin the block of a cause, or of PHP's next exception."""
@@ -189,11 +222,14 @@ class _Reading:
             self.now.calls.append((found.group(1), "", found.group(2)[:9], "", ""))
 
     def _ruby(self, line: str) -> None:
-        """``x.rb:3:in `f': message (Type)``."""
+        """``x.rb:3:in `f': message (Type)``; where calls came before, it is their cause's."""
         _, _, rest = line.partition("': ")
         message, _, kind = rest.rpartition(" (")
-        if message or kind:
-            self.now.type, self.now.message = kind.rstrip(")"), message
+        if not message and not kind:
+            return
+        if self.now.calls:
+            self._open("")
+        self.now.type, self.now.message = kind.rstrip(")"), message
 
 
 def _digits(text: str) -> str:

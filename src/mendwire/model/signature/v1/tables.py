@@ -33,7 +33,7 @@ ID_WORDS: Final = (
     "id ids user users uid gid customer customers account accounts tenant order orders item items "
     "invoice cart product ticket task tasks job jobs session request requests req transaction txn "
     "process pid ppid tid tgid lwp thread worker goroutine row rows record records attempt retry "
-    "index idx position pos begin end shard partition batch chunk page amount balance price "
+    "index idx offset position pos begin end shard partition batch chunk page amount balance price "
     "quantity qty tick message seq sequence connection conn client instance entry document doc "
     "object entity member profile subscription payment shipment booking reservation event run build "
     "pipeline execution invocation spid lsn inode token cookie serial epoch timestamp ts time "
@@ -42,7 +42,7 @@ ID_WORDS: Final = (
 )
 # Numbers after these words are sizes: masked from four digits on.
 MEASURE_WORDS: Final = (
-    "length len size offset bytes byte count total capacity limit max maximum min minimum used free "
+    "length len size bytes byte count total capacity limit max maximum min minimum used free "
     "available remaining got have has need needs of to than is are was were least most usage node "
     "host number for allocate allocating allocated requested reading writing read wrote sent received"
 )
@@ -60,7 +60,7 @@ CLASS_WORDS: Final = (
     "rank axis year python java node.js nodejs go rust php ruby perl gcc clang glibc cuda"
 )
 # An index or a position of one of these classifies.
-ORDINAL_WORDS: Final = "column col field argument arg parameter param"
+ORDINAL_WORDS: Final = "undefined column col field argument arg parameter param"
 # What follows is the name of one of many, whose number is its own.
 HOLDER_WORDS: Final = (
     "pod pods node host container instance worker broker replica server machine vm"
@@ -124,7 +124,7 @@ LIBRARY_PACKAGES: Final = (
 # A file below one of these folders is a library's.
 LIBRARY_FOLDERS: Final = (
     "site-packages dist-packages node_modules bower_components vendor gems .rustup rustc .m2 .gradle "
-    ".pub-cache __pypackages__ .nuget deps elixir jspm_packages .yarn sysdeps libsanitizer bits"
+    ".pub-cache __pypackages__ .nuget deps elixir jspm_packages .yarn sysdeps csu nptl libsanitizer bits"
 )
 
 WORDS: Final = {
@@ -253,6 +253,8 @@ PATTERNS: Final = {
     "go": "^([^ ]+[.](?:go|s)):([0-9]+)(?: \\+0x[0-9a-f]+)?$",
     "elixir": "^(?:\\([^)]*\\) )?([^ :]+[.]exs?|[^ :]+[.]erl):([0-9]+): ([^\\n]*)$",
     "lua": "^([^ :]+|\\[C\\]):([0-9]*):? ?in ([^\\n]*)$",
+    "sanitizer": "^==[0-9]+==ERROR: ([A-Za-z]+: [A-Za-z0-9_-]+)([^\\n]*)$",
+    "lua_title": "^lua[a-z0-9.]*: (?:[^ :]+:[0-9]+: )?([^\\n]*)$",
     "perl_at": " at ([^ ]+) line ([0-9]+)[.,]?",
     "source": "(?:^|[ ('\"\\[=])((?:[A-Za-z]:)?[^ :'\"()\\[\\]=]{1,300}[.][A-Za-z]{1,5}):([0-9]{1,7})",
     "type": "^[A-Za-z_][A-Za-z0-9_]*(?:(?:[.]|::|[$]|\\\\|/)[A-Za-z_][A-Za-z0-9_]*)*",

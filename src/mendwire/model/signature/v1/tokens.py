@@ -18,6 +18,8 @@ _QUOTED_LETTERED: Final = 3
 _FRACTION: Final = 4
 _HOST_LABELS: Final = 3
 _GLOG: Final = 5
+_STATUS: Final = 3
+_ERLANG: Final = ("#PID<", "#Reference<", "#Port<")
 _TEMPORARY: Final = 9
 
 
@@ -29,6 +31,8 @@ def masked_token(text: str, where: Where) -> str:  # noqa: PLR0911 - one return 
         return "<id>"
     if where.before[-1:] == "@" and pattern("hash_code").fullmatch(text):
         return "<hex>"
+    if where.before.endswith(_ERLANG):
+        return "<n>"
     if pattern("measured").fullmatch(text):
         return pattern("number").sub("<n>", text)
     if text[0] in "0123456789" and pattern("decimal").fullmatch(text):
@@ -38,7 +42,7 @@ def masked_token(text: str, where: Where) -> str:  # noqa: PLR0911 - one return 
     word = where.word()
     if word in words("class") and len(text) <= _TOKEN_LENGTH:
         return text
-    if word in words("id") and pattern("ranged").fullmatch(text):
+    if pattern("ranged").fullmatch(text) and (word in words("id") or where.is_after_time()):
         return "<n>"
     return segment(text, is_quoted=where.is_quoted() or word in words("holder"))
 
@@ -60,7 +64,7 @@ def _is_glog(text: str, where: Where) -> bool:
     return text[0] in "IWEF" and text[1:].isdigit() and following.count(":") == 2  # noqa: PLR2004 - h:m:s
 
 
-def segment(text: str, *, is_quoted: bool = False) -> str:
+def segment(text: str, *, is_quoted: bool = False, is_path: bool = False) -> str:
     """A name of a path, a host or a message with its ids masked."""
     if not pattern("digits").search(text):
         return text
@@ -74,6 +78,8 @@ def segment(text: str, *, is_quoted: bool = False) -> str:
         return f"{found.group(1)}-<pod>"
     if "." in text:
         labels = text.split(".")
+        if is_path and len(labels[0]) > _STATUS and labels[0].isdigit():
+            labels[0] = "<n>"
         is_host = len(labels) >= _HOST_LABELS and labels[-1].isalpha()
         return ".".join(_name(label, is_quoted=is_quoted, is_host=is_host) for label in labels)
     return _name(text, is_quoted=is_quoted, is_host=False)

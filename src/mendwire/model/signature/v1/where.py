@@ -35,7 +35,7 @@ class Where:
                 return ""
         found = pattern("word_backwards").match(tail[::-1])
         word = found.group()[::-1] if found else ""
-        if word.endswith(("Id", "ID")) and len(word) > 2:  # noqa: PLR2004 - the word alone is "id"
+        if word.endswith(("Id", "ID")) and (word[-3:-2].islower() or word[-3:-2] == "_"):
             return f"{word[:-2].rstrip('_').lower()}_id"
         return word.lower()
 
@@ -52,15 +52,19 @@ class Where:
         return word if len(word) > 1 or word == "%" else ""
 
     def is_ordinal(self, word: str) -> bool:
-        """``column index: 3``."""
+        """``column index: 3`` and PHP's ``Undefined offset: 3``."""
         back = self.at - 2
-        if back < 0 or word not in {"index", "id", "number", "position"}:
+        if back < 0 or word not in {"index", "id", "number", "offset", "position"}:
             return False
         return self.chunks[back].lower() in words("ordinal")
 
     def previous(self) -> str:
         """The chunk before as it was masked; empty ones do not count."""
         return next((text for text in reversed(self.out) if text), "")
+
+    def is_after_time(self) -> bool:
+        """``2026-11-25 10:00:00 [4711-1]``."""
+        return self.before == "[" and self.previous().endswith("<time>")
 
     def is_index(self) -> bool:
         """``items[3]`` and ``sshd[4711]:``, but not ``args[1]`` or ``SQLSTATE[23505]``."""
