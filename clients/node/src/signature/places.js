@@ -65,5 +65,5 @@ export function pathEnd(path) {
  */
 export function plainName(name) {
   const start = head(name, CAPS.name);
-  return isAlnum(start) ? start : replaced("generated", start, "");
+  return isAlnum(start) ? start : replaced("generated", withoutStart(withoutStart(start, "async "), "new "), "");
 }

@@ -7,7 +7,7 @@ from typing import Final
 Call = tuple[str, str, str, str, str]
 """File, function, line, column and module; digits as text."""
 BLANK: Final = " \t\r"
-REMEMBERED: Final = 2048
+REMEMBERED: Final = 1024
 """How many lines and places are remembered: a server's errors come from the same lines of code."""
 NAMED_BEFORE: Final = "\n"
 """Stands for a function that the line before names, as Go's and Rust's stacks do."""

@@ -22,10 +22,12 @@ _MINIFIED: Final = CAPS["minified_column"]
 _CAUSES: Final = CAPS["causes"]
 _FIRST_LINE: Final = CAPS["line"]
 _TITLES: Final = (" panicked at ", "terminate called ")
+_PATH: Final = CAPS["path"]
+_NAME: Final = CAPS["name"]
 _LONGEST_LINE: Final = 999_999_999
 
-Spot = tuple[str, str, str]
-"""Path below its root, function, and line as it is hashed."""
+Spot = tuple[tuple[str, str], str]
+"""Path below its root and function, and the line as it is hashed."""
 
 
 def canonical(report: ErrorReport) -> Canonical:
@@ -41,15 +43,15 @@ def canonical(report: ErrorReport) -> Canonical:
         service=report.service,
         release=report.release or UNKNOWN_RELEASE,
         types=(kind, *[cause.type for cause in causes]),
-        calls=_collapsed([spot[:2] for spot in spots]),
-        crash_line=spots[-1][2] if spots else "",
+        calls=_collapsed([call for call, _ in spots]),
+        crash_line=spots[-1][1] if spots else "",
         code=report.code,
         template=shortened(report.message_template) or template(message),
         causes=tuple(
-            (spot[0], spot[1], template(cause.message, room))
-            for spot, cause in zip(places, causes, strict=True)
+            (path, name, template(cause.message, room))
+            for ((path, name), _), cause in zip(places, causes, strict=True)
         ),
-        cause_lines=tuple([spot[2] for spot in places]),
+        cause_lines=tuple([line for _, line in places]),
         fingerprint=report.fingerprint,
     )
 
@@ -119,13 +121,13 @@ def _without_place(text: str) -> str:
 
 def _spots(report: ErrorReport, blocks: Sequence[Block]) -> list[Spot]:
     if report.frames:
-        return _kept(_of_frames(report.frames))
+        return _kept([_of_frame(frame) for frame in report.frames])
     if blocks and blocks[0].calls:
         return _kept(_of_calls(blocks[0].calls))
     file, line = report.context.get("file"), report.context.get("line")
     if not isinstance(file, str) or not file:
         return []
-    return [(place(file, "")[0], "", context_line(line))]
+    return [((place(file[-_PATH:], "")[0], ""), context_line(line))]
 
 
 def context_line(line: object) -> str:
@@ -144,28 +146,33 @@ def _of_call(call: Call) -> tuple[bool, Spot]:
     path, is_own = place(file, module)
     if column and (line == "1" or int(column) > _MINIFIED):
         line = f"{line}:{column}"
-    return is_own, (path, plain_name(name), line)
+    return is_own, ((path, plain_name(name)), line)
 
 
-def _of_frames(frames: Iterable[Frame]) -> Iterable[tuple[bool, Spot]]:
-    for frame in frames:
-        path, is_own = place(frame.file or frame.module, frame.module)
-        line = str(frame.line) if 0 < frame.line <= _LONGEST_LINE else ""
-        column = frame.column
-        if line and 0 < column <= _LONGEST_LINE and (frame.line == 1 or column > _MINIFIED):
-            line = f"{line}:{column}"
-        known = frame.in_app
-        yield is_own if known is None else known, (path, plain_name(frame.function), line)
+def _of_frame(frame: Frame) -> tuple[bool, Spot]:
+    is_own, spot = _of_call(
+        (
+            (frame.file or frame.module)[-_PATH:],
+            frame.function[:_NAME],
+            _digits(frame.line),
+            _digits(frame.column) if 0 < frame.line <= _LONGEST_LINE else "",
+            frame.module[:_PATH],
+        )
+    )
+    return is_own if frame.in_app is None else frame.in_app, spot
 
 
-def _kept(spots: Iterable[tuple[bool, Spot]]) -> list[Spot]:
+def _digits(number: int) -> str:
+    return str(number) if 0 < number <= _LONGEST_LINE else ""
+
+
+def _kept(every: Sequence[tuple[bool, Spot]]) -> list[Spot]:
     """The project's own calls, or all of them where none is."""
-    every = list(spots)
     return [spot for is_own, spot in every if is_own] or [spot for _, spot in every]
 
 
 def _last(spots: Sequence[Spot]) -> Spot:
-    return spots[-1] if spots else ("", "", "")
+    return spots[-1] if spots else (("", ""), "")
 
 
 def _collapsed(calls: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ docs/reference/signature.md specifies both for other languages.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +21,9 @@ from mendwire.model.signature.v1.tables import VERSION
 
 _DIGITS: Final = 32
 
+_Bytes = str
+"""Bytes as a text of one character each (Latin-1): joining and measuring those is cheaper."""
+
 
 def keys(
     report: ErrorReport | Canonical, *, namespace: str, environment: str, source: str = ""
@@ -30,11 +33,8 @@ def keys(
     ``source`` separates reports of low trust from trusted ones (rules B1).
     """
     record = report if isinstance(report, Canonical) else canonical(report)
-    tag, body = _tagged(record)
-    return Keys(
-        signature=_strict(record, tag, body, (namespace, environment, source)),
-        issue_key=_hashed(_packed((tag, "issue", record.service)) + body),
-    )
+    strict, loose = _hashed_texts(record, namespace, environment, source)
+    return Keys(signature=_hashed(strict), issue_key=_hashed(loose))
 
 
 def signature(
@@ -42,88 +42,87 @@ def signature(
 ) -> str:
     """The strict key: what makes two occurrences the same for the server."""
     record = report if isinstance(report, Canonical) else canonical(report)
-    tag, body = _tagged(record)
-    return _strict(record, tag, body, (namespace, environment, source))
+    return _hashed(_hashed_texts(record, namespace, environment, source)[0])
 
 
 def issue_key(report: ErrorReport | Canonical) -> str:
     """The loose key: without release, lines, environment and what is before a file's folder."""
     record = report if isinstance(report, Canonical) else canonical(report)
-    tag, body = _tagged(record)
-    return _hashed(_packed((tag, "issue", record.service)) + body)
+    return _hashed(_hashed_texts(record, "", "", "")[1])
 
 
 def hashed_bytes(
     record: Canonical, *, namespace: str, environment: str, source: str = ""
 ) -> tuple[bytes, bytes]:
     """What is hashed for the signature and for the issue key."""
-    tag, body = _tagged(record)
-    scope = (tag, "signature", namespace, environment, source, record.service, record.release)
-    strict = _packed(scope) + body + _nested(_strict_part(record))
-    return strict, _packed((tag, "issue", record.service)) + body
+    strict, loose = _hashed_texts(record, namespace, environment, source)
+    return strict.encode("latin-1"), loose.encode("latin-1")
 
 
-def _strict(record: Canonical, tag: str, body: bytes, scope: tuple[str, str, str]) -> str:
-    head = _packed((tag, "signature", *scope, record.service, record.release))
-    return _hashed(head + body + _nested(_strict_part(record)))
+def _hashed_texts(
+    record: Canonical, namespace: str, environment: str, source: str
+) -> tuple[_Bytes, _Bytes]:
+    tag, body, strict = _tagged(record)
+    service = _field(record.service)
+    scope = _fields((tag, "signature", namespace, environment, source))
+    head = f"{scope}{service}{_field(record.release)}"
+    return f"{head}{body}{_nested(strict)}", f"{_fields((tag, 'issue'))}{service}{body}"
 
 
-def _tagged(record: Canonical) -> tuple[str, bytes]:
-    """The version and the fields that both keys share.
+def _tagged(record: Canonical) -> tuple[str, _Bytes, _Bytes]:
+    """The version, the fields that both keys share, and those of the signature alone.
 
     A fingerprint that leaves the algorithm out does not change with the algorithm.
     """
-    if not record.fingerprint:
-        return VERSION, _nested(_default(record))
-    parts = []
-    has_default = False
-    for part in record.fingerprint:
-        is_default = part.replace(" ", "") == "{{default}}"
-        has_default |= is_default
-        parts.append(_default(record) if is_default else _packed(("=", part)))
-    return VERSION if has_default else "fingerprint", _nested(_nested(*parts))
-
-
-def _default(record: Canonical) -> bytes:
-    causes = [
-        text for path, name, template in record.causes for text in (path_end(path), name, template)
-    ]
-    return _nested(
-        _packed(record.types),
-        b"".join([_call(path, name) for path, name in record.calls]),
-        _packed((record.code, record.template)),
-        _packed(causes),
-    )
-
-
-@lru_cache(REMEMBERED)
-def _call(path: str, name: str) -> bytes:
-    return _packed((path_end(path), name))
-
-
-@lru_cache(REMEMBERED)
-def _path(path: str) -> bytes:
-    return _packed((path,))
-
-
-def _strict_part(record: Canonical) -> bytes:
-    """What the signature alone has; nothing where a fingerprint leaves the algorithm out."""
     parts = record.fingerprint
-    if parts and not any(part.replace(" ", "") == "{{default}}" for part in parts):
-        return b""
-    paths = [_path(call[0]) for call in record.calls] + [_path(call[0]) for call in record.causes]
-    return _packed((record.crash_line, *record.cause_lines)) + b"".join(paths)
+    if parts and not any(_is_default(part) for part in parts):
+        own = "".join([_nested(_fields(("=", part))) for part in parts])
+        return "fingerprint", _nested(own), ""
+    default, strict = _default(record)
+    if parts:
+        default = "".join(
+            [_nested(default if _is_default(part) else _fields(("=", part))) for part in parts]
+        )
+    return VERSION, _nested(default), strict
 
 
-def _packed(texts: Sequence[str]) -> bytes:
+def _is_default(part: str) -> bool:
+    return part.replace(" ", "") == "{{default}}"
+
+
+def _default(record: Canonical) -> tuple[_Bytes, _Bytes]:
+    """What both keys have, and the lines and whole paths that the signature has beyond it."""
+    calls = [_call(path, name) for path, name in record.calls]
+    causes = [_call(path, name) for path, name, _ in record.causes]
+    whole = "".join([path for _, path in (*calls, *causes)])
+    of_causes = "".join(
+        [f"{call[0]}{_field(cause[2])}" for call, cause in zip(causes, record.causes, strict=True)]
+    )
+    types = _nested(_fields(record.types))
+    message = _nested(f"{_field(record.code)}{_field(record.template)}")
+    shared = f"{types}{_nested(''.join([call for call, _ in calls]))}{message}{_nested(of_causes)}"
+    return shared, f"{_field(record.crash_line)}{_fields(record.cause_lines)}{whole}"
+
+
+@lru_cache(REMEMBERED)
+def _call(path: str, name: str) -> tuple[_Bytes, _Bytes]:
+    """The fields of a call in both keys, and in the signature alone."""
+    return _fields((path_end(path), name)), _field(path)
+
+
+def _fields(texts: Iterable[str]) -> _Bytes:
     """Length-prefixed fields, so that no two lists of texts read alike."""
-    if "".join(texts).isascii():
-        return "".join([f"{len(text)}:{text}," for text in texts]).encode()
-    return _nested(*[encoded(text) for text in texts])
+    return "".join([_field(text) for text in texts])
 
 
-def _nested(*parts: bytes) -> bytes:
-    return b"".join([b"%d:%b," % (len(part), part) for part in parts])
+def _field(text: str) -> _Bytes:
+    if text.isascii():
+        return f"{len(text)}:{text},"
+    return _nested(encoded(text).decode("latin-1"))
+
+
+def _nested(fields: _Bytes) -> _Bytes:
+    return f"{len(fields)}:{fields},"
 
 
 def encoded(text: str) -> bytes:
@@ -134,5 +133,5 @@ def encoded(text: str) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
-def _hashed(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:_DIGITS]
+def _hashed(fields: _Bytes) -> str:
+    return hashlib.sha256(fields.encode("latin-1")).hexdigest()[:_DIGITS]

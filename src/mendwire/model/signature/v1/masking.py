@@ -41,13 +41,16 @@ def template(message: str, parts: int = _PARTS) -> str:
         text = f"[{text[1:].lstrip(' ')}"
     chunks = text.split(" ")
     out: list[str] = []
+    is_timed = False
     for at, chunk in enumerate(chunks):
-        if out and out[-1][-6:] == "<time>" and _is_beside_time(out, chunks, at):
-            continue
-        if parts <= 0 or chunk.isalpha() or not special(chunk):
+        if is_timed and _is_beside_time(out, chunks, at):
+            is_timed = out[-1][-6:] == "<time>"
+        elif parts <= 0 or chunk.isalpha() or not special(chunk):
             out.append(chunk)
+            is_timed = False
         else:
             parts -= _take(out, chunks, at, parts)
+            is_timed = out[-1][-6:] == "<time>"
     return " ".join(out)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from mendwire.model.signature.v1.blocks import REMEMBERED
 from mendwire.model.signature.v1.patterns import pattern, words
 from mendwire.model.signature.v1.tables import CAPS
 
+_PATH: Final = CAPS["path"]
+_NAME: Final = CAPS["name"]
+
 
 @lru_cache(REMEMBERED)
 def place(file: str, module: str) -> tuple[str, bool]:
     """The file below its root, and whether it looks like the project's own."""
-    file = file[-CAPS["path"] :]
+    file = file[-_PATH:]
     return below_root(file), is_in_app(file, module)
 
 
@@ -55,7 +59,7 @@ def path_end(path: str) -> str:
 
 def plain_name(function: str) -> str:
     """A function's name without what a runtime makes up anew each time."""
-    name = function[: CAPS["name"]]
+    name = function[:_NAME]
     if name.isalnum():
         return name
-    return pattern("generated").sub("", name)
+    return pattern("generated").sub("", name.removeprefix("async ").removeprefix("new "))

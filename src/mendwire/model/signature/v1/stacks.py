@@ -55,7 +55,7 @@ def lines_of(text: str) -> list[str]:
         lines = head + text.rsplit("\n", tail)[1:]
     else:
         lines = text.split("\n")
-    if len(text) > MAX_LINE:
+    if len(text) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
         return [line[:MAX_LINE] for line in lines]
     return lines
 
@@ -82,6 +82,11 @@ class _Reading:
             if line[0] == "[" and "] PHP " in line[:_LOG_PREFIX]:
                 line = line.partition("] ")[2]
             call = call_of(line)
+            if call is not None and line[0] == "a" and call[1] != NAMED_BEFORE and self.now.calls:
+                self.now.calls.append(call)  # the many lines of a deep stack, without more ado
+                is_new = False
+                before = line
+                continue
             if call is not None and call[1] == NAMED_BEFORE:
                 call = named(call, before)
             if call is None:

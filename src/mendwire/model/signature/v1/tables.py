@@ -238,11 +238,11 @@ PATTERNS: Final = {
     ),
     "bundle_hash": "[.-][0-9A-Za-z_]{8,20}[.](?:(?:chunk|bundle|min)[.])?(?:m?js|css)$",
     "generated": (
-        "0x[0-9a-f]+|::h[0-9a-f]{16}|[$][$]Lambda[$/0-9a-fx]*|[$]Proxy[0-9]+|Proxy[0-9]+"
-        "|GeneratedMethodAccessor[0-9]+|GeneratedConstructorAccessor[0-9]+|^async |^new "
+        "0x[0-9a-f]{5,16}|::h[0-9a-f]{16}|[$][$]Lambda[$/0-9a-fx]*|[$]Proxy[0-9]+"
+        "|GeneratedMethodAccessor[0-9]+|GeneratedConstructorAccessor[0-9]+"
         "| \\[as [^\\]]*\\]|[$][$](?:EnhancerBy|FastClassBy|SpringCGLIB)[A-Za-z$]*[0-9a-f$]*"
-        "|[.](?:isra|constprop|part|cold|llvm)(?:[.][0-9]+)?|__[0-9]{3,}|ByteBuddy[$][A-Za-z0-9]+"
-        "|_javassist[_0-9]+"
+        "|[.](?:isra|constprop|part|cold|llvm)(?:[.][0-9]+)?|fn__[0-9]{2,}|ByteBuddy[$][A-Za-z0-9]+"
+        "|_javassist[_0-9]+|[{]closure:/[^}]*[}]"
     ),
     # Stacks: one line of each runtime.
     "ruby": "^(?:[0-9]+: )?(?:from )?([^: ][^:]*):([0-9]+):in [`']([^']*)'(?:: ([^\\n]*))?$",
