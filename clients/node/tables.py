@@ -39,6 +39,7 @@ def signature() -> Mapping[str, object]:
         "caps": tables.CAPS,
         "words": tables.WORDS,
         "patterns": tables.PATTERNS,
+        "data_phrases": tables.DATA_PHRASES,
     }
 
 

@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -17,16 +16,15 @@ from mendwire.capture.outgoing import outgoing
 from mendwire.capture.release import release_of
 from mendwire.capture.traceback_text import body_of_text
 from mendwire.cli.report_input import bodies_from, context_from, overridden, without_release
+from mendwire.cli.signature import SIGNATURE_HELP, add_options, print_keys
 from mendwire.errors import ConfigError, Undecodable
 from mendwire.model import names as naming
 from mendwire.model.names import Names
 from mendwire.model.report import JSONValue
 from mendwire.model.scrub import ScrubPolicy, scrub_policy_from
-from mendwire.model.signature import canonical
 from mendwire.settings.environment import read_environment
 
 REPORT_HELP = "Publish one error: a message, a JSON report, or a raw traceback on standard input."
-SIGNATURE_HELP = "Print the keys of the JSON reports (or the traceback) on standard input."
 _NO_LIMIT = 64 * 1024 * 1024
 
 
@@ -44,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     try:
-        return _report(arguments) if verb == "report" else _signature(arguments)
+        return _report(arguments) if verb == "report" else print_keys(arguments, *_surroundings())
     except Undecodable as problem:
         raise ConfigError(str(problem)) from None
 
@@ -76,23 +74,14 @@ def _report_parser() -> argparse.ArgumentParser:
 
 
 def _signature_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="mendwire signature", description=SIGNATURE_HELP)
-    parser.add_argument("--jsonl", action="store_true", help="standard input is a report a line")
-    parser.add_argument("--explain", action="store_true", help="show what the keys are made of")
-    parser.add_argument("--env", help="environment; else the report's own")
+    parser = _Parser(
+        prog="mendwire signature",
+        description=SIGNATURE_HELP,
+        epilog="Exit codes: 0 done, 1 a line of --jsonl is no report (its answer is an object with "
+        '"error"), 2 bad input.',
+    )
+    add_options(parser)
     return parser
-
-
-def _signature(arguments: argparse.Namespace) -> int:
-    names, policy = _surroundings()
-    for body in bodies_from(sys.stdin.buffer, is_lines=arguments.jsonl):
-        environment = _environment(arguments.env, body)
-        ready = outgoing(_bytes(body), names, environment, _NO_LIMIT, policy)
-        answer: dict[str, object] = {"signature": ready.signature, "issue_key": ready.issue}
-        if arguments.explain:
-            answer["canonical"] = asdict(canonical(ready.report))
-        print(json.dumps(answer))
-    return 0
 
 
 def _report(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import typer
 
 from mendwire import __version__
 from mendwire.cli import bare, cases, run, screen, server, streams
+from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
 
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -50,7 +51,7 @@ def report(context: typer.Context) -> None:
     raise typer.Exit(bare.run(["report", *context.args]))
 
 
-@app.command("signature", context_settings=_FORWARD, help=bare.SIGNATURE_HELP)
+@app.command("signature", context_settings=_FORWARD, help=SIGNATURE_HELP)
 def signature(context: typer.Context) -> None:
     """Forward to the bare command, so that both installs behave alike."""
     raise typer.Exit(bare.run(["signature", *context.args]))

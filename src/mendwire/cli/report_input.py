@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from json import JSONDecodeError, loads
 from typing import BinaryIO, Final
 
@@ -12,6 +13,14 @@ from mendwire.model.report import UNKNOWN_RELEASE, JSONValue, load_object, repor
 
 MAX_INPUT: Final = 64 * 1024 * 1024
 Body = dict[str, JSONValue]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """A line that is no report."""
+
+    why: str
+    """One sentence."""
 
 
 def bodies_from(source: BinaryIO, *, is_lines: bool) -> Iterator[Body]:
@@ -67,18 +76,29 @@ def without_release(release: str) -> str:
     )
 
 
-def _lines(source: BinaryIO) -> Iterator[Body]:
+def lines_from(source: BinaryIO) -> Iterator[tuple[int, Body | Refused]]:
+    """The number of each line that is not empty, and its report or why it is none.
+
+    Raises ConfigError where there is no line at all.
+    """
     count = 0
     for number, line in enumerate(source, 1):
         if not line.strip():
             continue
         count += 1
         try:
-            yield _checked(line)
+            yield number, _checked(line)
         except Undecodable as problem:
-            raise ConfigError(f"Line {number}: {problem}") from None
+            yield number, Refused(why=str(problem))
     if not count:
         raise ConfigError("Standard input is empty; give one JSON report on each line.")
+
+
+def _lines(source: BinaryIO) -> Iterator[Body]:
+    for number, body in lines_from(source):
+        if isinstance(body, Refused):
+            raise ConfigError(f"Line {number}: {body.why}")
+        yield body
 
 
 def _one(data: bytes) -> Body:

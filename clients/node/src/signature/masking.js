@@ -18,7 +18,7 @@ import {
   tail,
 } from "../text.js";
 import { maskedNumber } from "./numbers.js";
-import { CAPS, fullMatch, match, matches, replaced, search, words } from "./patterns.js";
+import { CAPS, DATA_PHRASES, fullMatch, match, matches, replaced, search, words } from "./patterns.js";
 import { belowRoot } from "./places.js";
 import { maskedToken, segment } from "./tokens.js";
 import { Where } from "./where.js";
@@ -41,7 +41,7 @@ const BRACKETS = "[](),";
  * @param {number} parts
  */
 export function template(message, parts = CAPS.parts) {
-  let text = shortened(message);
+  let text = withoutData(shortened(message));
   if (!search("special", text)) return text;
   text = text.replace(/[\t\r\n]/g, " ");
   if (text.startsWith("[ ")) text = `[${lstrip(text.slice(1), " ")}`;
@@ -55,6 +55,21 @@ export function template(message, parts = CAPS.parts) {
     else left -= take(out, chunks, at, left);
   }
   return out.join(" ");
+}
+
+/**
+ * Without the quoted value of a message that says that a value could not be read.
+ *
+ * @param {string} text
+ */
+function withoutData(text) {
+  const json = text.endsWith('" is not valid JSON') ? text.indexOf(', "') : -1;
+  if (json >= 0) return `${text.slice(0, json)}, "<value>" is not valid JSON`;
+  const phrase = DATA_PHRASES.find((one) => text.includes(one));
+  if (phrase === undefined) return text;
+  const start = text.indexOf(phrase) + phrase.length;
+  const end = text.indexOf(phrase.slice(-1), start);
+  return end < 0 ? text : `${text.slice(0, start)}<value>${text.slice(end)}`;
 }
 
 /**

@@ -2,11 +2,12 @@
 
 import fs from "node:fs";
 
-/** @type {{ version: string, caps: Record<string, number>, words: Record<string, string>, patterns: Record<string, string> }} */
+/** @type {{ version: string, caps: Record<string, number>, words: Record<string, string>, patterns: Record<string, string>, data_phrases: string[] }} */
 const TABLES = JSON.parse(fs.readFileSync(new URL("./tables.json", import.meta.url), "utf8"));
 
 export const VERSION = TABLES.version;
 export const CAPS = TABLES.caps;
+export const DATA_PHRASES = TABLES.data_phrases;
 
 /** @type {Map<string, RegExp>} */
 const made = new Map();

@@ -31,7 +31,7 @@ const TERMINATE = "terminate called after throwing an instance of '";
 export function blocksIn(text) {
   const lines = linesOf(text);
   if (text.includes(TITLE) && text.includes('File "')) return pythonBlocks(lines);
-  return new Reading(lines).blocks();
+  return new Reading(lines.map(withoutPrefix)).blocks();
 }
 
 /**
@@ -60,6 +60,15 @@ function linesOf(whole) {
   return kept.map((line) => head(line, CAPS.line));
 }
 
+/**
+ * `[25-Nov-2026 10:00:00 UTC] PHP Fatal error: ...` without its time.
+ *
+ * @param {string} line
+ */
+function withoutPrefix(line) {
+  return line.startsWith("[") && head(line, LOG_PREFIX).includes("] PHP ") ? partition(line, "] ")[2] : line;
+}
+
 /** A stack that names the innermost call first, read line by line. */
 class Reading {
   isPhp = false;
@@ -77,12 +86,11 @@ class Reading {
     let before = "";
     let isNew = true;
     for (const raw of this.lines) {
-      let line = strip(raw, BLANK);
+      const line = strip(raw, BLANK);
       if (!line) {
         isNew = true;
         continue;
       }
-      if (line.startsWith("[") && head(line, LOG_PREFIX).includes("] PHP ")) line = partition(line, "] ")[2];
       if (!this.#line(line, before, BLANK.includes(raw[0]))) break;
       this.isFresh = isNew || before.endsWith(":");
       isNew = false;

@@ -12,7 +12,7 @@ from typing import Final
 from mendwire.model.signature.v1.numbers import masked_number
 from mendwire.model.signature.v1.patterns import pattern, words
 from mendwire.model.signature.v1.places import below_root
-from mendwire.model.signature.v1.tables import CAPS
+from mendwire.model.signature.v1.tables import CAPS, DATA_PHRASES
 from mendwire.model.signature.v1.tokens import masked_token, segment
 from mendwire.model.signature.v1.where import Where
 
@@ -32,6 +32,8 @@ _LONGEST_OFFSET: Final = 6
 def template(message: str, parts: int = _PARTS) -> str:
     """The message's template; at most ``parts`` parts with digits are looked at."""
     text = shortened(message)
+    if "'" in text or '"' in text:
+        text = _without_data(text)
     special = pattern("special").search
     if not special(text):
         return text
@@ -52,6 +54,19 @@ def template(message: str, parts: int = _PARTS) -> str:
             parts -= _take(out, chunks, at, parts)
             is_timed = out[-1][-6:] == "<time>"
     return " ".join(out)
+
+
+def _without_data(text: str) -> str:
+    """Without the quoted value of a message that says that a value could not be read."""
+    if text.endswith('" is not valid JSON') and (at := text.find(', "')) >= 0:
+        return f'{text[:at]}, "<value>" is not valid JSON'
+    for phrase in DATA_PHRASES:
+        at = text.find(phrase)
+        if at >= 0:
+            start = at + len(phrase)
+            end = text.find(phrase[-1], start)
+            return text if end < 0 else f"{text[:start]}<value>{text[end:]}"
+    return text
 
 
 def shortened(message: str) -> str:

@@ -33,6 +33,8 @@ def blocks_in(text: str) -> tuple[list[Block], list[str]]:
     lines = lines_of(text)
     if TITLE in text and 'File "' in text:
         return python_blocks(lines), lines
+    if "] PHP " in text:
+        lines = [_without_prefix(line) for line in lines]
     return _Reading(lines).blocks(), lines
 
 
@@ -60,6 +62,11 @@ def lines_of(text: str) -> list[str]:
     return lines
 
 
+def _without_prefix(line: str) -> str:
+    """``[25-Nov-2026 10:00:00 UTC] PHP Fatal error: ...`` without its time."""
+    return line.partition("] ")[2] if line[:1] == "[" and "] PHP " in line[:_LOG_PREFIX] else line
+
+
 class _Reading:
     """A stack that names the innermost call first, read line by line."""
 
@@ -79,24 +86,18 @@ class _Reading:
             if not line:
                 is_new = True
                 continue
-            if line[0] == "[" and "] PHP " in line[:_LOG_PREFIX]:
-                line = line.partition("] ")[2]
             call = call_of(line)
             if call is not None and line[0] == "a" and call[1] != NAMED_BEFORE and self.now.calls:
                 self.now.calls.append(call)  # the many lines of a deep stack, without more ado
-                is_new = False
-                before = line
-                continue
-            if call is not None and call[1] == NAMED_BEFORE:
-                call = named(call, before)
-            if call is None:
-                if not self._take(line, is_indented=raw[0] in BLANK):
-                    break
-            elif not self._add(call, line, before):
+            elif self._line(line, call, before, is_indented=raw[0] in BLANK):
+                self.is_fresh = is_new or before[-1:] == ":"
+            else:
                 break
-            self.is_fresh = is_new or before[-1:] == ":"
             is_new = False
             before = line
+        return self._finished()
+
+    def _finished(self) -> list[Block]:
         if self.is_php:
             self.chain.reverse()
         for block in self.chain:
@@ -104,6 +105,17 @@ class _Reading:
         if not any(block.calls for block in self.chain):
             self.chain[0].calls = _places(self.lines)
         return self.chain
+
+    def _line(self, line: str, call: Call | None, before: str, *, is_indented: bool) -> bool:
+        """Take one line; False where another thread's story begins."""
+        if call is not None and call[1] == NAMED_BEFORE:
+            call = named(call, before)
+        if call is not None:
+            return self._add(call, line, before)
+        if self.now.calls:
+            return self._after_calls(line)
+        self._before_calls(line, is_indented=is_indented)
+        return True
 
     def _add(self, call: Call, line: str, before: str) -> bool:
         """Add one call; False where a native stack begins anew for another thread."""
@@ -115,13 +127,6 @@ class _Reading:
         elif not now.calls and not now.type and self.is_fresh and line[:3] == "at ":
             self._untold(before)
         self.now.calls.append(call)
-        return True
-
-    def _take(self, line: str, *, is_indented: bool) -> bool:
-        """Take a line that is no call; False where another thread's story begins."""
-        if self.now.calls:
-            return self._after_calls(line)
-        self._before_calls(line, is_indented=is_indented)
         return True
 
     def _after_calls(self, line: str) -> bool:

@@ -127,6 +127,42 @@ LIBRARY_FOLDERS: Final = (
     ".pub-cache __pypackages__ .nuget deps elixir jspm_packages .yarn sysdeps csu nptl libsanitizer bits"
 )
 
+# What stands in quotes behind one of these is the value that could not be read; some of it is a
+# name in other messages, but never here.
+DATA_PHRASES: Final = (
+    'For input string: "',
+    'from String "',
+    'Unparseable date: "',
+    "invalid literal for int() with base 10: '",
+    "invalid literal for int() with base 16: '",
+    "could not convert string to float: '",
+    "Invalid isoformat string: '",
+    "time data '",
+    'invalid value for Integer(): "',
+    'invalid value for Float(): "',
+    'strconv.Atoi: parsing "',
+    'strconv.ParseInt: parsing "',
+    'strconv.ParseUint: parsing "',
+    'strconv.ParseFloat: parsing "',
+    'strconv.ParseBool: parsing "',
+    'parsing time "',
+    'invalid input syntax for type integer: "',
+    'invalid input syntax for type bigint: "',
+    'invalid input syntax for type numeric: "',
+    'invalid input syntax for type uuid: "',
+    'invalid input syntax for type date: "',
+    'invalid input syntax for type boolean: "',
+    'invalid input syntax for type double precision: "',
+    "Duplicate entry '",
+    "Incorrect integer value: '",
+    "Incorrect decimal value: '",
+    "Incorrect date value: '",
+    "Incorrect datetime value: '",
+    "Truncated incorrect INTEGER value: '",
+    "Truncated incorrect DOUBLE value: '",
+    "The input string '",
+)
+
 WORDS: Final = {
     "library_folder": LIBRARY_FOLDERS,
     "library_package": LIBRARY_PACKAGES,
