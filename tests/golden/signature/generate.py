@@ -19,6 +19,8 @@ from tests.generated_reports import STACKS, generated_reports
 from tests.unit.test_signature_messages import NAMING, TELLING
 
 FILE = Path(__file__).with_name("v1.jsonl")
+RUNTIMES = Path(__file__).with_name("runtimes.jsonl")
+PAIRS = Path(__file__).with_name("pairs.jsonl")
 SCOPE = {"namespace": "shop", "environment": "production", "source": ""}
 FRAME = {"file": "/srv/shop/current/shop/cart.py", "line": 12, "function": "total", "in_app": True}
 LIBRARY = {"file": "/usr/lib/python3.11/json/__init__.py", "line": 3, "function": "loads"}
@@ -39,17 +41,41 @@ FINGERPRINTS = (
 
 
 def _reports() -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from _stacks()
+    yield from _messages()
+    yield from _fields()
+    for at, text in enumerate(generated_reports(90, seed=1)):
+        try:
+            body = json.loads(text)
+        except ValueError:
+            continue
+        yield f"generated {at}", body
+
+
+def _stacks() -> Iterator[tuple[str, dict[str, Any]]]:
     for at, stack in enumerate(STACKS):
         yield f"stack {at}, other release", {"error": "", "stack": stack, "release": "2.0"}
         yield f"stack {at}", {"error": "", "stack": stack, "release": "1.4.2", "service": "shop"}
         yield f"stack {at}, as message", {"error": stack}
         yield f"stack {at}, given type", {"error": "x: y", "type": "x", "stack": stack, "code": 7}
+    for run in map(json.loads, RUNTIMES.read_text("utf-8").splitlines()):
+        name = f"{run['language']}: {run['case']}, run {run['run']}"
+        yield name, {"error": run["error"], "stack": run["stack"], "release": "1.4.2"}
+
+
+def _messages() -> Iterator[tuple[str, dict[str, Any]]]:
+    for at, pair in enumerate(map(json.loads, PAIRS.read_text("utf-8").splitlines())):
+        if at % 4 == 0:
+            yield f"pair {at}, {pair['must']}", {"error": pair["a"]}
     for kind, rows in (("telling", TELLING), ("naming", NAMING)):
         for form, values in rows:
             yield f"{kind} {len(values)}: {form}", {"error": form.format(values[0])}
     for name, text in TEXTS.items():
         yield f"text: {name}", {"error": text or "x", "type": text, "release": text or "1"}
         yield f"template: {name}", {"error": "x", "message_template": text, "code": text}
+
+
+def _fields() -> Iterator[tuple[str, dict[str, Any]]]:
     for parts in FINGERPRINTS:
         yield f"fingerprint {parts!r}"[:90], {"error": "KeyError: 1", "fingerprint": parts}
     for name, frames in {
@@ -60,12 +86,6 @@ def _reports() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"frames: {name}", {"error": "KeyError: 'x'", "type": "KeyError", "frames": frames}
     place = {"file": "app.js", "line": 42, "request_id": "r-1"}
     yield "a place alone", {"error": "TypeError: no", "context": place}
-    for at, text in enumerate(generated_reports(90, seed=1)):
-        try:
-            body = json.loads(text)
-        except ValueError:
-            continue
-        yield f"generated {at}", body
 
 
 def vector(name: str, report: dict[str, Any], scope: dict[str, str]) -> dict[str, Any] | None:

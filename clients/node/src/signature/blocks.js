@@ -13,6 +13,8 @@ const DIGITS = 9;
 export class Block {
   /** @type {Call[]} outermost first once the text is read; while it is read, as the text has them */
   calls = [];
+  /** Whether the calls are places found in text of no known form. */
+  isGuessed = false;
   /** @type {Call | null} where the text says it was raised, apart from the calls */
   thrown = null;
 

@@ -1,10 +1,10 @@
 /** A report brought down to the record that both keys are made of. */
 
 import { textOf } from "../report.js";
-import { endsWithAny, head, isNumber, partition, rstrip, strip } from "../text.js";
+import { endsWithAny, head, isNumber, partition, rpartition, rstrip, strip } from "../text.js";
 import { headline, lastName } from "./headlines.js";
 import { shortened, template } from "./masking.js";
-import { CAPS, replaced } from "./patterns.js";
+import { CAPS, fullMatch, match, replaced } from "./patterns.js";
 import { place, plainName } from "./places.js";
 import { blocksIn } from "./stacks.js";
 
@@ -42,7 +42,10 @@ const NOWHERE = ["", "", ""];
 export function canonical(report) {
   const text = report.stack || (report.error.includes("\n") ? report.error : "");
   const blocks = text ? blocksIn(text) : [];
-  const [kind, message] = typeAndMessage(report, blocks);
+  const [kind, said] = typeAndMessage(report, blocks);
+  // A stack of no known form counts whole: rather a repeat than an error lost.
+  const isUnread = report.stack && !report.frames.length && !blocks.some((block) => block.calls.length);
+  const message = isUnread ? `${said}\n${report.stack}` : said;
   const spots = spotsOf(report, blocks);
   const causes = blocks.slice(1, CAPS.causes + 1);
   const places = causes.map((cause) => kept(cause.calls.map(ofCall)).at(-1) ?? NOWHERE);
@@ -73,7 +76,8 @@ function typeAndMessage(report, blocks) {
   const error = shortened(report.error);
   const found = headline(head(partition(error, "\n")[0], CAPS.line));
   const kind = report.type || found?.[0] || first?.type || "";
-  if (first && isToldByStack(report, first)) return [kind, first.message];
+  const told = first ? toldByStack(report, error, first) : null;
+  if (told !== null) return [kind, told];
   if (found && !report.type && first && isCause(found[0], blocks)) return [first.type, first.message];
   const name = [kind, lastName(kind)].find((one) => one && isTitle(error, one));
   const text = name ? error.slice(name.length + 1) : withoutLead(error, found);
@@ -100,18 +104,45 @@ function isCause(kind, blocks) {
 }
 
 /**
- * Whether the message is best read in the stack. There it stands without what surrounds it in a
- * runtime's own line; or the given message is the whole text, or a line that says nothing.
+ * The message as the stack has it, where it is best read there; null where it is not. There it
+ * stands without what surrounds it in a runtime's own line; or the given message is the whole text,
+ * or a line that says nothing.
  *
  * @param {Report} report
+ * @param {string} error
  * @param {Block} first
  */
-function isToldByStack(report, first) {
-  if (!first.message) return false;
-  const { error } = report;
-  if (strip(error, "\r\n").includes("\n")) return !report.stack && first.calls.length > 0;
-  if (endsWithAny(rstrip(error, " \r\n"), [":", "=", "DEADLYSIGNAL"])) return true;
-  return TITLES.some((mark) => head(error, 200).includes(mark)) || error.includes(first.message);
+function toldByStack(report, error, first) {
+  const [title, , more] = partition(strip(error, " \t\r\n"), "\n");
+  if (more && (report.stack || !first.calls.length || first.isGuessed)) return null;
+  if (!first.message) return more ? withoutPlace(rstrip(title, "\r")) : null;
+  if (saysNothing(title) || endsWithMessage(title, first)) return first.message;
+  return more ? `${title}\n${first.message}` : null;
+}
+
+/**
+ * `Unhandled Exception:`, `====`, `/app/x.js:12`, and the titles of Rust and C++.
+ *
+ * @param {string} line
+ */
+function saysNothing(line) {
+  const title = rstrip(line, " \r");
+  if (endsWithAny(title, [":", "=", "DEADLYSIGNAL"]) || match("bare_place", title)) return true;
+  return TITLES.some((mark) => head(title, 200).includes(mark));
+}
+
+/**
+ * Whether the line ends with the message, or with what runtimes put after it.
+ *
+ * @param {string} title
+ * @param {Block} first
+ */
+function endsWithMessage(title, first) {
+  const [, found, after] = rpartition(title, first.message);
+  const rest = rstrip(after, " \r");
+  if (!found) return false;
+  if (rest === "" || rest === ` (${first.type})` || rest.startsWith(" ---> ")) return true;
+  return fullMatch("php_end", rest) !== null || fullMatch("perl_end", rest) !== null;
 }
 
 /**

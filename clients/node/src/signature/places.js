@@ -1,6 +1,6 @@
 /** Where a frame's code comes from: the project or a library, and under which deployment root. */
 
-import { count, endsWithAny, head, isAlnum, lstrip, partition, startsWithAny, tail, withoutStart } from "../text.js";
+import { endsWithAny, head, isAlnum, lstrip, partition, startsWithAny, tail, withoutStart } from "../text.js";
 import { CAPS, match, replaced, search, words } from "./patterns.js";
 
 /**
@@ -37,12 +37,15 @@ export function isInApp(file, module = "") {
  * @param {string} file
  */
 export function belowRoot(file) {
-  let path = partition(partition(file.replaceAll("\\", "/"), "?")[0], "#")[0];
-  path = replaced("origin", path, path.startsWith("file:") ? "/" : "", { once: true });
+  let path = partition(file.replaceAll("\\", "/"), "?")[0];
+  const origin = match("origin", path);
+  if (origin) {
+    path = partition(path.slice(origin[0].length), "#")[0];
+    if (file.startsWith("file:")) path = `/${path}`;
+  }
   const [first = "", ...rest] = head(path, 3);
   if (rest.join("") === ":/") path = path.slice(first.length + 1);
   path = replaced("root", path, "", { once: true });
-  if (endsWithAny(path, ["js", "css"])) path = replaced("bundle_hash", path, ".js");
   while (startsWithAny(path, ["./", "../", "/"])) {
     path = withoutStart(withoutStart(lstrip(path, "/"), "../"), "./");
   }
@@ -50,12 +53,14 @@ export function belowRoot(file) {
 }
 
 /**
- * The last two names of a path: what a file is known by wherever it was deployed.
+ * The last two names of a path: what a file is known by wherever it was deployed. Of a bundle's
+ * name without the hash that bundlers put into it.
  *
  * @param {string} path
  */
 export function pathEnd(path) {
-  return count(path, "/") < 2 ? path : path.split("/").slice(-2).join("/");
+  const end = path.split("/").slice(-2).join("/");
+  return endsWithAny(end, ["js", "css"]) ? replaced("bundle_hash", end, ".js") : end;
 }
 
 /**

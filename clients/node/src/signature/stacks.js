@@ -98,7 +98,10 @@ class Reading {
     }
     if (this.isPhp) this.chain.reverse();
     for (const block of this.chain) complete(block);
-    if (!this.chain.some((block) => block.calls.length)) this.chain[0].calls = places(this.lines);
+    if (!this.chain.some((block) => block.calls.length)) {
+      this.chain[0].calls = places(this.lines);
+      this.chain[0].isGuessed = true;
+    }
     return this.chain;
   }
 

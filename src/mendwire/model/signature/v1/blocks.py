@@ -16,7 +16,7 @@ NAMED_BEFORE: Final = "\n"
 class Block:
     """One exception as its part of the text shows it."""
 
-    __slots__ = ("calls", "depth", "message", "rows", "thrown", "type")
+    __slots__ = ("calls", "depth", "is_guessed", "message", "rows", "thrown", "type")
 
     def __init__(self, kind: str = "", message: str = "", depth: int = 0) -> None:
         self.type = kind
@@ -25,6 +25,8 @@ class Block:
         """Outermost first once the text is read; while it is read, as the text has them."""
         self.rows: list[int] = []
         """The line of the text that each call stands on, where source lines follow them."""
+        self.is_guessed = False
+        """Whether the calls are places found in text of no known form."""
         self.depth = depth
         """How far an exception group indents it; 0 is outside."""
         self.thrown: Call | None = None

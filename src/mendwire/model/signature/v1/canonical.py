@@ -21,6 +21,7 @@ _CYCLE: Final = CAPS["cycle"]
 _MINIFIED: Final = CAPS["minified_column"]
 _CAUSES: Final = CAPS["causes"]
 _FIRST_LINE: Final = CAPS["line"]
+_TITLE: Final = 200
 _TITLES: Final = (" panicked at ", "terminate called ")
 _PATH: Final = CAPS["path"]
 _NAME: Final = CAPS["name"]
@@ -36,6 +37,10 @@ def canonical(report: ErrorReport) -> Canonical:
     blocks = blocks_in(text)[0] if text else []
     kind, message = type_and_message(report, blocks)
     spots = _spots(report, blocks)
+    if report.stack and not report.frames and not any(block.calls for block in blocks):
+        message = (
+            f"{message}\n{report.stack}"  # of no known form: rather a repeat than an error lost
+        )
     causes = blocks[1 : _CAUSES + 1]
     places = [_last(_kept(_of_calls(cause.calls))) for cause in causes]
     room = CAPS["cause_parts"] // len(causes) if causes else 0
@@ -67,8 +72,9 @@ def type_and_message(report: ErrorReport, blocks: Sequence[Block]) -> tuple[str,
     first = blocks[0] if blocks else None
     found = headline(error.partition("\n")[0][:_FIRST_LINE])
     kind = report.type or (found[0] if found else "") or (first.type if first else "")
-    if first is not None and _is_told_by_stack(report, first):
-        return kind, first.message
+    told = _told_by_stack(report, error, first) if first else None
+    if told is not None:
+        return kind, told
     if found and not report.type and first and _is_cause(found[0], blocks):
         return first.type, first.message
     text = error
@@ -87,19 +93,40 @@ def _is_cause(kind: str, blocks: Sequence[Block]) -> bool:
     return bool(kinds[0]) and kind != kinds[0] and kind in kinds
 
 
-def _is_told_by_stack(report: ErrorReport, first: Block) -> bool:
-    """Whether the message is best read in the stack.
+def _told_by_stack(report: ErrorReport, error: str, first: Block) -> str | None:
+    """The message as the stack has it, where it is best read there; None where it is not.
 
     There it stands without what surrounds it in a runtime's own line; or the given message is the
     whole text, or a line that says nothing.
     """
+    lines = error.strip(" \t\r\n")
+    title, _, more = lines.partition("\n")
+    if more and (report.stack or not first.calls or first.is_guessed):
+        return None
     if not first.message:
+        return _without_place(title.rstrip("\r")) if more else None
+    if _says_nothing(title) or _ends_with(title, first):
+        return first.message
+    return f"{title}\n{first.message}" if more else None
+
+
+def _says_nothing(title: str) -> bool:
+    """``Unhandled Exception:``, ``====``, ``/app/x.js:12``, and the titles of Rust and C++."""
+    title = title.rstrip(" \r")
+    if title.endswith((":", "=", "DEADLYSIGNAL")) or pattern("bare_place").match(title):
+        return True
+    return any(mark in title[:_TITLE] for mark in _TITLES)
+
+
+def _ends_with(title: str, first: Block) -> bool:
+    """Whether the line ends with the message, or with what runtimes put after it."""
+    _, found, rest = title.rpartition(first.message)
+    rest = rest.rstrip(" \r")
+    if not found:
         return False
-    error = report.error
-    if "\n" in error.strip("\r\n"):
-        return not report.stack and bool(first.calls)
-    is_empty = error.rstrip(" \r\n").endswith((":", "=", "DEADLYSIGNAL"))
-    return is_empty or any(mark in error[:200] for mark in _TITLES) or first.message in error
+    if rest in {"", f" ({first.type})"} or rest.startswith(" ---> "):
+        return True
+    return bool(pattern("php_end").fullmatch(rest) or pattern("perl_end").fullmatch(rest))
 
 
 def _without_lead(text: str, found: tuple[str, str] | None) -> str:

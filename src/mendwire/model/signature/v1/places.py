@@ -39,22 +39,25 @@ def below_root(file: str) -> str:
 
     The same file deployed under ``/app``, ``/srv/x/current`` or ``releases/20260101/`` reads alike.
     """
-    path = file.replace("\\", "/").partition("?")[0].partition("#")[0]
-    path = pattern("origin").sub("/" if path.startswith("file:") else "", path, count=1)
+    path = file.replace("\\", "/").partition("?")[0]
+    if origin := pattern("origin").match(path):
+        path = path[origin.end() :].partition("#")[0]
+        path = f"/{path}" if file.startswith("file:") else path
     if path[1:3] == ":/":
         path = path[2:]
     path = pattern("root").sub("", path, count=1)
-    if path.endswith(("js", "css")):
-        path = pattern("bundle_hash").sub(".js", path)
     while path.startswith(("./", "../", "/")):
         path = path.lstrip("/").removeprefix("../").removeprefix("./")
     return path
 
 
 def path_end(path: str) -> str:
-    """The last two names of a path: what a file is known by wherever it was deployed."""
-    names = path.rsplit("/", 2)
-    return "/".join(names[-2:])
+    """The last two names of a path: what a file is known by wherever it was deployed.
+
+    Of a bundle's name without the hash that bundlers put into it.
+    """
+    end = "/".join(path.rsplit("/", 2)[-2:])
+    return pattern("bundle_hash").sub(".js", end) if end.endswith(("js", "css")) else end
 
 
 def plain_name(function: str) -> str:

@@ -104,6 +104,7 @@ class _Reading:
             _complete(block)
         if not any(block.calls for block in self.chain):
             self.chain[0].calls = _places(self.lines)
+            self.chain[0].is_guessed = True
         return self.chain
 
     def _line(self, line: str, call: Call | None, before: str, *, is_indented: bool) -> bool:

@@ -267,12 +267,13 @@ PATTERNS: Final = {
         "|^/(?:[^/]+/)*(?:current|wwwroot|htdocs|public_html)/"
         "|^/(?:home|Users)/[^/]+/(?:src|code|work|projects|repos|git|go/src|dev|apps|www)/[^/]+/"
         "|^/(?:home|Users)/[^/]+/[^/]+/"
-        "|^/(?:root|mnt|media|var/www|usr/src|usr/local|var/task|var/lib|var/app|github|srv/www"
+        "|^/(?:root|mnt|media|var/www|usr/src|usr/local|var/app|workspaces|github|srv/www"
         "|opt/apps|srv/apps|private/tmp|var/tmp|var/folders/[^/]+/[^/]+/T)/[^/]+/"
         "|^/(?:srv|opt|tmp|build|builds)/[^/]+/"
-        "|^/(?:app|code|workspace|workdir|src|project|function|data|application|usr/app|work)/"
+        "|^/(?:app|code|workspace|workdir|src|project|function|data|application|usr/app|var/task|work)/"
     ),
-    "bundle_hash": "[.-][0-9A-Za-z_]{8,20}[.](?:(?:chunk|bundle|min)[.])?(?:m?js|css)$",
+    "bundle_hash": "[.-][0-9A-Za-z_]{0,20}[0-9][0-9A-Za-z_]{0,20}[.](?:(?:chunk|bundle|min)[.])?(?:m?js|css)$",
+    "bare_place": "^[^ ]+:[0-9]+$",
     "generated": (
         "0x[0-9a-f]{5,16}|::h[0-9a-f]{16}|[$][$]Lambda[$/0-9a-fx]*|[$]Proxy[0-9]+"
         "|GeneratedMethodAccessor[0-9]+|GeneratedConstructorAccessor[0-9]+"
@@ -281,14 +282,14 @@ PATTERNS: Final = {
         "|_javassist[_0-9]+|[{]closure:/[^}]*[}]"
     ),
     # Stacks: one line of each runtime.
-    "ruby": "^(?:[0-9]+: )?(?:from )?([^: ][^:]*):([0-9]+):in [`']([^']*)'(?:: ([^\\n]*))?$",
+    "ruby": "^(?:[0-9]+: )?(?:from )?((?:[A-Za-z]:)?[^: ][^:]*):([0-9]+):in [`']([^']*)'(?:: ([^\\n]*))?$",
     "php": "^#[0-9]+ ([^(]*)\\(([0-9]+)\\): ([^(]*)",
     "php_thrown": " in ([^ ]+?)(?::| on line )([0-9]+)$",
     "dart": "^#[0-9]+ +([^(]*) \\(([^()]*)\\)$",
     "native": "^#[0-9]+ +(?:0x[0-9a-f]+ )?(?:in )?([^\\n]*)$",
     "go": "^([^ ]+[.](?:go|s)):([0-9]+)(?: \\+0x[0-9a-f]+)?$",
-    "elixir": "^(?:\\([^)]*\\) )?([^ :]+[.]exs?|[^ :]+[.]erl):([0-9]+): ([^\\n]*)$",
-    "lua": "^([^ :]+|\\[C\\]):([0-9]*):? ?in ([^\\n]*)$",
+    "elixir": "^(?:\\([^)]*\\) )?((?:[A-Za-z]:)?[^ :]+[.](?:exs?|erl)):([0-9]+): ([^\\n]*)$",
+    "lua": "^((?:[A-Za-z]:)?[^ :]+|\\[C\\]):([0-9]*):? ?in ([^\\n]*)$",
     "sanitizer": "^==[0-9]+==ERROR: ([A-Za-z]+: [A-Za-z0-9_-]+)([^\\n]*)$",
     "lua_title": "^lua[a-z0-9.]*: (?:[^ :]+:[0-9]+: )?([^\\n]*)$",
     "perl_at": " at ([^ ]+) line ([0-9]+)[.,]?",
