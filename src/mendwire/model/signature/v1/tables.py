@@ -1,7 +1,6 @@
 """What version 1 of the signature is made of: its caps, word lists and patterns. Frozen.
 
-A port to another language copies these (``tests/golden/signature/v1-tables.json`` is this module as
-JSON). The patterns are those that Python, JavaScript (with the flag ``u``) and RE2 read alike: ASCII
+A port to another language copies these (``clients/node/tables.py`` writes them as JSON). The patterns are those that Python, JavaScript (with the flag ``u``) and RE2 read alike: ASCII
 classes, no look-around, no back-references, no dot, numbered groups alone. They run on one line, or
 on one word of a message, so that ``$`` is always the end of the text.
 """
@@ -59,7 +58,6 @@ CLASS_WORDS: Final = (
     "syscall register bus slot gpu cpu core device dev disk channel lane pin gpio layer dimension dim "
     "rank axis year python java node.js nodejs go rust php ruby perl gcc clang glibc cuda"
 )
-# What comes before ``-7`` or ``_7`` in the name of one instance of many.
 # Names that a number belongs to: ``s3``, ``us-east-1``, ``orders_v2``.
 VERSIONED: Final = (
     "east west north south central northeast southeast northwest southwest us eu ap sa ca af me v "
@@ -70,6 +68,7 @@ VERSIONED: Final = (
     "addr address line field column col arg param option choice part section chapter round figure "
     "table key class type mode group day week month year quarter q fy c b d e f g j l m o q t u w y z"
 )
+# What comes before ``-7`` or ``_7`` in the name of one instance of many.
 INSTANCE_WORDS: Final = (
     "thread threads worker workers pool exec executor executors thread-pool dispatcher task tasks "
     "job jobs consumer producer replica shard partition instance pod node host runner goroutine "
