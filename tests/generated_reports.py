@@ -7,7 +7,7 @@ messages out of the words and forms that the masking knows; JSON that reads diff
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 
 STACKS = (
@@ -409,8 +409,3 @@ def generated_reports(count: int, seed: int) -> Iterator[str]:
     maker = _Maker(seed)
     for _ in range(count):
         yield maker.report()
-
-
-def asked(reports: Iterable[str]) -> bytes:
-    """A line of JSON for each, as clients/node/tools/answer.js takes them."""
-    return b"".join(json.dumps(report).encode() + b"\n" for report in reports)

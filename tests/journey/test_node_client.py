@@ -15,7 +15,7 @@ import pytest
 from mendwire.errors import Undecodable
 from mendwire.model.report import parse_report
 from mendwire.model.signature import keys
-from tests.generated_reports import asked, generated_reports
+from tests.generated_reports import generated_reports
 from tests.journey.node_host import NodeHost, Stored, installed, node_host, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it is there")
@@ -265,11 +265,14 @@ async def test_a_login_of_the_nats_command_is_used_and_a_wrong_one_is_told(tmp_p
         assert len(await host.stored()) == 1
 
 
-def node_keys(reports: list[str]) -> list[Any]:
-    """What Node says of each report: its keys, or that it is none."""
+SCOPE = {"namespace": "shop", "environment": "production", "source": ""}
+
+
+def node_keys(asked: list[dict[str, str]]) -> list[Any]:
+    """What Node says of each report in its scope: the keys, or that it is none."""
     done = subprocess.run(
         ["node", str(installed() / "tools" / "answer.js")],
-        input=asked(reports),
+        input=b"".join(json.dumps(one).encode() + b"\n" for one in asked),
         capture_output=True,
         check=True,
     )
@@ -279,7 +282,7 @@ def node_keys(reports: list[str]) -> list[Any]:
 def python_keys(report: str) -> dict[str, object]:
     """The same from Python."""
     try:
-        found = keys(parse_report(report.encode()), namespace="shop", environment="production")
+        found = keys(parse_report(report.encode()), **SCOPE)
     except Undecodable:
         return {"refused": True}
     return {"signature": found.signature, "issue_key": found.issue_key}
@@ -288,26 +291,27 @@ def python_keys(report: str) -> dict[str, object]:
 def test_ten_thousand_generated_reports_have_the_same_keys_in_both_languages() -> None:
     reports = list(generated_reports(10_000, seed=20261125))
     expected = [python_keys(report) for report in reports]
-    found = node_keys(reports)
-    assert len(found) == len(reports)
-    different = [
-        one for one, *both in zip(reports, expected, found, strict=True) if both[0] != both[1]
-    ]
-    assert different == []
+    found = node_keys([{"report": report, **SCOPE} for report in reports])
+    both = zip(reports, expected, found, strict=True)
+    assert [one for one, python, node in both if python != node] == []
     refused = sum("refused" in one for one in expected)
     assert 0 < refused < len(reports) // 10
     assert len({str(one) for one in expected}) > len(reports) // 2
 
 
 def test_the_golden_vectors_are_met() -> None:
-    """Scope and report of each vector are the file's; see tests/unit/test_signature_golden.py."""
-    if not GOLDEN.exists():
-        pytest.skip("this checkout has no golden vectors")
     vectors = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
-    found = node_keys([json.dumps(one["report"]) for one in vectors])
-    expected = [python_keys(json.dumps(one["report"])) for one in vectors]
-    assert found == expected
-    assert [one["issue_key"] for one in found] == [one["issue_key"] for one in vectors]
+    asked = [
+        {"report": json.dumps(one["report"]), **{name: one[name] for name in SCOPE}}
+        for one in vectors
+    ]
+    wrong = [
+        one["name"]
+        for one, found in zip(vectors, node_keys(asked), strict=True)
+        if found != {name: one[name] for name in ("signature", "issue_key")}
+    ]
+    assert wrong == []
+    assert len(vectors) >= 300
 
 
 def blocks() -> list[str]:

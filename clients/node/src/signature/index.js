@@ -20,10 +20,17 @@ export { isInApp } from "./places.js";
 const DIGITS = 32;
 
 /**
+ * @typedef {object} Scope
+ * @property {string} namespace
+ * @property {string} environment
+ * @property {string} [source] separates reports of low trust from trusted ones; a gateway has such
+ */
+
+/**
  * The strict key, 32 hex digits: what makes two occurrences the same for the server.
  *
  * @param {Report} report
- * @param {{ namespace: string, environment: string }} where
+ * @param {Scope} where
  */
 export function signature(report, where) {
   return hashed(hashedBytes(canonical(report), where)[0]);
@@ -42,12 +49,11 @@ export function issueKey(report) {
  * What is hashed for the signature and for the issue key.
  *
  * @param {Canonical} record
- * @param {{ namespace: string, environment: string }} where
+ * @param {Scope} where
  * @returns {[Buffer, Buffer]}
  */
-export function hashedBytes(record, { namespace, environment }) {
+export function hashedBytes(record, { namespace, environment, source = "" }) {
   const { tag, body } = tagged(record);
-  const source = ""; // only a gateway has sources of low trust
   const scope = packed([tag, "signature", namespace, environment, source, record.service, record.release]);
   const loose = packed([tag, "issue", record.service]);
   return [Buffer.concat([scope, body, nested(strictPart(record))]), Buffer.concat([loose, body])];

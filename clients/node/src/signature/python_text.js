@@ -8,6 +8,8 @@ import { headline } from "./headlines.js";
 
 export const TITLE = "Traceback (most recent call last)";
 const MARGIN = " |+-";
+/** Before each member of an exception group; one that was never raised has no traceback. */
+const MEMBER = "+---------------- ";
 const FILE = 'File "';
 
 /**
