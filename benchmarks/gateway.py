@@ -237,7 +237,7 @@ async def _until_digested(side: Side, wanted: int, found: load.Load) -> float:
     answer, once the streams have shown that it is so; Bugsink's answer says only "received".
     """
     deadline = monotonic() + DIGESTED_WITHIN_S
-    while (there := await side.digested()) < wanted and monotonic() < deadline:
+    while (there := await side.digested()) < wanted and monotonic() < deadline:  # noqa: ASYNC110 - other processes work
         await asyncio.sleep(0.02)
     if there != wanted or set(found.statuses) - {"200", "429", "503"}:
         message = f"{side.name}: {there} digested for {wanted} sent, answers {found.statuses}"

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -56,7 +57,7 @@ class Peak:
         self._processes = processes
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Peak:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._watch())
         return self
 

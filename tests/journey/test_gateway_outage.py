@@ -25,7 +25,7 @@ _LETTERS = "bcdfghjklm"
 
 @dataclass(kw_only=True)
 class Load:
-    """Clients that send distinct errors until they are told to stop, each again until it is taken."""
+    """Clients that send distinct errors until told to stop, each again until it is taken."""
 
     acknowledged: set[str] = field(default_factory=set)
     refused: int = 0

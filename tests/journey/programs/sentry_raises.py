@@ -38,14 +38,15 @@ def unhandled() -> None:
 
 def chained() -> None:
     try:
-        {}["price"]
+        prices: dict[str, int] = {}
+        charge(prices["price"])
     except KeyError as problem:
         raise OrderFailed("the order has no price") from problem
 
 
 def group() -> None:
     problems: list[Exception] = []
-    for broken in (lambda: int("seven"), lambda: [][3]):
+    for broken in (lambda: int("seven"), lambda: list("abc")[3]):
         try:
             broken()
         except Exception as problem:  # noqa: BLE001 - collected, as a task group does
