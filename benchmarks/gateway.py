@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -236,7 +237,7 @@ async def _until_digested(side: Side, wanted: int, found: load.Load) -> float:
     answer, once the streams have shown that it is so; Bugsink's answer says only "received".
     """
     deadline = monotonic() + DIGESTED_WITHIN_S
-    while (there := await side.digested()) < wanted and monotonic() < deadline:  # noqa: ASYNC110 - nobody tells
+    while (there := await side.digested()) < wanted and monotonic() < deadline:  # noqa: ASYNC110 - other processes work
         await asyncio.sleep(0.02)
     if there != wanted or set(found.statuses) - {"200", "429", "503"}:
         message = f"{side.name}: {there} digested for {wanted} sent, answers {found.statuses}"
@@ -281,7 +282,7 @@ async def compared(asked: Namespace, sync: str) -> tuple[Table, Table]:
             for size, template in sizes.items():
                 for side in sides:
                     many = count if side.name == "mendwire" else fewer
-                    for distinct in (False, True):
+                    for distinct in (False, True) if side.name == "mendwire" else (False,):
                         what = f"{side.name}, {size // 1000} kB, {_kind(distinct=distinct)}"
                         one = await measure(side, template, many, numbers, distinct=distinct)
                         found.setdefault(what, []).append(one)
@@ -326,8 +327,8 @@ def _rates(found: dict[str, list[Measured]], name: str) -> dict[str, Figure]:
         "per second": figure([one.rate for one in mine]),
         "ms of processor": figure([one.processor_ms for one in mine]),
     }
-    side, _, rest = name.partition(", ")
-    if side == "mendwire" and (theirs := found.get(f"bugsink, {rest}")):
+    side, size, _ = name.split(", ")
+    if side == "mendwire" and (theirs := found.get(f"bugsink, {size}, {_kind(distinct=False)}")):
         pairs = zip(mine, theirs, strict=True)
         figures["beside bugsink"] = figure([one.rate / other.rate for one, other in pairs])
     return figures
@@ -339,6 +340,8 @@ async def main() -> None:
     parser.add_argument("--peer-count", type=int, default=600, help="events a run of Bugsink's")
     parser.add_argument("--alone", action="store_true", help="without Bugsink")
     asked = parser.parse_args()
+    if task := asyncio.current_task():  # so that what was started is ended, however this ends
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     for sync in asked.sync or (["2m"] if asked.quick else ["always", "2m"]):
         for table in await compared(asked, sync):
             tell(table, as_json=asked.json)

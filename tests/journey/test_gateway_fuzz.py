@@ -1,4 +1,4 @@
-"""Hostile and broken requests against the running gateway: no crash, no 5xx, no time-out.
+"""Hostile and broken requests against the running gateway: no crash, no 5xx, no growth.
 
 The processes outlive the examples. Every answer is held to the promise; after the last one a good
 event still arrives, through the same process, which has stayed within its memory.
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from queue import Queue
 
-import brotli  # type: ignore[import-untyped]  # it has no types of its own
+import brotli  # type: ignore[import-untyped]  # brings no types
 import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
