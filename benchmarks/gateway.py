@@ -85,12 +85,13 @@ class Measured:
 
 
 @asynccontextmanager
-async def ours(folder: Path, sync: str) -> AsyncIterator[Side]:
-    """A nats-server and ``mendwire gateway``, each a process of its own."""
+async def ours(folder: Path, sync: str, workers: int) -> AsyncIterator[Side]:
+    """A nats-server and ``mendwire gateway`` in so many processes, each of its own."""
     folder.mkdir()
     port, server_port = free_port(), free_port(18_000)
     (folder / "mendwire.toml").write_text(
-        f"[gateway]\nport = {port}\nsignatures_hour = {10**9}\nbytes_hour = {10**12}\n"
+        f"[gateway]\nport = {port}\nworkers = {workers}\n"
+        f"signatures_hour = {10**9}\nbytes_hour = {10**12}\n"
     )
     (folder / "nats.conf").write_text(
         f'listen: "127.0.0.1:{server_port}"\n'
@@ -271,7 +272,7 @@ async def compared(asked: Namespace, sync: str) -> tuple[Table, Table]:
     found: dict[str, list[Measured]] = {}
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="mendwire-bench-")))
-        sides = [await stack.enter_async_context(ours(folder / "ours", sync))]
+        sides = [await stack.enter_async_context(ours(folder / "ours", sync, asked.workers))]
         if not asked.alone:
             sides.append(await stack.enter_async_context(theirs(folder / "theirs")))
         await asyncio.sleep(2)  # both have done what they do after their start
@@ -290,8 +291,8 @@ async def compared(asked: Namespace, sync: str) -> tuple[Table, Table]:
         top = {size: await ceiling(template, count) for size, template in sizes.items()}
     rates = Table(
         title=f"Events digested per second, {CONNECTIONS} connections, sync {sync}, "
-        f"{count} a run of ours and {fewer} of theirs",
-        columns={"per second": 0, "ms of processor": 2, "beside bugsink": 1},
+        f"{asked.workers} of the gateway, {count} a run of ours and {fewer} of theirs",
+        columns={"per second": 0, "ms of processor": 2, "beside bugsink": 1, "by processor": 1},
         rows=[
             *(Row(what=name, figures=_rates(found, name)) for name in found),
             *(
@@ -330,7 +331,9 @@ def _rates(found: dict[str, list[Measured]], name: str) -> dict[str, Figure]:
     side, size, _ = name.split(", ")
     if side == "mendwire" and (theirs := found.get(f"bugsink, {size}, {_kind(distinct=False)}")):
         pairs = zip(mine, theirs, strict=True)
-        figures["beside bugsink"] = figure([one.rate / other.rate for one, other in pairs])
+        beside = [(a.rate / b.rate, b.processor_ms / a.processor_ms) for a, b in pairs]
+        figures["beside bugsink"] = figure([rate for rate, _ in beside])
+        figures["by processor"] = figure([spent for _, spent in beside])
     return figures
 
 
@@ -338,6 +341,7 @@ async def main() -> None:
     parser = arguments((__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=10_000, help="events a run of ours")
     parser.add_argument("--peer-count", type=int, default=600, help="events a run of Bugsink's")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the gateway")
     parser.add_argument("--alone", action="store_true", help="without Bugsink")
     asked = parser.parse_args()
     if task := asyncio.current_task():  # so that what was started is ended, however this ends
