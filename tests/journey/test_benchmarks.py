@@ -75,11 +75,3 @@ async def test_a_quick_run_of_scrubbing_tells_what_it_costs_beside_decoding() ->
     ]
     assert all(row["us a report"]["median"] > 0 for row in times["rows"])
     assert all(row["ms a MB"]["median"] > 0 for row in long["rows"])
-
-
-async def test_a_quick_run_of_the_gateway_alone_prints_its_tables() -> None:
-    """Without Bugsink, which would have to be installed for it."""
-    shown = await _ran("benchmarks.gateway", "--alone")
-    assert "mendwire, 50 kB, distinct" in shown
-    assert "the generator's ceiling" in shown
-    assert "Resident megabytes" in shown
