@@ -59,7 +59,7 @@ lock: $(DEV) ## pin the dependencies of pyproject.toml again, with hashes
 	@$(BIN)/python requirements/check.py
 
 clean: ## remove everything that was made, the virtual environment too
-	@rm -rf $(VENV) .tools site dist .coverage .coverage.* htmlcov \
+	@rm -rf $(VENV) .tools clients/node/node_modules tests/node/*/node_modules site dist .coverage .coverage.* htmlcov \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find src tests -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

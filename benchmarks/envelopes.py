@@ -1,9 +1,8 @@
 """Envelopes as sentry-sdk makes them: one event captured from a real exception, in many guises.
 
-The SDK's own bytes are kept; only the ids of event and trace and one word, which stands in the
-exception's text and in the names of its functions and files, are replaced. So each word is a
-group of its own, for Bugsink, which groups by type and text, as for a signature,
-which reads the frames.
+The SDK's own bytes are kept; only the ids of event and trace are replaced, and one word, which
+stands in the exception's text and in the names of its functions and files. So each word is a group
+of its own, for Bugsink, which groups by type and text, as for a signature, which reads the frames.
 """
 
 from __future__ import annotations
@@ -85,9 +84,9 @@ def _captured(frames: int) -> Template:
         try:
             _shop(frames)({"id": 17}, {"id": 4711, "country": "PT"}, [("A-100", 2), ("B-7", 1)])
         except KeyError as problem:
-            own = problem.__traceback__
-            problem.__traceback__ = own.tb_next if own else None  # without this frame of ours
-            sentry_sdk.capture_exception(problem)
+            trace = problem.__traceback__
+            own = trace.tb_next if trace else None  # without this frame of ours
+            sentry_sdk.capture_exception((type(problem), problem, own))
     client.close()
     (envelope,) = kept.envelopes
     return Template(

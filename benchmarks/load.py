@@ -117,50 +117,67 @@ class _Line:
         return int(fields[0][9:12]) if whole else None
 
 
-def run(requests: deque[bytes], port: int, connections: int) -> Load:  # noqa: C901 - one loop, kept flat for speed
-    """Send everything and wait for every answer."""
-    lines = [_Line(port) for _ in range(min(connections, len(requests)))]
-    load, statuses = Load(began=time.monotonic()), Counter[int]()
-    ready = selectors.DefaultSelector()
-    waiting: list[_Line] = []
+class _Run:
+    """Sends everything and waits for every answer."""
 
-    def go(line: _Line) -> None:
-        if requests:
-            line.send(requests.popleft())
-            ready.register(line.socket, selectors.EVENT_READ, line)
-        else:
-            line.socket.close()
+    def __init__(self, requests: deque[bytes]) -> None:
+        self._requests = requests
+        self._ready = selectors.DefaultSelector()
+        self._waiting: list[_Line] = []
+        self._statuses = Counter[int]()
+        self._load = Load()
 
-    for line in lines:
-        go(line)
-    while ready.get_map() or waiting:
-        pause = max(0.0, min((x.not_before for x in waiting), default=0.0) - time.monotonic())
-        events = ready.select(pause if waiting else STUCK_S)
-        if not events and not waiting:
+    def over(self, lines: list[_Line]) -> Load:
+        self._load.began = time.monotonic()
+        for line in lines:
+            self._next(line)
+        while self._ready.get_map() or self._waiting:
+            self._turn()
+        self._load.statuses = {str(status): n for status, n in sorted(self._statuses.items())}
+        return self._load
+
+    def _turn(self) -> None:
+        soonest = min((line.not_before for line in self._waiting), default=None)
+        pause = STUCK_S if soonest is None else max(0.0, soonest - time.monotonic())
+        events = self._ready.select(pause)
+        if not events and soonest is None:
             message = f"no answer within {STUCK_S:.0f} s"
             raise TimeoutError(message)
         for key, _ in events:
-            line = key.data
-            status = line.receive()
-            if status is None:
-                continue
-            load.answered = time.monotonic()
-            statuses[status] += 1
-            ready.unregister(line.socket)
-            if status == 0 or line.closing:
-                line.again()
-            if status == 0 or status in AGAIN:
-                requests.append(line.request)
-                line.not_before = time.monotonic() + PAUSE_S
-                waiting.append(line)
-            else:
-                go(line)
+            self._read(key.data)
         now = time.monotonic()
-        for line in [x for x in waiting if x.not_before <= now]:
-            waiting.remove(line)
-            go(line)
-    load.statuses = {str(status): count for status, count in sorted(statuses.items())}
-    return load
+        for line in [line for line in self._waiting if line.not_before <= now]:
+            self._waiting.remove(line)
+            self._next(line)
+
+    def _read(self, line: _Line) -> None:
+        status = line.receive()
+        if status is None:
+            return
+        self._load.answered = time.monotonic()
+        self._statuses[status] += 1
+        self._ready.unregister(line.socket)
+        if status == 0 or line.closing:
+            line.again()
+        if status == 0 or status in AGAIN:
+            self._requests.append(line.request)
+            line.not_before = time.monotonic() + PAUSE_S
+            self._waiting.append(line)
+        else:
+            self._next(line)
+
+    def _next(self, line: _Line) -> None:
+        if self._requests:
+            line.send(self._requests.popleft())
+            self._ready.register(line.socket, selectors.EVENT_READ, line)
+        else:
+            line.socket.close()
+
+
+def run(requests: deque[bytes], port: int, connections: int) -> Load:
+    """Send everything and wait for every answer."""
+    lines = [_Line(port) for _ in range(min(connections, len(requests)))]
+    return _Run(requests).over(lines)
 
 
 def serve() -> None:

@@ -184,7 +184,7 @@ async def test_the_environment_is_one_that_the_key_allows(stage: GatewayStage) -
 
 
 async def test_what_a_client_drops_when_it_must_wait_is_counted(stage: GatewayStage) -> None:
-    """Beyond the key's limit the answer is 429; the SDK stops, and says later what it dropped."""
+    """Beyond the limit the answer is 429; the SDK stops, and says later what it threw away."""
     await broken(stage, "storm", key="narrow")
     stored = await stage.reports("storm@1")
     assert 5 <= len(stored) < 24  # what was allowed, and what grew again meanwhile

@@ -12,7 +12,6 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
 from typing import NoReturn
 
 import sentry_sdk
@@ -40,16 +39,14 @@ def unhandled() -> None:
 def chained() -> None:
     try:
         prices: dict[str, int] = {}
-        prices["price"]
+        charge(prices["price"])
     except KeyError as problem:
         raise OrderFailed("the order has no price") from problem
 
 
 def group() -> None:
     problems: list[Exception] = []
-    empty: list[int] = []
-    tries: list[Callable[[], int]] = [lambda: int("seven"), lambda: empty[3]]
-    for broken in tries:
+    for broken in (lambda: int("seven"), lambda: list("abc")[3]):
         try:
             broken()
         except Exception as problem:  # noqa: BLE001 - collected, as a task group does

@@ -1,9 +1,9 @@
 """What version 1 of the signature is made of: its caps, word lists and patterns. Frozen.
 
-A port to another language copies these (``tests/golden/signature/v1-tables.json`` is this module as
-JSON). The patterns are those that Python, JavaScript (with the flag ``u``) and RE2 read alike: ASCII
-classes, no look-around, no back-references, no dot, numbered groups alone. They run on one line, or
-on one word of a message, so that ``$`` is always the end of the text.
+A port to another language copies these (``clients/node/tables.py`` writes them as JSON). The
+patterns are those that Python, JavaScript (with the flag ``u``) and RE2 read alike: ASCII classes,
+no look-around, no back-references, no dot, numbered groups alone. They run on one line, or on one
+word of a message, so that ``$`` is always the end of the text.
 """
 
 from __future__ import annotations
