@@ -15,7 +15,6 @@ _JVM_FILES: Final = (".java", ".kt", ".scala", ".groovy", ".clj", ".kts")
 _JVM_NOWHERE: Final = frozenset(("Native Method", "Unknown Source"))
 
 
-@lru_cache(REMEMBERED)
 def call_of(line: str) -> Call | None:  # noqa: PLR0911 - one return for each form
     """The call on one stripped line, if there is one.
 

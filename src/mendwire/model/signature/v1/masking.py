@@ -85,9 +85,14 @@ def _take(out: list[str], chunks: list[str], at: int, parts: int) -> int:
     if chunk[0] == "[" and at and chunks[at - 1].lower() == "range":
         out.append(pattern("digits").sub("<n>", chunk))
         return 1
-    if chunk.isdigit() and chunk.isascii():
-        out.append(masked_number(chunk, Where(chunks, out, at, 0, len(chunk))))
-        return 1
+    if chunk.isalnum() and chunk.isascii():
+        where = Where(chunks, out, at, 0, len(chunk))
+        if chunk.isdigit():
+            out.append(masked_number(chunk, where))
+            return 1
+        if "T" not in chunk and chunk[:2] != "0x":  # neither a time nor an address
+            out.append(masked_token(chunk, where))
+            return 1
     masked, taken = _masked(out, chunks, at, parts)
     if masked.endswith(("<time>", "<time>]", "<time>,", "<time>:")) and len(masked) <= _BARE_TIME:
         _swallow_date(out)

@@ -15,12 +15,14 @@ _COUNTED: Final = 3
 _QUOTED: Final = 4
 _HRESULT: Final = 10
 _PORT_DIGITS: Final = 5
+_PREFIXES: Final = frozenset(("", "[", "#", "[#", "("))
 _REDIS_ROLES: Final = frozenset((":M", ":S", ":C", ":X"))
 
 
 def masked_number(text: str, where: Where) -> str:
     """``<n>`` or the number as it is."""
-    if where.after[:1] == "%" or where.unit() == "%" or _is_log_prefix(where):
+    unit = where.unit()
+    if unit == "%" or where.after[:1] == "%" or _is_log_prefix(where, unit):
         return "<n>"
     word = where.word()
     if word in words("class"):
@@ -28,16 +30,15 @@ def masked_number(text: str, where: Where) -> str:
     before = where.before
     if before.endswith(":") and before != ":":
         return _after_colon(text, before, word)
-    return "<n>" if _is_proven(text, word, where) else text
+    return "<n>" if _is_proven(text, word, unit, where) else text
 
 
-def _is_proven(text: str, word: str, where: Where) -> bool:
+def _is_proven(text: str, word: str, unit: str, where: Where) -> bool:
     size = len(text)
     if size == _HRESULT and text[0] == "2" and where.before.endswith("-"):
         return False
     if size >= _LONG or (is_id_word(word) and not where.is_ordinal(word)):
         return True
-    unit = where.unit()
     if unit and (unit in words("unit") or (size >= _COUNTED and unit in words("counted"))):
         return True
     if size >= _MEASURED and word in words("measure"):
@@ -62,15 +63,13 @@ def is_id_word(word: str) -> bool:
     return word in words("id") or word.endswith(("_id", "-id", ".id", "_ms", "_bytes", "_seconds"))
 
 
-def _is_log_prefix(where: Where) -> bool:
+def _is_log_prefix(where: Where, unit: str) -> bool:
     """The process in ``2026-11-25 ... [4711] ERROR``, ``4711#0: *15 connect()``, ``4711 --- [``."""
     before, after = where.before, where.after
-    if before in {"", "[", "#", "[#", "("} and where.previous().endswith(
-        ("<time>", "<time>]", "<time>,")
-    ):
+    if before in _PREFIXES and where.previous().endswith(("<time>", "<time>]", "<time>,")):
         return before != "" or not after
     if before == "==" and after[:2] == "==":
         return True
     if before == "*" or (not before and after.startswith("#") and after.endswith(":")):
         return True
-    return not before and (after in _REDIS_ROLES or (not after and where.unit() == "---"))
+    return not before and (after in _REDIS_ROLES or (not after and unit == "---"))

@@ -10,6 +10,7 @@ from mendwire.model.signature.v1.headlines import headline
 
 TITLE: Final = "Traceback (most recent call last)"
 _MARGIN: Final = " |+-"
+_CODE: Final[Call] = ("", "", "", "", "")
 _MEMBER: Final = "+---------------- "
 """Before each member of an exception group; one that was never raised has no traceback."""
 
@@ -19,7 +20,14 @@ def python_blocks(lines: list[str]) -> list[Block]:
     blocks: list[Block] = []
     current: Block | None = None
     for at, line in enumerate(lines):
-        if current is not None and '"' in line:
+        if current is not None and not current.depth:
+            call = _read(line)
+            if call is not None:
+                if call is not _CODE:
+                    current.calls.append(call)
+                    current.rows.append(at)
+                continue
+        elif current is not None and '"' in line:
             bare = line.lstrip(_MARGIN if current.depth else BLANK)
             if bare[:6] == 'File "' and (call := _call(bare)) is not None:
                 current.calls.append(call)
@@ -38,6 +46,15 @@ def python_blocks(lines: list[str]) -> list[Block]:
 
 
 @lru_cache(REMEMBERED)
+def _read(line: str) -> Call | None:
+    """The call on a line, ``_CODE`` for what stands under a call, None for any other line."""
+    bare = line.lstrip(BLANK)
+    if bare[:6] == 'File "' and (call := _call(bare)) is not None:
+        return call
+    is_code = (not bare or line[0] in BLANK) and TITLE not in line
+    return _CODE if is_code else None
+
+
 def _call(bare: str) -> Call | None:
     """The call of ``File "x.py", line 3, in f``."""
     file, _, rest = bare[6:].partition('"')

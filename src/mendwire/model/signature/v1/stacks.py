@@ -6,9 +6,17 @@ proportion to its size, and little.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
-from mendwire.model.signature.v1.blocks import BLANK, NAMED_BEFORE, Block, Call, is_number
+from mendwire.model.signature.v1.blocks import (
+    BLANK,
+    NAMED_BEFORE,
+    REMEMBERED,
+    Block,
+    Call,
+    is_number,
+)
 from mendwire.model.signature.v1.call_lines import call_of, named
 from mendwire.model.signature.v1.headlines import headline
 from mendwire.model.signature.v1.patterns import pattern
@@ -67,6 +75,14 @@ def _without_prefix(line: str) -> str:
     return line.partition("] ")[2] if line[:1] == "[" and "] PHP " in line[:_LOG_PREFIX] else line
 
 
+@lru_cache(REMEMBERED)
+def _read(raw: str) -> tuple[str, Call | None, bool]:
+    """A line, the call that it is, and whether that needs nothing of the lines around it."""
+    line = raw.strip(BLANK)
+    call = call_of(line) if line else None
+    return line, call, call is not None and line[0] == "a" and call[1] != NAMED_BEFORE
+
+
 class _Reading:
     """A stack that names the innermost call first, read line by line."""
 
@@ -82,13 +98,12 @@ class _Reading:
         before = ""
         is_new = True
         for raw in self.lines:
-            line = raw.strip(BLANK)
-            if not line:
+            line, call, is_plain = _read(raw)
+            if call is not None and is_plain and self.now.calls:
+                self.now.calls.append(call)  # the many lines of a deep stack, without more ado
+            elif not line:
                 is_new = True
                 continue
-            call = call_of(line)
-            if call is not None and line[0] == "a" and call[1] != NAMED_BEFORE and self.now.calls:
-                self.now.calls.append(call)  # the many lines of a deep stack, without more ado
             elif self._line(line, call, before, is_indented=raw[0] in BLANK):
                 self.is_fresh = is_new or before[-1:] == ":"
             else:
