@@ -17,18 +17,12 @@ from typing import TypeVar
 from benchmarks.figures import Row, Table, arguments, figure, tell
 from mendwire.model.report import ErrorReport, parse_report
 from mendwire.model.signature import keys
-from mendwire.model.signature.v1 import (
-    call_lines,
-    canonical,
-    headlines,
-    places,
-    python_text,
-)
+from mendwire.model.signature.v1 import canonical, headlines, places, python_text, stacks
 from mendwire.model.signature.v1 import keys as hashing
 
 Given = TypeVar("Given")
 MEGABYTE = 1 << 20
-MODULES = (call_lines, canonical, headlines, places, python_text, hashing)
+MODULES = (canonical, hashing, headlines, places, python_text, stacks)
 HOSTILE = {
     "open brackets": "at ((((",
     "Node's frames": "at f (/a/b.js:1:2)\n",
@@ -57,7 +51,7 @@ def python(values: random.Random) -> dict[str, object]:
 def node(values: random.Random) -> dict[str, object]:
     error = f"TypeError: {_message(values)}"
     lines = "".join(
-        f"    at Shop.handle{at} (/srv/shop/current/dist/shop/module_{at}.js:{100 + at}:{20 + at})\n"
+        f"    at Shop.handle{at} (/srv/shop/current/dist/shop/mod_{at}.js:{100 + at}:{20 + at})\n"
         for at in range(22)
     )
     return {"error": error, "stack": f"{error}\n{lines}"}
@@ -140,9 +134,8 @@ def forget() -> None:
     """Empty what is remembered of code that was seen before; patterns stay compiled."""
     for module in MODULES:
         for one in vars(module).values():
-            if isinstance(one, _lru_cache_wrapper):
-                if one.__name__ not in {"pattern", "words"}:
-                    one.cache_clear()
+            if isinstance(one, _lru_cache_wrapper) and one.__name__ not in {"pattern", "words"}:
+                one.cache_clear()
 
 
 def microseconds(work: Callable[[Given], None], given: Sequence[Given]) -> float:
@@ -156,7 +149,7 @@ def microseconds(work: Callable[[Given], None], given: Sequence[Given]) -> float
 
 
 def compared(repeats: int, count: int) -> Iterator[Row]:
-    values = random.Random(20261125)
+    values = random.Random(20261125)  # noqa: S311 - ids of reports, not keys
     for name, make in KINDS.items():
         payloads = [
             json.dumps({**make(values), "release": "1.4.2", "service": "shop"}).encode()

@@ -22,7 +22,6 @@ _MINIFIED: Final = CAPS["minified_column"]
 _CAUSES: Final = CAPS["causes"]
 _FIRST_LINE: Final = CAPS["line"]
 _TITLE: Final = 200
-_TITLES: Final = (" panicked at ", "terminate called ")
 _PATH: Final = CAPS["path"]
 _NAME: Final = CAPS["name"]
 _LONGEST_LINE: Final = 999_999_999
@@ -37,13 +36,12 @@ def canonical(report: ErrorReport) -> Canonical:
     blocks = blocks_in(text)[0] if text else []
     kind, message = type_and_message(report, blocks)
     spots = _spots(report, blocks)
-    if report.stack and not report.frames and not any(block.calls for block in blocks):
+    if report.stack and not report.frames and not _has_calls(blocks):
         message = (
             f"{message}\n{report.stack}"  # of no known form: rather a repeat than an error lost
         )
     causes = blocks[1 : _CAUSES + 1]
     places = [_last(_kept(_of_calls(cause.calls))) for cause in causes]
-    room = CAPS["cause_parts"] // len(causes) if causes else 0
     return Canonical(
         service=report.service,
         release=report.release or UNKNOWN_RELEASE,
@@ -52,13 +50,24 @@ def canonical(report: ErrorReport) -> Canonical:
         crash_line=spots[-1][1] if spots else "",
         code=report.code,
         template=shortened(report.message_template) or template(message),
-        causes=tuple(
-            (path, name, template(cause.message, room))
-            for ((path, name), _), cause in zip(places, causes, strict=True)
-        ),
+        causes=_told(causes, places) if causes else (),
         cause_lines=tuple([line for _, line in places]),
         fingerprint=report.fingerprint,
     )
+
+
+def _told(causes: Sequence[Block], places: Sequence[Spot]) -> tuple[tuple[str, str, str], ...]:
+    room = CAPS["cause_parts"] // len(causes)
+    return tuple(
+        [
+            (path, name, template(cause.message, room))
+            for ((path, name), _), cause in zip(places, causes, strict=True)
+        ]
+    )
+
+
+def _has_calls(blocks: Sequence[Block]) -> bool:
+    return bool(blocks) and (bool(blocks[0].calls) or any(block.calls for block in blocks))
 
 
 def stack_text(report: ErrorReport) -> str:
@@ -115,7 +124,8 @@ def _says_nothing(title: str) -> bool:
     title = title.rstrip(" \r")
     if title.endswith((":", "=", "DEADLYSIGNAL")) or pattern("bare_place").match(title):
         return True
-    return any(mark in title[:_TITLE] for mark in _TITLES)
+    head = title[:_TITLE]
+    return " panicked at " in head or "terminate called " in head
 
 
 def _ends_with(title: str, first: Block) -> bool:

@@ -20,6 +20,7 @@ from mendwire.model.signature.v1.record import Canonical, Keys
 from mendwire.model.signature.v1.tables import VERSION
 
 _DIGITS: Final = 32
+_SCOPES: Final = 16
 
 _Bytes = str
 """Bytes as a text of one character each (Latin-1): joining and measuring those is cheaper."""
@@ -63,10 +64,16 @@ def _hashed_texts(
     record: Canonical, namespace: str, environment: str, source: str
 ) -> tuple[_Bytes, _Bytes]:
     tag, body, strict = _tagged(record)
-    service = _field(record.service)
-    scope = _fields((tag, "signature", namespace, environment, source))
-    head = f"{scope}{service}{_field(record.release)}"
-    return f"{head}{body}{_nested(strict)}", f"{_fields((tag, 'issue'))}{service}{body}"
+    head, loose = _heads(tag, namespace, environment, source, record.service, record.release)
+    return f"{head}{body}{_nested(strict)}", f"{loose}{body}"
+
+
+@lru_cache(_SCOPES)
+def _heads(
+    tag: str, namespace: str, environment: str, source: str, service: str, release: str
+) -> tuple[_Bytes, _Bytes]:
+    scope = (tag, "signature", namespace, environment, source, service, release)
+    return _fields(scope), _fields((tag, "issue", service))
 
 
 def _tagged(record: Canonical) -> tuple[str, _Bytes, _Bytes]:

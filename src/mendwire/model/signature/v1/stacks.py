@@ -76,11 +76,12 @@ def _without_prefix(line: str) -> str:
 
 
 @lru_cache(REMEMBERED)
-def _read(raw: str) -> tuple[str, Call | None, bool]:
-    """A line, the call that it is, and whether that needs nothing of the lines around it."""
+def _read(raw: str) -> tuple[str, Call | None, bool, bool]:
+    """A line, the call that it is, whether that needs no other line, and whether it is indented."""
     line = raw.strip(BLANK)
     call = call_of(line) if line else None
-    return line, call, call is not None and line[0] == "a" and call[1] != NAMED_BEFORE
+    is_plain = call is not None and line[0] == "a" and call[1] != NAMED_BEFORE
+    return line, call, is_plain, raw[:1] in BLANK
 
 
 class _Reading:
@@ -97,14 +98,13 @@ class _Reading:
     def blocks(self) -> list[Block]:
         before = ""
         is_new = True
-        for raw in self.lines:
-            line, call, is_plain = _read(raw)
-            if call is not None and is_plain and self.now.calls:
+        for line, call, is_plain, is_indented in map(_read, self.lines):
+            if is_plain and call is not None and self.now.calls:
                 self.now.calls.append(call)  # the many lines of a deep stack, without more ado
             elif not line:
                 is_new = True
                 continue
-            elif self._line(line, call, before, is_indented=raw[0] in BLANK):
+            elif self._line(line, call, before, is_indented=is_indented):
                 self.is_fresh = is_new or before[-1:] == ":"
             else:
                 break

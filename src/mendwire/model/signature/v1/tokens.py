@@ -19,6 +19,7 @@ _FRACTION: Final = 4
 _HOST_LABELS: Final = 3
 _GLOG: Final = 5
 _STATUS: Final = 3
+_DIGITS: Final = "0123456789"
 _ERLANG: Final = ("#PID<", "#Reference<", "#Port<")
 _TEMPORARY: Final = 9
 
@@ -29,22 +30,32 @@ def masked_token(text: str, where: Where) -> str:  # noqa: PLR0911 - one return 
         return text
     if where.is_value_of(words("identity")):
         return "<id>"
-    if where.before[-1:] == "@" and pattern("hash_code").fullmatch(text):
-        return "<hex>"
-    if where.before.endswith(_ERLANG):
-        return "<n>"
-    if pattern("measured").fullmatch(text):
-        return pattern("number").sub("<n>", text)
-    if text[0] in "0123456789" and pattern("decimal").fullmatch(text):
-        return _decimal(text, where)
+    if where.before and (mask := _after_mark(text, where.before)):
+        return mask
+    if text[0] in _DIGITS:
+        if pattern("measured").fullmatch(text):
+            return pattern("number").sub("<n>", text)
+        if pattern("decimal").fullmatch(text):
+            return _decimal(text, where)
     if len(text) == _GLOG and where.at == 0 and not where.before and _is_glog(text, where):
         return "<time>"
     word = where.word()
     if word in words("class") and len(text) <= _TOKEN_LENGTH:
         return text
-    if pattern("ranged").fullmatch(text) and (word in words("id") or where.is_after_time()):
+    if (
+        "-" in text
+        and pattern("ranged").fullmatch(text)
+        and (word in words("id") or where.is_after_time())
+    ):
         return "<n>"
     return segment(text, is_quoted=where.is_quoted() or word in words("holder"))
+
+
+def _after_mark(text: str, before: str) -> str:
+    """``Cart@1a2b3c`` and ``#PID<0.1.0>``: how runtimes show what has no text of its own."""
+    if before[-1] == "@" and pattern("hash_code").fullmatch(text):
+        return "<hex>"
+    return "<n>" if before.endswith(_ERLANG) else ""
 
 
 def _decimal(text: str, where: Where) -> str:
@@ -68,6 +79,12 @@ def segment(text: str, *, is_quoted: bool = False, is_path: bool = False) -> str
     """A name of a path, a host or a message with its ids masked."""
     if not pattern("digits").search(text):
         return text
+    if text.isalnum() and text.isascii() and text[:3] != "tmp":
+        return (
+            "<token>"
+            if _is_opaque(text)
+            else _piece(text, "", "", is_quoted=is_quoted, is_host=False)
+        )
     if len(text) >= 36 and "-" in text:  # noqa: PLR2004 - a UUID's length
         text = pattern("uuid").sub("<uuid>", text)
     if text.startswith("ip-"):

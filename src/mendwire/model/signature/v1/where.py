@@ -60,7 +60,10 @@ class Where:
 
     def previous(self) -> str:
         """The chunk before as it was masked; empty ones do not count."""
-        return next((text for text in reversed(self.out) if text), "")
+        for text in reversed(self.out):
+            if text:
+                return text
+        return ""
 
     def is_after_time(self) -> bool:
         """``2026-11-25 10:00:00 [4711-1]``."""
