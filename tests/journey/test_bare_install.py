@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import sys
 import venv
 from pathlib import Path
@@ -80,3 +81,32 @@ async def test_anything_else_says_what_to_install(python: Path) -> None:
     code, _, err = await run(python, "-m", "mendwire", "up")
     assert code == 2
     assert "pip install 'mendwire[all]'" in err
+
+
+async def test_signature_answers_every_line_in_order_and_says_which_is_no_report(
+    python: Path,
+) -> None:
+    given = INPUT + b"[1]\n\n" + INPUT.replace(b"17", b"4711") + b"{bad\n"
+    code, out, err = await run(python, "-m", "mendwire", "signature", "--jsonl", given=given)
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [set(answer) for answer in answers] == [
+        {"signature", "issue_key"}, {"error"}, {"signature", "issue_key"}, {"error"},
+    ]  # fmt: skip
+    assert answers[0] == answers[2]
+    assert [line.split(":")[1] for line in err.splitlines()] == [" line 2", " line 5"]
+
+
+async def test_signature_explains_to_people_and_to_programs(python: Path) -> None:
+    arguments = ("-m", "mendwire", "signature", "--explain")
+    code, shown, err = await run(python, *arguments, "--env", "staging", given=INPUT)
+    assert code == 0, err
+    assert "template     no price for user_<n>" in shown
+    assert "environment  staging" in shown
+    code, out, err = await run(python, *arguments, "--json", "--env", "staging", given=INPUT)
+    assert code == 0, err
+    answer = json.loads(out)
+    assert answer["signature"] in shown
+    assert answer["issue_key"] in shown
+    assert answer["version"] == "v1"
+    assert answer["canonical"]["types"] == ["ValueError"]
