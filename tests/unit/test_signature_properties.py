@@ -20,7 +20,7 @@ from tests.generated_reports import STACKS
 
 ROOTS = (
     "/app", "/srv/shop/current", "/home/deploy/releases/20261120143311", "/opt/shop",
-    "/home/ann/shop", "/var/www/shop", "C:/app", "/Users/ann/work/shop",
+    "/home/ann/shop", "/var/www/shop", "C:/app", "/Users/ann/code/shop",
 )  # fmt: skip
 
 

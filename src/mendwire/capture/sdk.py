@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from mendwire.capture import loading, trail
 from mendwire.capture.children import Children
+from mendwire.capture.destination import policy_of, target_of
 from mendwire.capture.frames import main_directory
 from mendwire.capture.guard import Guard
 from mendwire.capture.hooks import Hooks
@@ -32,12 +33,10 @@ from mendwire.capture.plain import shown
 from mendwire.capture.release import release_of
 from mendwire.capture.sender import Sender
 from mendwire.capture.signals import Signals
-from mendwire.capture.spool import Spool, default_folder
+from mendwire.capture.spool import Spool
 from mendwire.capture.tally import Tally
 from mendwire.capture.uncaught import is_error
-from mendwire.model import names as naming
-from mendwire.model.names import Names
-from mendwire.settings.environment import Environment, read_environment
+from mendwire.settings.environment import read_environment
 
 if TYPE_CHECKING:
     from mendwire.model.scrub import ScrubPolicy
@@ -108,11 +107,11 @@ def init(  # noqa: PLR0913 - everything is optional and named
         surroundings = read_environment({**os.environ, **overrides}, Path(main_directory()))
         found = surroundings.variables
         return _install(
-            _target(
+            target_of(
                 surroundings,
                 environment or found.get("MENDWIRE_ENVIRONMENT"),
                 spool or found.get("MENDWIRE_SPOOL"),
-                _policy(scrub, found),
+                policy_of(scrub, found),
             ),
             service=service or found.get("MENDWIRE_SERVICE") or "",
             release=release or release_of(found),
@@ -190,44 +189,6 @@ def statistics() -> dict[str, int | str]:
         "swallowed": _guard.swallowed,
         "problem": installed.sender.problem or _guard.last,
     }
-
-
-def _policy(
-    given: ScrubPolicy | Mapping[str, object] | None, variables: Mapping[str, str]
-) -> ScrubPolicy | None:
-    if given is None and not variables.get("MENDWIRE_SCRUB", "").strip():
-        return None  # the default: what scrubs need not be loaded before there is an error
-    from mendwire.model.scrub import (  # noqa: PLC0415 - see above
-        ScrubPolicy,
-        scrub_policy,
-        scrub_policy_from,
-    )
-
-    if given is None:
-        return scrub_policy_from(variables)
-    return given if isinstance(given, ScrubPolicy) else scrub_policy(given)
-
-
-def _target(
-    surroundings: Environment,
-    environment: str | None,
-    folder: str | os.PathLike[str] | None,
-    scrub: ScrubPolicy | None,
-) -> Target:
-    named = surroundings.namespace
-    names = Names(namespace=naming.namespace(named)) if named else None
-    where = (
-        Path(folder)
-        if folder
-        else default_folder(surroundings.state_home, names.namespace if names else "default")
-    )
-    return Target(
-        surroundings=surroundings,
-        names=names,
-        environment=naming.environment(environment) if environment else None,
-        spool=Spool(where),
-        scrub=scrub,
-    )
 
 
 def _install(
