@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -363,6 +364,21 @@ async def test_work_that_is_not_committed_is_noticed_and_left_alone(
     assert "1 changed files" in base.notices[0]
     assert (repository.path / "README.md").read_text() == "mine\n"
     assert await ours.read_file(base.commit, "README.md") == b"shop\n"
+
+
+async def test_a_change_of_the_same_size_in_the_second_of_the_index_is_noticed(
+    repository: Generated, ours: CaseRepository
+) -> None:
+    readme, index = repository.path / "README.md", repository.path / ".git" / "index"
+    seconds = {0, 1}
+    while len(seconds) > 1:  # till the index and the change after it fall into one second
+        readme.write_text("shop\n")
+        repository.git("add", "README.md")
+        readme.write_text("mine\n")
+        seconds = {int(path.stat().st_mtime) for path in (readme, index)}
+    while time.time() < min(seconds) + 1:
+        await asyncio.sleep(0.01)  # git counts in seconds: an index of the next one would be newer
+    assert "1 changed files" in (await ours.base_commit()).notices[0]
 
 
 async def test_linked_worktrees_and_cut_history(repository: Generated, tmp_path: Path) -> None:

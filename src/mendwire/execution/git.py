@@ -190,7 +190,8 @@ class CaseRepository(Objects):
         if not origin.index.is_file():
             return ()
         async with self.scratch_index() as index:
-            await asyncio.to_thread(shutil.copyfile, origin.index, index)
+            # With its times, for git rereads a file that is not older than the index it is in.
+            await asyncio.to_thread(shutil.copy2, origin.index, index)
             git = Git(cwd=origin.top, git_dir=self.git_dir, work_tree=origin.top, index=index)
             await git("update-index", "-q", "--refresh", answers=range(256))
             words = ("diff-index", "--name-only", "-z", "--no-ext-diff", "--ignore-submodules=all")
