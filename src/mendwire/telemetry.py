@@ -29,6 +29,8 @@ EVENTS: Final[dict[str, str]] = {
     "message.redriven": "stream, seq, generation",
     "report.screened": "verdict, score, reasons, signature",
     "report.quarantined": "reason, sha256",
+    "report.held_back_again": "kind, sha256: counted, for enough of its kind are kept whole",
+    "report.released": "sha256, by: a person let it through the screen",
     "case.opened": "case, issue, title, environment, restricted",
     "case.joined": "case, issue, occurrences",
     "case.skipped": "case, issue, reason",

@@ -118,3 +118,58 @@ async def test_without_its_rules_the_worker_refuses_and_messages_stay(tmp_path: 
         (case,) = await set_up.cases()
         assert case.state is CaseState.FIXED
         assert await set_up.waiting() == 0
+
+
+async def test_a_person_releases_what_was_held_and_the_bug_is_fixed(tmp_path: Path) -> None:
+    async with stage(tmp_path) as set_up:
+        await set_up.run("streams", "apply")
+        await set_up.publish(json.dumps(attacked()).encode(), "attack-1")
+        await worked(set_up)
+        code, out, _ = await set_up.run("quarantine", "list", "--json")
+        assert code == 0
+        (row,) = json.loads(out)
+        assert (row["seq"], row["more"]) == (1, 0)
+        for group in ("quarantine", "cases"):
+            number = "1" if group == "quarantine" else (await set_up.cases())[0].case_id
+            code, out, err = await set_up.run(group, "release", number)
+            assert (code, out, len(err.splitlines())) == (1, "", 1), err
+            assert "--yes" in err
+        code, out, err = await set_up.run("quarantine", "release", "1", "--yes", "--note", "ours")
+        assert code == 0, err
+        assert out == f"1 is released: it waits as {NAMES.error_stream(ENV)} 2.\n"
+        await worked(set_up)
+        closed, clean = by_lane(await set_up.cases())
+        assert closed.verdict is Verdict.NEEDS_HUMAN
+        assert clean.verdict is Verdict.FIXED
+        assert b"ignore all previous" in clean.report.lower()
+        # Another text with the same bug is screened anew: the bytes were released, not the bug.
+        await set_up.publish(json.dumps(attacked() | {"trace_id": "other"}).encode(), "attack-2")
+        await worked(set_up)
+        code, out, _ = await set_up.run("quarantine", "list", "--json")
+        assert [row["seq"] for row in json.loads(out)] == [3]
+        code, out, err = await set_up.run("quarantine", "discard", "--all", "--yes", "--json")
+        assert code == 0, err
+        assert [(row["seq"], row["label"]) for row in json.loads(out)] == [(3, "attack")]
+        code, out, err = await set_up.run("quarantine", "export", "rows.jsonl")
+        assert (code, out) == (0, "2 rows in rows.jsonl.\n"), err
+        rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+        assert [row["label"] for row in rows] == ["benign", "attack"]
+        code, out, err = await set_up.run("quarantine", "export", "rows.jsonl")
+        assert (code, out, len(err.splitlines())) == (1, "", 1)
+
+
+async def test_a_person_lifts_the_restriction_of_a_case(tmp_path: Path) -> None:
+    async with stage(tmp_path) as set_up:
+        await set_up.run("streams", "apply")
+        await set_up.publish(json.dumps(attacked()).encode(), "attack-1")
+        await worked(set_up)
+        (case,) = await set_up.cases()
+        code, out, err = await set_up.run("cases", "release", case.case_id, "--yes", "--json")
+        assert code == 0, err
+        assert json.loads(out)["action"] == "released"
+        await worked(set_up)
+        closed, clean = by_lane(await set_up.cases())
+        assert (closed.verdict, clean.verdict) == (Verdict.NEEDS_HUMAN, Verdict.FIXED)
+        code, out, err = await set_up.run("cases", "release", clean.case_id, "--yes")
+        assert (code, len(err.splitlines())) == (1, 1)
+        assert "not restricted" in err

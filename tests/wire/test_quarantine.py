@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from mendwire.docket.releases import Releases
 from mendwire.errors import StreamFull, Undecodable
 from mendwire.model.delivery import MessageRef, Received
 from mendwire.model.names import Names
@@ -26,6 +27,10 @@ SCREENING = Screening(
     score=0.9,
     reasons=(Reason(rule="override", where="error", weight=0.85),) * 2,
 )
+
+
+def releases(bus: JetStreamBus) -> Releases:
+    return Releases(bus.bucket(bus.names.bucket("DOCKET")))
 
 
 async def _received(bus: JetStreamBus, payload: bytes = PAYLOAD, env: str = ".staging") -> Received:
@@ -49,7 +54,9 @@ async def test_the_whole_message_is_kept_and_told_of(bus: JetStreamBus, names: N
     received = await _received(bus)
     said: list[tuple[str, dict[str, object]]] = []
     with subscribed(lambda event, fields: said.append((event, fields))):
-        await quarantine(bus, names, received, "prompt_injection_detected", SCREENING)
+        await quarantine(
+            bus, names, releases(bus), received, "prompt_injection_detected", SCREENING
+        )
     kept = await bus.peek("AI_TUTOR_QUARANTINE", 1)
     assert kept is not None
     assert kept.payload == PAYLOAD
@@ -85,14 +92,14 @@ async def test_a_second_call_after_a_crash_stores_nothing_twice(
     bus: JetStreamBus, names: Names
 ) -> None:
     received = await _received(bus)
-    await quarantine(bus, names, received, "a", None)
-    await quarantine(bus, names, received, "a", None)
+    await quarantine(bus, names, releases(bus), received, "a", None)
+    await quarantine(bus, names, releases(bus), received, "a", None)
     assert await bus.peek("AI_TUTOR_QUARANTINE", 2) is None
     assert await bus.peek("AI_TUTOR_SECURITY", 2) is None
 
 
 async def test_the_plain_subject_has_its_own_place(bus: JetStreamBus, names: Names) -> None:
-    await quarantine(bus, names, await _received(bus, env=""), "a", None)
+    await quarantine(bus, names, releases(bus), await _received(bus, env=""), "a", None)
     kept = await bus.peek("AI_TUTOR_QUARANTINE", 1)
     assert kept is not None
     assert kept.ref.subject == "ai_tutor.quarantine.errors"
@@ -104,7 +111,7 @@ async def test_a_message_as_large_as_the_server_takes_is_kept(
     head = b'{"error": "'
     payload = head + b"\xf0\x9f\x98\x80" * ((1_048_576 - 300) // 4) + b'"}'
     assert parse_report(payload).error
-    await quarantine(bus, names, await _received(bus, payload), "a", None)
+    await quarantine(bus, names, releases(bus), await _received(bus, payload), "a", None)
     kept = await bus.peek("AI_TUTOR_QUARANTINE", 1)
     assert kept is not None
     assert kept.headers["Mendwire-Encoding"] == "gzip"
@@ -115,7 +122,7 @@ async def test_bytes_that_are_no_report_are_kept_too(bus: JetStreamBus, names: N
     payload = b"\xff\x00 not json"
     with pytest.raises(Undecodable):
         parse_report(payload)
-    await quarantine(bus, names, await _received(bus, payload), "a", None)
+    await quarantine(bus, names, releases(bus), await _received(bus, payload), "a", None)
     kept = await bus.peek("AI_TUTOR_QUARANTINE", 1)
     assert kept is not None
     assert kept.payload == payload
@@ -129,8 +136,8 @@ async def test_a_full_quarantine_is_raised_and_nothing_is_told(
     config.max_msgs = 1
     await js.update_stream(config)
     first, second = await _received(bus), await _received(bus, PAYLOAD + b" ", env="")
-    await quarantine(bus, names, first, "a", None)
+    await quarantine(bus, names, releases(bus), first, "a", None)
     with pytest.raises(StreamFull):
-        await quarantine(bus, names, second, "a", None)
+        await quarantine(bus, names, releases(bus), second, "a", None)
     assert await bus.peek("AI_TUTOR_SECURITY", 2) is None
     assert await bus.peek(second.ref.stream, second.ref.seq) is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mendwire.app.serve import linked, served, store_of
 from mendwire.docket.cases import Docket
+from mendwire.docket.releases import Releases
 from mendwire.settings.config import Config, find_config, read_config
 from mendwire.settings.environment import Environment, read_environment
 from mendwire.wire.jetstream import JetStreamBus
@@ -22,6 +23,7 @@ class Sight:
     config: Config
     bus: JetStreamBus
     docket: Docket
+    releases: Releases
 
 
 def configured(path: Path | None) -> tuple[Config, Environment]:
@@ -38,5 +40,10 @@ async def looking(config: Config, environment: Environment) -> AsyncIterator[Sig
         await stack.enter_async_context(served(config, environment, own=store_of(config).is_dir()))
         link = await stack.enter_async_context(linked(config, environment, "mendwire"))
         bus = JetStreamBus(link.client, link.names, link.denials)
-        docket = Docket(bus.bucket(link.names.bucket("DOCKET")), "operator")
-        yield Sight(config=config, bus=bus, docket=docket)
+        bucket = bus.bucket(link.names.bucket("DOCKET"))
+        yield Sight(
+            config=config,
+            bus=bus,
+            docket=Docket(bucket, "operator"),
+            releases=Releases(bucket),
+        )

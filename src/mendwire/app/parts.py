@@ -13,6 +13,7 @@ from mendwire.agents.rollback import RollbackAgent
 from mendwire.app.project import bench_of, policy_of
 from mendwire.deliver.branch import deliver
 from mendwire.docket.cases import Docket
+from mendwire.docket.releases import Releases
 from mendwire.docket.roster import Roster
 from mendwire.execution.commands import reproductions_on
 from mendwire.execution.git import CaseRepository
@@ -108,9 +109,14 @@ def orchestrator_of(
 ) -> tuple[Orchestrator, Worker]:
     """What handles messages, and the worker that brings them; each is told of the other."""
     config, bus, names = grounds.config, grounds.bus, grounds.bus.names
+    releases = Releases(bus.bucket(names.bucket("DOCKET")))
 
     async def withheld(received: Received, reason: str, screening: Screening | None) -> None:
-        await quarantine(bus, names, received, reason, screening)
+        await quarantine(bus, names, releases, received, reason, screening)
+
+    async def released(sha256: str) -> str:
+        release = await releases.find(sha256)
+        return release.by if release else ""
 
     async def handled(received: Received) -> Outcome:
         return await orchestrator.handle(received)
@@ -129,6 +135,7 @@ def orchestrator_of(
         roster=grounds.roster,
         screen=screener,
         quarantine=withheld,
+        released=released,
         boundary=boundary,
         scrub=scrub_policy(config.scrub.model_dump()),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, cases, run, screen, server, streams
+from mendwire.cli import bare, cases, kept, quarantine, run, screen, server, streams
 from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
 
@@ -42,6 +42,8 @@ run.register(app)
 server.register(app)
 app.add_typer(streams.app, name="streams", no_args_is_help=True)
 cases.register(app)
+kept.register(app)
+quarantine.register(app)
 _add_gateway(app)
 
 

@@ -9,7 +9,8 @@
     spend.<day>      US dollars spent on that UTC day
     epoch            when this docket was begun (rules A8)
 
-Workers' own records live beside it under ``worker.<id>`` (``roster``).
+Workers' own records live beside it under ``worker.<id>`` (``roster``), and what people decided
+about held reports under ``released.<sha256>`` and ``held.<kind>`` (``releases``).
 """
 
 from __future__ import annotations

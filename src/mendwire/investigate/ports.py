@@ -60,5 +60,7 @@ class Specialists(Protocol):
     async def review(self, case: Case) -> tuple[Review, float]: ...
 
 
+Released = Callable[[str], Awaitable[str]]
+"""Who released exactly the bytes with this sha256; empty if nobody did (rules B4)."""
 Deliver = Callable[[Case], Awaitable[Delivered]]
 Pause = Callable[[str], None]

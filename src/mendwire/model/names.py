@@ -90,6 +90,10 @@ class Names:
         """``ai_tutor.quarantine.staging``; ``…quarantine.errors`` for the plain subject."""
         return f"{self.namespace}.quarantine.{env or PLAIN}"
 
+    def decided(self, env: str | None) -> str:
+        """``ai_tutor.quarantine.staging.decided``: what a person released or discarded."""
+        return f"{self.quarantine(env)}.decided"
+
     def dead(self, stream: str) -> str:
         """``ai_tutor.dead.<stream it came from>``."""
         return f"{self.namespace}.dead.{token(stream)}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import ConfigError, IllegalMove
 from mendwire.model.case import CASE_MOVES, REOPENABLE, Case, CaseState, move, released, reopened
+from mendwire.model.delivery import Received
+from mendwire.ops.quarantine import Decision, Desk
+from mendwire.wire.burial import place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +60,29 @@ async def retry(docket: Docket, wanted: str) -> Case:
     # Once more: a sweeper that came in between found nothing to do and forgot the first.
     await docket.call(filed.case.issue, 0)
     return opened.case
+
+
+async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") -> Decision:
+    """Let the report of a restricted case be worked on as if it had passed (rules B3).
+
+    Where its text was rejected, the held report is released; where it was kept with the case, that
+    report enters again. Either opens a case of its own; the restricted one stays as it is.
+    Raises ConfigError.
+    """
+    case = (await find(docket, wanted)).case
+    if not case.restricted or case.message is None:
+        raise ConfigError(f"Case {case.case_id} is not restricted: there is nothing to release.")
+    seq = await desk.find(place(case.message))
+    if seq is not None:
+        return await desk.release(seq, note)
+    report = Received(
+        ref=replace(case.message, sha256=sha256(case.report).hexdigest(), reply=""),
+        payload=case.report,
+        headers={"Mendwire-Trust": case.trust.value},
+        deliveries=1,
+        published_ns=case.opened_ns,
+    )
+    return await desk.admit(report, note)
 
 
 def _again(case: Case) -> Case:

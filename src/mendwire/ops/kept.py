@@ -1,4 +1,4 @@
-"""Messages that are kept for people: results, quarantine, dead letters."""
+"""Messages that are kept for people: results, held reports, dead letters."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ async def _further_parts(bus: JetStreamBus, first: Received) -> list[Received]:
 
 
 def _kept(received: Received) -> Kept:
-    payload = _unpacked(received)
-    body = _body(payload)
+    payload = unpacked(received)
+    body = body_of(payload)
     headers, ref = received.headers, received.ref
     evidence = body.get("evidence")
     reason = evidence.get("reason") if isinstance(evidence, dict) else ""
@@ -84,8 +84,8 @@ def _kept(received: Received) -> Kept:
     )
 
 
-def _unpacked(received: Received) -> bytes:
-    """At most 16 MB: what somebody else put there may be made to burst."""
+def unpacked(received: Received) -> bytes:
+    """The payload as it was sent, at most 16 MB: what others put there may be made to burst."""
     if received.headers.get(ENCODING) != "gzip":
         return received.payload
     try:
@@ -94,7 +94,8 @@ def _unpacked(received: Received) -> bytes:
         return received.payload
 
 
-def _body(payload: bytes) -> dict[str, object]:
+def body_of(payload: bytes) -> dict[str, object]:
+    """The JSON object that it is, empty if it is none."""
     with suppress(ValueError, RecursionError):
         body = json.loads(payload)
         if isinstance(body, dict):

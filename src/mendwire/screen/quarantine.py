@@ -1,4 +1,8 @@
-"""Where a screened-out report waits for a person: whole, with where it came from and why."""
+"""Where a screened-out report waits for a person: whole, with where it came from and why.
+
+A flood of one kind is kept whole up to a number, then counted, so that it neither fills the stream
+nor hides what else is held. A full stream refuses, and then nothing is settled (rules A7).
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,29 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
 
+from mendwire.docket.releases import Releases
+from mendwire.errors import Undecodable
 from mendwire.model.bodies import SNIPPET, Rejection
 from mendwire.model.delivery import Received
 from mendwire.model.names import ENVIRONMENT, Names
 from mendwire.model.printable import printable
+from mendwire.model.report import parse_report
 from mendwire.model.screening import Screening
+from mendwire.model.signature import canonical, issue_key
 from mendwire.telemetry import emit
-from mendwire.wire.burial import GENERATION, ORIGIN, REASON, place
+from mendwire.wire.burial import (
+    ENCODING,
+    KIND,
+    ORIGIN,
+    REASON,
+    RULES,
+    SCORE,
+    SHA256,
+    own_headers,
+    place,
+)
 from mendwire.wire.bus import Bus
 
-ENCODING: Final = "Mendwire-Encoding"
-"""``gzip`` where the payload was packed; absent otherwise."""
 _PACKED_FROM: Final = 524_288
 """Bytes. A message as large as the server takes would not fit with our headers beside it, and the
 server closes the connection over that; a report is text and always packs."""
@@ -30,19 +46,24 @@ _HEADER_LENGTH: Final = 500
 async def quarantine(
     bus: Bus,
     names: Names,
+    releases: Releases,
     received: Received,
     reason: str,
     screening: Screening | None,
 ) -> None:
     """Keep the message whole and say that it was rejected; both are stored when this returns.
 
-    ``screening`` is None where the report broke the screen. Ids are made of the message alone, so
-    that a second call after a crash half way stores nothing twice within the streams' duplicate
-    window. Raises StreamFull, AccessRefused, Unreachable: then the
-    message must not be settled (rules A7).
+    Of one kind, those after the first ``WHOLE`` are counted only. ``screening`` is None where the
+    report broke the screen. Ids are made of the message alone, so that a second call after a crash
+    half way stores nothing twice within the streams' duplicate window. Raises StreamFull,
+    AccessRefused, Unreachable: then the message must not be settled (rules A7).
     """
     ref = received.ref
-    headers = _headers(received, reason, screening)
+    kind = kind_of(received, reason, screening)
+    if not await releases.admit(kind, place(ref)):
+        emit("report.held_back_again", kind=kind, sha256=ref.sha256)
+        return
+    headers = _headers(received, reason, screening) | {KIND: kind}
     payload = received.payload
     if len(payload) >= _PACKED_FROM:
         payload = await asyncio.to_thread(gzip.compress, payload, mtime=0)
@@ -63,6 +84,17 @@ async def quarantine(
     emit("report.quarantined", reason=rejection.reason, sha256=ref.sha256)
 
 
+def kind_of(received: Received, reason: str, screening: Screening | None) -> str:
+    """What makes two held messages one kind, 32 hex digits: queue, bug, and why it was held."""
+    try:
+        bug = issue_key(canonical(parse_report(received.payload)))
+    except Undecodable:
+        bug = hashlib.sha256(received.payload).hexdigest()
+    why = reason if screening is None else _rules(screening)
+    parts = f"{received.ref.subject}\0{bug}\0{why}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(parts).hexdigest()[:32]
+
+
 def _environment(names: Names, subject: str) -> str | None:
     """The environment whose stream it came from, None for the plain ``{ns}.errors``."""
     env = subject.removeprefix(f"{names.errors(None)}.")
@@ -71,17 +103,16 @@ def _environment(names: Names, subject: str) -> str | None:
 
 def _headers(received: Received, reason: str, screening: Screening | None) -> dict[str, str]:
     ref = received.ref
-    headers = {
+    headers = own_headers(received.headers) | {
         f"{ORIGIN}Stream": ref.stream,
         f"{ORIGIN}Created": ref.stream_created,
         f"{ORIGIN}Seq": str(ref.seq),
         f"{ORIGIN}Subject": ref.subject,
         f"{ORIGIN}Msg-Id": ref.msg_id,
-        GENERATION: received.headers.get(GENERATION, ""),
         REASON: reason,
-        "Mendwire-Sha256": hashlib.sha256(received.payload).hexdigest(),
-        "Mendwire-Score": "" if screening is None else f"{screening.score:.4f}",
-        "Mendwire-Rules": "" if screening is None else _rules(screening),
+        SHA256: hashlib.sha256(received.payload).hexdigest(),
+        SCORE: "" if screening is None else f"{screening.score:.4f}",
+        RULES: "" if screening is None else _rules(screening),
     }
     shown = {name: _header(text) for name, text in headers.items()}
     return {name: text for name, text in shown.items() if text}

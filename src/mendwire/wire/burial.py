@@ -19,6 +19,11 @@ DELIVERIES: Final = "Mendwire-Deliveries"
 GENERATION: Final = "Mendwire-Generation"
 ENCODING: Final = "Mendwire-Encoding"
 """``gzip`` where the payload was packed because it would not fit beside the headers."""
+SHA256: Final = "Mendwire-Sha256"
+SCORE: Final = "Mendwire-Score"
+RULES: Final = "Mendwire-Rules"
+KIND: Final = "Mendwire-Kind"
+"""What a held report is counted under, see ``docket.releases``."""
 PART: Final = "Mendwire-Part"
 """``1/2`` and ``2/2`` where it would not even fit packed; the parts follow each other."""
 _ROOM_FOR_HEADERS: Final = 32_768
@@ -35,7 +40,7 @@ async def bury(bus: JetStreamBus, received: Received, reason: str) -> Ack:
     Idempotent for a day and for as long as the copy is stored. Raises StreamFull, Unreachable.
     """
     ref = received.ref
-    headers = _own(received.headers) | {
+    headers = own_headers(received.headers) | {
         f"{ORIGIN}Stream": ref.stream,
         f"{ORIGIN}Created": ref.stream_created,
         f"{ORIGIN}Seq": str(ref.seq),
@@ -80,7 +85,7 @@ async def reenter(bus: JetStreamBus, received: Received, to: int) -> Ack:
     dropped it as a duplicate of anything else.
     """
     original = original_id(received)
-    headers = _own(received.headers) | {GENERATION: str(to)}
+    headers = own_headers(received.headers) | {GENERATION: str(to)}
     ack = await bus.publish(
         received.ref.subject, received.payload, msg_id=f"{original}~{to}", headers=headers
     )
@@ -109,7 +114,7 @@ def place(ref: MessageRef) -> str:
     return f"{ref.stream}-{ref.stream_created}-{ref.seq}"
 
 
-def _own(headers: dict[str, str]) -> dict[str, str]:
+def own_headers(headers: dict[str, str]) -> dict[str, str]:
     """The publisher's headers that may be sent again; a raw publisher may have sent anything."""
     kept: dict[str, str] = {}
     room = _FOREIGN_HEADERS

@@ -143,13 +143,16 @@ class JetStreamBus:
             return None
 
     async def walk(
-        self, stream: str, limit: int, last: int, *, first: int = 1
+        self, stream: str, limit: int, last: int, *, first: int = 1, subject: str = ">"
     ) -> AsyncIterator[Received]:
-        """Stored messages from sequence ``first`` to ``last``, oldest first, at most ``limit``."""
+        """Stored messages from sequence ``first`` to ``last``, oldest first, at most ``limit``.
+
+        ``subject`` may hold wildcards.
+        """
         created = await self.created(stream)
         seq = first
         for _ in range(limit if created else 0):
-            message = await self._get(stream, {"seq": seq, "next_by_subj": ">"})
+            message = await self._get(stream, {"seq": seq, "next_by_subj": subject})
             if message is None or int(message["seq"]) > last:
                 return
             seq = int(message["seq"]) + 1

@@ -1,0 +1,89 @@
+"""What commands that look share: a connection for one question, tables, JSON, safe text."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mendwire.app.looking import Sight, configured, looking
+from mendwire.errors import ConfigError
+from mendwire.model.printable import printable
+
+T = TypeVar("T")
+_PIPE_WIDTH = 400
+"""Columns where no terminal sets the width."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Note = Annotated[str, typer.Option(help="Why, for those who read the decision later.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def see(ask: Callable[[Sight], Awaitable[T]]) -> T:
+    """Connect as the configuration here says, ask, and go."""
+    config, environment = configured(None)
+
+    async def asked() -> T:
+        async with looking(config, environment) as sight:
+            return await ask(sight)
+
+    return asyncio.run(asked())
+
+
+def print_table(
+    rows: list[dict[str, Any]], columns: Sequence[str], as_json: bool, none: str
+) -> None:
+    """A table, or ``none`` where there are no rows; or all of their fields as JSON."""
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=True))
+        return
+    if not rows:
+        print(none)
+        return
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name == "case")
+    for row in rows:
+        table.add_row(*(Text(printable(str(row[name]), 200)) for name in columns))
+    console = Console()
+    console.print(table, width=console.width if console.is_terminal else _PIPE_WIDTH)
+
+
+def print_fields(fields: dict[str, object], width: int) -> None:
+    """Each field under its name; those that are empty are left out."""
+    for name, value in fields.items():
+        if value not in (None, "", [], {}, 0):
+            text = value if isinstance(value, str) else json.dumps(value, indent=2)
+            Console().print(Text(f"{name:>{width}}  ", "bold"), Text(safe(text)), sep="")
+
+
+def safe(text: str) -> str:
+    """What a terminal may be shown of hostile text."""
+    return printable(text, 20_000, lines=True)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a person, unless ``yes``; ends the command with 1 for a no. Raises ConfigError."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError("Nobody is there to ask: say --yes to go on without.")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
+
+
+def operator() -> str:
+    """Who decides, for those who read it later: ``user@host``; proves nothing."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,60 @@
+"""``mendwire results`` and ``dead``: what is kept for people, safely printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mendwire.cli.asking import AsJson, print_fields, print_table, see
+from mendwire.ops.kept import Kept, kept, shown
+
+_results = typer.Typer(help="Published results.", no_args_is_help=True)
+_dead = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
+Seq = Annotated[int, typer.Argument(help="Its number in the list.")]
+
+
+def show_one(kind: str, seq: int, *, as_json: bool) -> None:
+    """One kept message whole, made safe to print; ``--json`` escapes all but ASCII."""
+    item = see(lambda sight: shown(sight.bus, kind, seq))
+    row = _row(item) | {"payload": item.payload.decode("utf-8", "replace")}
+    if as_json:
+        print(json.dumps(row, ensure_ascii=True))
+    else:
+        print_fields(row, 12)
+
+
+def _commands(group: typer.Typer, kind: str, columns: Sequence[str], none: str) -> None:
+    """``list`` and ``show`` for a stream of kept messages."""
+
+    @group.command("list")
+    @group.command("ls", hidden=True)
+    def list_kept(as_json: AsJson = False) -> None:
+        rows = [_row(item) for item in see(lambda sight: kept(sight.bus, kind))]
+        print_table(rows, columns, as_json, none)
+
+    @group.command("show")
+    def show_kept(seq: Seq, as_json: AsJson = False) -> None:
+        show_one(kind, seq, as_json=as_json)
+
+    list_kept.__doc__ = f"Everything in {kind.lower()}, oldest first."
+    show_kept.__doc__ = "One message whole, made safe to print."
+
+
+def _row(item: Kept) -> dict[str, object]:
+    row = asdict(item)
+    del row["payload"]
+    return row
+
+
+_commands(_results, "RESULTS", ("seq", "subject", "reason", "at"), "No result yet.")
+_commands(_dead, "DEAD", ("seq", "origin", "reason", "message", "at"), "There are no dead letters.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(_results, name="results")
+    app.add_typer(_dead, name="dead")

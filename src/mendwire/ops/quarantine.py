@@ -1,0 +1,307 @@
+"""Held reports as an operator works with them: list, release, discard, export.
+
+Every step is idempotent and in an order that a crash cannot harm: a person's word is filed first,
+then the report enters again, then the decision is kept as a labelled row, and the held copy goes
+last. A command that died is just given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final
+
+from mendwire.docket.releases import Release, Releases
+from mendwire.errors import ConfigError, RepeatedReentry
+from mendwire.model.delivery import MessageRef, Received
+from mendwire.model.printable import printable
+from mendwire.ops.kept import body_of, unpacked
+from mendwire.wire.burial import (
+    DELIVERIES,
+    ENCODING,
+    KIND,
+    ORIGIN,
+    PART,
+    REASON,
+    RULES,
+    SCORE,
+    SHA256,
+    generation,
+    place,
+    reenter,
+)
+from mendwire.wire.bus import Ack
+from mendwire.wire.jetstream import JetStreamBus
+
+MOST: Final = 1_000
+_LAST: Final = 1 << 62
+_TRIES: Final = 5
+"""Ids that may have been used up before ours."""
+_DECIDED: Final = "Mendwire-Decided-"
+_OURS: Final = frozenset({DELIVERIES, ENCODING, KIND, PART, REASON, RULES, SCORE, SHA256})
+
+
+class Label(StrEnum):
+    """What a person says a held report is; the words of labelled corpora."""
+
+    ATTACK = "attack"
+    BENIGN = "benign"
+
+
+class Step(StrEnum):
+    """What a decision has done so far, in this order."""
+
+    FILED = "filed"
+    ENTERED = "entered"
+    LABELLED = "labelled"
+    REMOVED = "removed"
+
+
+OnStep = Callable[[Step], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldRow:
+    """One held report; every text is safe to print."""
+
+    seq: int
+    """Its number in ``mendwire quarantine``."""
+    at: str
+    """When it was held, the server's time, ISO 8601, UTC."""
+    origin: str
+    """The subject that it was published to."""
+    reason: str
+    rules: str
+    """Ids of the rules that spoke, joined by commas."""
+    score: float | None
+    """Of the screen, 0 to 1; None where it broke the screen."""
+    trust: str
+    message: str
+    bytes: int
+    more: int
+    """How many of its kind were counted and not kept whole."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What became of one held report."""
+
+    seq: int
+    action: str
+    """``released`` or ``discarded``."""
+    label: Label
+    sha256: str
+    entered: str = ""
+    """The stream and sequence under which a released one waits now."""
+
+
+class Desk:
+    """The quarantine of one namespace, for the person ``by``."""
+
+    def __init__(
+        self, bus: JetStreamBus, releases: Releases, by: str, on_step: OnStep = lambda _step: None
+    ) -> None:
+        self._bus = bus
+        self._releases = releases
+        self._by = by
+        self._on_step = on_step
+        self._stream = bus.names.stream("QUARANTINE")
+
+    async def held(self, *, rule: str = "", limit: int = MOST) -> list[HeldRow]:
+        """The oldest ``limit`` that wait for a decision, those that ``rule`` spoke of if given."""
+        rows: list[HeldRow] = []
+        async for received in self._walk("*"):
+            if rule and rule not in received.headers.get(RULES, "").split(","):
+                continue
+            more = await self._releases.more(received.headers.get(KIND, ""))
+            rows.append(_row(received, more))
+            if len(rows) >= limit:
+                break
+        return rows
+
+    async def count(self) -> int:
+        """How many messages the stream has, those that were decided included."""
+        info = await self._bus.stream(self._stream)
+        return 0 if info is None else int(info["state"]["messages"])
+
+    async def release(self, seq: int, note: str = "") -> Decision:
+        """Let the report at ``seq`` through: it enters again as it was sent.
+
+        Raises ConfigError when nothing is held there or the copy is not what was held,
+        RepeatedReentry when the server takes it for one that it had, under every id.
+        """
+        held, original = await self._open(seq)
+        entered = await self.admit(original, note)
+        await self._decide(held, "released", Label.BENIGN, note)
+        return replace(entered, seq=seq)
+
+    async def admit(self, original: Received, note: str = "") -> Decision:
+        """File the release of a message and let it enter again. Raises RepeatedReentry."""
+        release = await self._releases.grant(
+            Release(
+                sha256=sha256(original.payload).hexdigest(),
+                generation=generation(original) + 1,
+                by=self._by,
+                at=datetime.now(UTC).isoformat(timespec="seconds"),
+                note=note,
+            )
+        )
+        self._on_step(Step.FILED)
+        ack = await self._enter(original, release)
+        self._on_step(Step.ENTERED)
+        return Decision(
+            seq=ack.seq,
+            action="released",
+            label=Label.BENIGN,
+            sha256=release.sha256,
+            entered=f"{ack.stream} {ack.seq}",
+        )
+
+    async def find(self, origin: str) -> int | None:
+        """The number of the held report that stood at the place ``origin``, if there is one."""
+        async for received in self._walk("*"):
+            if _origin_place(received) == origin:
+                return received.ref.seq
+        return None
+
+    async def discard(
+        self, seq: int, label: Label = Label.ATTACK, note: str = "", *, forget: bool = False
+    ) -> Decision:
+        """Give the report at ``seq`` up; it is kept as a labelled row, unless ``forget``.
+
+        Raises ConfigError when nothing is held there.
+        """
+        held, original = await self._open(seq)
+        await self._decide(held, "discarded", label, note, forget=forget)
+        digest = sha256(original.payload).hexdigest()
+        return Decision(seq=seq, action="discarded", label=label, sha256=digest)
+
+    async def export(self, *, held: bool = False) -> AsyncIterator[dict[str, object]]:
+        """The labelled rows, oldest first; with ``held`` those that wait too, with no label."""
+        async for received in self._walk("*.decided"):
+            yield _labelled(received)
+        if held:
+            async for received in self._walk("*"):
+                yield _labelled(received)
+
+    async def _enter(self, original: Received, release: Release) -> Ack:
+        """Publish; under a higher generation where the server had one and it is gone.
+
+        Then an earlier run of this command was killed after it had published, or somebody claimed
+        the id: at worst the report comes twice, and the second is counted as a repeat.
+        """
+        for _ in range(_TRIES):
+            try:
+                return await reenter(self._bus, original, release.generation)
+            except RepeatedReentry:
+                release = await self._releases.raised(release)
+        return await reenter(self._bus, original, release.generation)
+
+    async def _open(self, seq: int) -> tuple[Received, Received]:
+        """The held message, and the message as it was before; raises ConfigError."""
+        held = await self._bus.peek(self._stream, seq)
+        if held is None or held.ref.subject.endswith(".decided"):
+            raise ConfigError(f"Nothing is held as {seq}: see mendwire quarantine list.")
+        payload = unpacked(held)
+        if sha256(payload).hexdigest() != held.headers.get(SHA256):
+            raise ConfigError(
+                f"What is held as {seq} is not what the screen put there (its sha256 differs): "
+                f"who else may publish to {held.ref.subject}?"
+            )
+        return held, _original(held, payload)
+
+    async def _decide(
+        self, held: Received, action: str, label: Label, note: str, *, forget: bool = False
+    ) -> None:
+        if not forget:
+            decided = {
+                f"{_DECIDED}Action": action,
+                f"{_DECIDED}Label": label.value,
+                f"{_DECIDED}By": self._by,
+                f"{_DECIDED}At": datetime.now(UTC).isoformat(timespec="seconds"),
+                f"{_DECIDED}Note": _ascii(note),
+            }
+            headers = {n: v for n, v in held.headers.items() if not n.startswith("Nats-")}
+            await self._bus.publish(
+                f"{held.ref.subject}.decided",
+                held.payload,
+                msg_id=f"decided-{place(held.ref)}",
+                headers=headers | {name: text for name, text in decided.items() if text},
+            )
+        self._on_step(Step.LABELLED)
+        await self._releases.dismiss(held.headers.get(KIND, ""), _origin_place(held))
+        await self._bus.remove(held.ref)
+        self._on_step(Step.REMOVED)
+
+    def _walk(self, tail: str) -> AsyncIterator[Received]:
+        subject = f"{self._bus.names.namespace}.quarantine.{tail}"
+        return self._bus.walk(self._stream, _LAST, _LAST, subject=subject)
+
+
+def _original(held: Received, payload: bytes) -> Received:
+    """The message as its publisher sent it, with where it stood."""
+    headers = held.headers
+    seq = headers.get(f"{ORIGIN}Seq", "")
+    ref = MessageRef(
+        stream=headers.get(f"{ORIGIN}Stream", ""),
+        stream_created=headers.get(f"{ORIGIN}Created", ""),
+        seq=int(seq) if seq.isdecimal() else 0,
+        subject=headers.get(f"{ORIGIN}Subject", ""),
+        msg_id=headers.get(f"{ORIGIN}Msg-Id", ""),
+        sha256=sha256(payload).hexdigest(),
+    )
+    own = {
+        name: text
+        for name, text in headers.items()
+        if name not in _OURS and not name.startswith((ORIGIN, "Nats-"))
+    }
+    return replace(held, ref=ref, payload=payload, headers=own)
+
+
+def _origin_place(held: Received) -> str:
+    return place(_original(held, b"").ref)
+
+
+def _row(held: Received, more: int) -> HeldRow:
+    headers = held.headers
+    payload = unpacked(held)
+    score = headers.get(SCORE)
+    return HeldRow(
+        seq=held.ref.seq,
+        at=datetime.fromtimestamp(held.published_ns / 1e9, tz=UTC).isoformat(timespec="seconds"),
+        origin=printable(headers.get(f"{ORIGIN}Subject", "")),
+        reason=printable(headers.get(REASON, ""), 200),
+        rules=printable(headers.get(RULES, ""), 200),
+        score=float(score) if score else None,
+        trust=printable(headers.get("Mendwire-Trust", "trusted"), 20),
+        message=printable(str(body_of(payload).get("error", ""))),
+        bytes=len(payload),
+        more=more,
+    )
+
+
+def _labelled(held: Received) -> dict[str, object]:
+    """A row that ``mendwire screen evaluate`` and the trainer read."""
+    headers = held.headers
+    payload = unpacked(held)
+    row: dict[str, object] = {
+        "label": headers.get(f"{_DECIDED}Label"),
+        "source": "quarantine",
+        "text": payload.decode("utf-8", "replace"),
+        "action": headers.get(f"{_DECIDED}Action", "held"),
+        "by": headers.get(f"{_DECIDED}By", ""),
+        "at": headers.get(f"{_DECIDED}At", ""),
+        "note": headers.get(f"{_DECIDED}Note", ""),
+        "score": float(headers[SCORE]) if headers.get(SCORE) else None,
+        "rules": [rule for rule in headers.get(RULES, "").split(",") if rule],
+        "origin": headers.get(f"{ORIGIN}Subject", ""),
+        "sha256": headers.get(SHA256, ""),
+    }
+    return row
+
+
+def _ascii(text: str) -> str:
+    return printable(text, 500).encode("ascii", "backslashreplace").decode("ascii")
