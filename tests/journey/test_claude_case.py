@@ -238,7 +238,8 @@ async def assert_told(requests: Sequence[Request]) -> None:
         assert ("RESEARCH-AT-BASE" in system) == (request.role == "research")
         task = json.dumps(request.body["messages"][0])
         assert re.search(
-            r"<<<(data-[0-9a-f]{16}) the error's message\\n.*?ERROR-TEXT-OF-THE-REPORT\\n\1>>>",
+            r"<<<(data-[0-9a-f]{16}) the error's message \(\\u[0-9a-f]{4}\)\\n"
+            r".*?ERROR-TEXT-OF-THE-REPORT\\n\1>>>",
             task,
         )
         assert "ERROR-TEXT" not in system

@@ -132,7 +132,7 @@ async def test_a_person_releases_what_was_held_and_the_bug_is_fixed(tmp_path: Pa
         for group in ("quarantine", "cases"):
             number = "1" if group == "quarantine" else (await set_up.cases())[0].case_id
             code, out, err = await set_up.run(group, "release", number)
-            assert (code, out, len(err.splitlines())) == (1, "", 1), err
+            assert (code, out, len(err.splitlines())) == (2, "", 1), err
             assert "--yes" in err
         code, out, err = await set_up.run("quarantine", "release", "1", "--yes", "--note", "ours")
         assert code == 0, err
@@ -155,7 +155,7 @@ async def test_a_person_releases_what_was_held_and_the_bug_is_fixed(tmp_path: Pa
         rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
         assert [row["label"] for row in rows] == ["benign", "attack"]
         code, out, err = await set_up.run("quarantine", "export", "rows.jsonl")
-        assert (code, out, len(err.splitlines())) == (1, "", 1)
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
 
 
 async def test_a_person_lifts_the_restriction_of_a_case(tmp_path: Path) -> None:
@@ -171,5 +171,5 @@ async def test_a_person_lifts_the_restriction_of_a_case(tmp_path: Path) -> None:
         closed, clean = by_lane(await set_up.cases())
         assert (closed.verdict, clean.verdict) == (Verdict.NEEDS_HUMAN, Verdict.FIXED)
         code, out, err = await set_up.run("cases", "release", clean.case_id, "--yes")
-        assert (code, len(err.splitlines())) == (1, 1)
+        assert (code, len(err.splitlines())) == (2, 1)
         assert "not restricted" in err

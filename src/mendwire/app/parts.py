@@ -35,7 +35,9 @@ from mendwire.model.scrub import find_secret, scrub_policy
 from mendwire.model.work import Limits
 from mendwire.screen import Screen, Screened
 from mendwire.screen.quarantine import quarantine
+from mendwire.screen.stage import let_through
 from mendwire.settings.config import Config
+from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.worker import Pace, Worker
 
@@ -114,9 +116,14 @@ def orchestrator_of(
     async def withheld(received: Received, reason: str, screening: Screening | None) -> None:
         await quarantine(bus, names, releases, received, reason, screening)
 
-    async def released(sha256: str) -> str:
+    async def released(
+        sha256: str, report: ErrorReport, payload: bytes, trust: Trust
+    ) -> Screened | None:
         release = await releases.find(sha256)
-        return release.by if release else ""
+        if release is None:
+            return None
+        emit("report.released", sha256=sha256, by=release.by)
+        return let_through(report, payload, trust)
 
     async def handled(received: Received) -> Outcome:
         return await orchestrator.handle(received)

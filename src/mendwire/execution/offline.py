@@ -1,6 +1,7 @@
 """Runs a program without network. Run as a script, never imported.
 
     python -I -S offline.py program argument...
+    python -I -S offline.py : "a command line for bash"
 
 A network namespace of its own with loopback up; without the right to make one, inside a user
 namespace that keeps the user's own id. Exits 125 when this machine allows neither.
@@ -33,9 +34,15 @@ def _cut() -> None:
     user, group = os.getuid(), os.getgid()
     if not _unshare(CLONE_NEWUSER | CLONE_NEWNET):
         raise OSError("no network namespace can be made here")
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    try:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    except PermissionError:
+        # Root without capabilities may not map itself. It keeps its rights to files all the same,
+        # and only sees itself, and them, as nobody's.
+        if user != 0:
+            raise
 
 
 def _raise_loopback() -> None:
@@ -52,7 +59,10 @@ def main() -> None:
     except OSError as problem:
         sys.stderr.write(f"mendwire: {problem}\n")
         raise SystemExit(REFUSED) from None
-    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - a list of arguments, no shell, is the point
+    words = sys.argv[1:]
+    if words[0] == ":":
+        words = ["bash", "-c", *words[1:]]
+    os.execvp(words[0], words)  # noqa: S606 - the caller's own words
 
 
 if __name__ == "__main__":

@@ -114,6 +114,14 @@ def _hiding(path: Path) -> tuple[str, Path] | tuple[str, str, Path]:
     return ("--tmpfs", real) if real.is_dir() else ("--ro-bind", os.devnull, real)
 
 
+def offline_shell() -> str:
+    """A command to be put before a shell command, which follows as one argument: no network.
+
+    Its only dash begins its options, for Claude Code splits it there.
+    """
+    return f"{sys.executable} -IS {_OFFLINE} :"
+
+
 def _offline() -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", str(_OFFLINE))
 

@@ -18,7 +18,7 @@ from mendwire.model.delivery import DeliveryState, MessageRef, Outcome, Received
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.report import ErrorReport, Trust, parse_report
-from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
+from mendwire.model.screening import ScreenedReport, ScreenVerdict
 from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report
 from mendwire.model.signature import canonical, crash_frame, error_type, issue_key, signature
 from mendwire.telemetry import emit
@@ -92,26 +92,20 @@ class Intake:
         return self._newcomer(received, payload, screened)
 
     async def _screened(self, received: Received) -> tuple[bytes, Screened]:
+        """Screened, or as a person released it: the very bytes that arrived, whatever they say."""
         payload = scrub_report(received.payload, self.scrub)
         report, trust = parse_report(payload), _trust(received)
+        digest = sha256(received.payload).hexdigest()
         try:
             screened = await self.screen(report, payload, trust)
         except ScreenBroken:
-            if not await self._is_released(received):
+            released = await self.released(digest, report, payload, trust)
+            if released is None:
                 raise
-            screened = _let_through(report, payload, trust)
-        held = screened.screening.verdict is not ScreenVerdict.PASS
-        if held and await self._is_released(received):
-            screened = _let_through(report, payload, trust)
+            return payload, released
+        if screened.screening.verdict is not ScreenVerdict.PASS:
+            screened = await self.released(digest, report, payload, trust) or screened
         return payload, screened
-
-    async def _is_released(self, received: Received) -> bool:
-        """Whether a person released the very bytes that arrived; nothing in them can say so."""
-        digest = sha256(received.payload).hexdigest()
-        by = await self.released(digest)
-        if by:
-            emit("report.released", sha256=digest, by=by)
-        return bool(by)
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
         self.driving[case.issue] += 1
@@ -215,20 +209,6 @@ class Intake:
             message=received.ref,
             signatures=(key,),
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _LetThrough:
-    """What the screen would have said of a report that a person released."""
-
-    screening: Screening
-    passed: ScreenedReport | None
-
-
-def _let_through(report: ErrorReport, payload: bytes, trust: Trust) -> _LetThrough:
-    screening = Screening(verdict=ScreenVerdict.PASS, score=0.0, sha256=sha256(payload).hexdigest())
-    passed = ScreenedReport(report=report, screening=screening, restricted=False, trust=trust)
-    return _LetThrough(screening=screening, passed=passed)
 
 
 def title_of(report: ErrorReport) -> str:

@@ -60,7 +60,8 @@ class Specialists(Protocol):
     async def review(self, case: Case) -> tuple[Review, float]: ...
 
 
-Released = Callable[[str], Awaitable[str]]
-"""Who released exactly the bytes with this sha256; empty if nobody did (rules B4)."""
+Released = Callable[[str, ErrorReport, bytes, Trust], Awaitable[Screened | None]]
+"""Called with the sha256 of the bytes that arrived: the report as passed, if a person released
+exactly these bytes (rules B4)."""
 Deliver = Callable[[Case], Awaitable[Delivered]]
 Pause = Callable[[str], None]

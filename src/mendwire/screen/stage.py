@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -40,6 +41,15 @@ class Screened:
     passed: ScreenedReport | None
     """The full report (pass), the full report restricted (restrict), the redacted core restricted
     (reject, where it passes by itself), or None: quarantine is all there is to do."""
+
+
+def let_through(report: ErrorReport, payload: bytes, trust: Trust) -> Screened:
+    """What the screen would have said had it passed: for bytes that a person released."""
+    screening = Screening(
+        verdict=ScreenVerdict.PASS, score=0.0, sha256=hashlib.sha256(payload).hexdigest()
+    )
+    passed = ScreenedReport(report=report, screening=screening, restricted=False, trust=trust)
+    return Screened(screening=screening, passed=passed)
 
 
 class Screen:

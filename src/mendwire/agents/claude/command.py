@@ -18,7 +18,7 @@ from typing import Final
 from mendwire.agents.claude.config import ClaudeConfig
 from mendwire.agents.claude.login import Login
 from mendwire.execution.environment import allowed_environment
-from mendwire.execution.sandbox import SandboxKind
+from mendwire.execution.sandbox import SandboxKind, offline_shell
 from mendwire.execution.secrets import secret_paths
 from mendwire.model.work import Assignment, Role
 
@@ -153,8 +153,11 @@ def environment(
     )
     temporary = str(folders.sockets or env["TMPDIR"])
     command_ms = str(round(config.command_timeout_s * 1000))
+    # The program needs the network for its model; what its shell runs does not.
+    walled = config.sandbox.kind is SandboxKind.BWRAP
     return {
         **env,
+        **({"CLAUDE_CODE_SHELL_PREFIX": offline_shell()} if walled else {}),
         **_STEADY,
         **login.environment,
         # The tree's code must win over an editable install of the operator's checkout.
