@@ -92,3 +92,8 @@ async def test_kept_messages_are_shown_whole_and_safe_to_print(tmp_path: Path) -
         code, out, _ = await set_up.run("dead", "show", str(row["seq"]))
         assert code == 0
         assert "\x1b" not in out
+        code, out, err = await set_up.run("dead", "replay", str(row["seq"]))
+        assert (code, out) == (0, f"{row['seq']} waits as {NAMES.error_stream(ENV)} 2.\n"), err
+        assert await listed(set_up, "dead", "list") == []
+        code, out, err = await set_up.run("dead", "discard", str(row["seq"]), "--yes")
+        assert (code, len(err.splitlines())) == (2, 1)

@@ -1,4 +1,4 @@
-"""``mendwire results`` and ``dead``: what is kept for people, safely printed."""
+"""``mendwire results`` and ``dead``: what is kept for people, safely printed, and its replay."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Annotated
 
 import typer
 
-from mendwire.cli.asking import AsJson, print_fields, print_table, see
+from mendwire.app.looking import Sight
+from mendwire.cli.asking import AsJson, Yes, confirm, print_fields, print_table, see
+from mendwire.ops import kept as desk
 from mendwire.ops.kept import Kept, kept, shown
 
 _results = typer.Typer(help="Published results.", no_args_is_help=True)
 _dead = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
+Seqs = Annotated[list[int], typer.Argument(help="Their numbers in the list.", show_default=False)]
 Seq = Annotated[int, typer.Argument(help="Its number in the list.")]
 
 
@@ -42,6 +45,41 @@ def _commands(group: typer.Typer, kind: str, columns: Sequence[str], none: str) 
 
     list_kept.__doc__ = f"Everything in {kind.lower()}, oldest first."
     show_kept.__doc__ = "One message whole, made safe to print."
+
+
+@_dead.command("replay")
+def replay(seqs: Seqs, as_json: AsJson = False) -> None:
+    """Let dead letters enter their streams again, each as it was sent; mend the cause first."""
+
+    async def replayed(sight: Sight) -> None:
+        for seq in dict.fromkeys(seqs):
+            ack = await desk.replay(sight.bus, sight.releases, seq)
+            _tell({"seq": seq, "stream": ack.stream, "entered": ack.seq}, as_json)
+
+    see(replayed)
+
+
+@_dead.command("discard")
+def discard(seqs: Seqs, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Remove dead letters for good."""
+    confirm("Discard for good?", yes=yes)
+
+    async def discarded(sight: Sight) -> None:
+        for seq in dict.fromkeys(seqs):
+            await desk.discard(sight.bus, seq)
+            _tell({"seq": seq, "discarded": True}, as_json)
+
+    see(discarded)
+
+
+def _tell(done: dict[str, object], as_json: bool) -> None:
+    """At once, one line each, so that a failure half way leaves no doubt."""
+    if as_json:
+        print(json.dumps(done), flush=True)
+    elif "entered" in done:
+        print(f"{done['seq']} waits as {done['stream']} {done['entered']}.", flush=True)
+    else:
+        print(f"{done['seq']} is gone.", flush=True)
 
 
 def _row(item: Kept) -> dict[str, object]:

@@ -12,7 +12,7 @@ import typer
 
 from mendwire.app.looking import Sight
 from mendwire.cli.asking import AsJson, Note, Yes, confirm, operator, print_table, see
-from mendwire.cli.kept import Seq, show_one
+from mendwire.cli.kept import Seq, Seqs, show_one
 from mendwire.errors import ConfigError
 from mendwire.ops.quarantine import MOST, Decision, Desk, HeldRow, Label
 
@@ -20,7 +20,6 @@ T = TypeVar("T")
 _COLUMNS = ("seq", "at", "origin", "trust", "score", "rules", "message", "more")
 
 _quarantine = typer.Typer(help="Reports that the screen held back.", no_args_is_help=True)
-Seqs = Annotated[list[int], typer.Argument(help="Their numbers in the list.", show_default=False)]
 Rule = Annotated[str, typer.Option(help="Only those that this rule spoke of.", metavar="ID")]
 
 

@@ -1,6 +1,7 @@
-"""What people decided about reports that the screen held back, and how many more were like them.
+"""What people decided about kept messages, and how many more were like those that are held.
 
     released.<sha256>  these bytes were read and released by a person (rules B4)
+    reentry.<place>    under which generation a message enters again (rules A3)
     held.<kind>        how many of one kind are kept whole, and how many more were only counted
 
 Both lie beside the cases, where publishers cannot write.
@@ -25,8 +26,6 @@ class Release:
 
     sha256: str
     """Of the message as its publisher sent it, hex."""
-    generation: int
-    """Under which the message enters again (rules A3); raised before it is published."""
     by: str
     """Who said so, for people."""
     at: str
@@ -65,20 +64,31 @@ class Releases:
             return await self.find(release.sha256) or release
         return release
 
-    async def raised(self, release: Release) -> Release:
-        """The same under the next generation, for the server had a message under this one."""
-        found = await self._bucket.get(f"released.{release.sha256}")
-        if found is None:
-            return await self.grant(release)
-        filed = decode_as(Release, found.value)
-        if filed.generation > release.generation:
-            return filed  # another run of the same command was faster
-        wanted = replace(filed, generation=filed.generation + 1)
+    async def reentry(self, place: str, least: int) -> int:
+        """The generation under which the message of ``place`` enters; filed before it does."""
+        entry = await self._bucket.get(f"reentry.{place}")
+        if entry is not None:
+            return int(entry.value)
         try:
-            await self._bucket.update(found.key, encode(wanted), found.revision)
+            await self._bucket.create(f"reentry.{place}", b"%d" % least)
         except Conflict:
-            return await self.raised(release)
-        return wanted
+            return await self.reentry(place, least)
+        return least
+
+    async def raise_reentry(self, place: str, above: int) -> int:
+        """The next one after ``above``, for the server had a message under that."""
+        entry = await self._bucket.get(f"reentry.{place}")
+        if entry is None or int(entry.value) > above:
+            return await self.reentry(place, above + 1)
+        try:
+            await self._bucket.update(entry.key, b"%d" % (above + 1), entry.revision)
+        except Conflict:
+            return await self.raise_reentry(place, above)
+        return above + 1
+
+    async def entered(self, place: str) -> None:
+        """Forget it: the message is out of here."""
+        await self._bucket.delete(f"reentry.{place}")
 
     async def admit(self, kind: str, place: str) -> bool:
         """Whether the message at ``place`` is to be kept whole; if not, it is counted now."""

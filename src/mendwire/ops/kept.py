@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from mendwire.docket.releases import Releases
 from mendwire.errors import ConfigError
 from mendwire.model.delivery import Received
 from mendwire.model.printable import printable
-from mendwire.wire.burial import ENCODING, ORIGIN, PART
+from mendwire.ops.reentry import enter, original_of
+from mendwire.wire.burial import ENCODING, ORIGIN, PART, place
+from mendwire.wire.bus import Ack
 from mendwire.wire.jetstream import JetStreamBus
 
 MOST: Final = 1000
@@ -44,13 +47,45 @@ async def kept(bus: JetStreamBus, kind: str) -> list[Kept]:
 
 async def shown(bus: JetStreamBus, kind: str, seq: int) -> Kept:
     """The one at ``seq``; raises ConfigError."""
+    parts = await parts_of(bus, kind, seq)
+    payload = b"".join(part.payload for part in parts)
+    return _kept(replace(parts[0], payload=payload))
+
+
+async def parts_of(bus: JetStreamBus, kind: str, seq: int) -> list[Received]:
+    """The message at ``seq``, and what did not fit into it; raises ConfigError."""
     received = await bus.peek(bus.names.stream(kind), seq)
     if received is None:
         message = f"There is no message {seq} in {kind.lower()}: see mendwire {kind.lower()} list."
         raise ConfigError(message)
-    parts = [received, *await _further_parts(bus, received)]
-    payload = b"".join(part.payload for part in parts)
-    return _kept(replace(received, payload=payload))
+    return [received, *await _further_parts(bus, received)]
+
+
+async def replay(bus: JetStreamBus, releases: Releases, seq: int) -> Ack:
+    """Let a dead letter enter its stream again; given again after a crash, it goes on.
+
+    Raises ConfigError, RepeatedReentry.
+    """
+    parts = await parts_of(bus, "DEAD", seq)
+    first = parts[0]
+    if not first.headers.get(PART, "1/").startswith("1/"):
+        raise ConfigError(f"{seq} is a further part of a large message: replay its first one.")
+    _, _, count = first.headers.get(PART, "1/1").partition("/")
+    if count != str(len(parts)):
+        raise ConfigError(f"Of {seq} only {len(parts)} of {count} parts are left: report it again.")
+    whole = unpacked(replace(first, payload=b"".join(part.payload for part in parts)))
+    original = original_of(first, whole)
+    ack = await enter(bus, releases, original)
+    for part in reversed(parts):  # the first one last: it leads to the others
+        await bus.remove(part.ref)
+    await releases.entered(place(original.ref))
+    return ack
+
+
+async def discard(bus: JetStreamBus, seq: int) -> None:
+    """Remove a dead letter for good, with all its parts; raises ConfigError."""
+    for part in reversed(await parts_of(bus, "DEAD", seq)):
+        await bus.remove(part.ref)
 
 
 async def _further_parts(bus: JetStreamBus, first: Received) -> list[Received]:

@@ -15,33 +15,17 @@ from hashlib import sha256
 from typing import Final
 
 from mendwire.docket.releases import Release, Releases
-from mendwire.errors import ConfigError, RepeatedReentry
-from mendwire.model.delivery import MessageRef, Received
+from mendwire.errors import ConfigError
+from mendwire.model.delivery import Received
 from mendwire.model.printable import printable
 from mendwire.ops.kept import body_of, unpacked
-from mendwire.wire.burial import (
-    DELIVERIES,
-    ENCODING,
-    KIND,
-    ORIGIN,
-    PART,
-    REASON,
-    RULES,
-    SCORE,
-    SHA256,
-    generation,
-    place,
-    reenter,
-)
-from mendwire.wire.bus import Ack
+from mendwire.ops.reentry import enter, original_of
+from mendwire.wire.burial import KIND, ORIGIN, REASON, RULES, SCORE, SHA256, place
 from mendwire.wire.jetstream import JetStreamBus
 
 MOST: Final = 1_000
 _LAST: Final = 1 << 62
-_TRIES: Final = 5
-"""Ids that may have been used up before ours."""
 _DECIDED: Final = "Mendwire-Decided-"
-_OURS: Final = frozenset({DELIVERIES, ENCODING, KIND, PART, REASON, RULES, SCORE, SHA256})
 
 
 class Label(StrEnum):
@@ -143,14 +127,13 @@ class Desk:
         release = await self._releases.grant(
             Release(
                 sha256=sha256(original.payload).hexdigest(),
-                generation=generation(original) + 1,
                 by=self._by,
                 at=datetime.now(UTC).isoformat(timespec="seconds"),
                 note=note,
             )
         )
         self._on_step(Step.FILED)
-        ack = await self._enter(original, release)
+        ack = await enter(self._bus, self._releases, original)
         self._on_step(Step.ENTERED)
         return Decision(
             seq=ack.seq,
@@ -187,19 +170,6 @@ class Desk:
             async for received in self._walk("*"):
                 yield _labelled(received)
 
-    async def _enter(self, original: Received, release: Release) -> Ack:
-        """Publish; under a higher generation where the server had one and it is gone.
-
-        Then an earlier run of this command was killed after it had published, or somebody claimed
-        the id: at worst the report comes twice, and the second is counted as a repeat.
-        """
-        for _ in range(_TRIES):
-            try:
-                return await reenter(self._bus, original, release.generation)
-            except RepeatedReentry:
-                release = await self._releases.raised(release)
-        return await reenter(self._bus, original, release.generation)
-
     async def _open(self, seq: int) -> tuple[Received, Received]:
         """The held message, and the message as it was before; raises ConfigError."""
         held = await self._bus.peek(self._stream, seq)
@@ -211,7 +181,7 @@ class Desk:
                 f"What is held as {seq} is not what the screen put there (its sha256 differs): "
                 f"who else may publish to {held.ref.subject}?"
             )
-        return held, _original(held, payload)
+        return held, original_of(held, payload)
 
     async def _decide(
         self, held: Received, action: str, label: Label, note: str, *, forget: bool = False
@@ -234,6 +204,7 @@ class Desk:
         self._on_step(Step.LABELLED)
         await self._releases.dismiss(held.headers.get(KIND, ""), _origin_place(held))
         await self._bus.remove(held.ref)
+        await self._releases.entered(_origin_place(held))
         self._on_step(Step.REMOVED)
 
     def _walk(self, tail: str) -> AsyncIterator[Received]:
@@ -241,28 +212,8 @@ class Desk:
         return self._bus.walk(self._stream, _LAST, _LAST, subject=subject)
 
 
-def _original(held: Received, payload: bytes) -> Received:
-    """The message as its publisher sent it, with where it stood."""
-    headers = held.headers
-    seq = headers.get(f"{ORIGIN}Seq", "")
-    ref = MessageRef(
-        stream=headers.get(f"{ORIGIN}Stream", ""),
-        stream_created=headers.get(f"{ORIGIN}Created", ""),
-        seq=int(seq) if seq.isdecimal() else 0,
-        subject=headers.get(f"{ORIGIN}Subject", ""),
-        msg_id=headers.get(f"{ORIGIN}Msg-Id", ""),
-        sha256=sha256(payload).hexdigest(),
-    )
-    own = {
-        name: text
-        for name, text in headers.items()
-        if name not in _OURS and not name.startswith((ORIGIN, "Nats-"))
-    }
-    return replace(held, ref=ref, payload=payload, headers=own)
-
-
 def _origin_place(held: Received) -> str:
-    return place(_original(held, b"").ref)
+    return place(original_of(held, b"").ref)
 
 
 def _row(held: Received, more: int) -> HeldRow:
