@@ -37,6 +37,7 @@ EVENTS: Final[dict[str, str]] = {
     "case.taken_over": "case, token, from_worker",
     "case.moved": "case, from_state, to_state, token",
     "case.parked": "case, reason, until",
+    "case.regressed": "case, release: a fixed issue came back in a release that has its fix",
     "case.closed": "case, verdict, reason, cost_usd, branch, commit",
     "step.started": "case, step, agent, attempt",
     "step.finished": "case, step, agent, summary, cost_usd, seconds",

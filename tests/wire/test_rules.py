@@ -20,6 +20,7 @@ import pytest
 from mendwire.app.traces import rebuild
 from mendwire.demo.shop import build_repository
 from mendwire.docket.cases import Docket
+from mendwire.docket.deployments import Deployments
 from mendwire.docket.roster import Roster
 from mendwire.errors import StreamFull, Unreachable
 from mendwire.execution.git import CaseRepository
@@ -170,6 +171,10 @@ class Shift:
 Build = Callable[..., Shift]
 
 
+async def untold(_case: Case, _then: str) -> None:
+    """Nobody is told."""
+
+
 async def nobody(_sha256: str, _report: ErrorReport, _payload: bytes, _trust: Trust) -> None:
     """Nobody released it."""
 
@@ -198,6 +203,8 @@ async def shift(
             names=bus.names,
             docket=docket,
             roster=roster,
+            deployments=Deployments(bucket=bucket),
+            tell=untold,
             screen=pass_all,
             quarantine=keep,
             released=nobody,

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mendwire.app.following import following, loop_of
 from mendwire.app.parts import Grounds, orchestrator_of, screener_of, specialists_of
 from mendwire.app.project import project_commands
 from mendwire.app.serve import linked
@@ -60,6 +61,8 @@ class Engine:
     worker: Worker
     orchestrator: Orchestrator
     sweeper: Sweeper
+    looked: asyncio.Event
+    """Every fix on its way was looked at since the start."""
     agent: str
     notices: tuple[str, ...]
     """Sentences the operator should read."""
@@ -89,6 +92,7 @@ class Engine:
 
     async def _empty(self) -> None:
         await self.sweeper.swept()
+        await self.looked.wait()
         while True:
             await self.worker.until_empty()
             await self.sweeper.swept()
@@ -168,6 +172,8 @@ async def engine(
             bus=bus, docket=docket, names=link.names, windows_s=windows, scrub=scrub
         )
         await stack.enter_async_context(listener)
+        loop = loop_of(config, bus, docket, repository)
+        looked = await stack.enter_async_context(following(loop))
         await stack.enter_async_context(worker)
         yield Engine(
             grounds=grounds,
@@ -175,6 +181,7 @@ async def engine(
             worker=worker,
             orchestrator=orchestrator,
             sweeper=sweeper,
+            looked=looked,
             agent=crew.name,
             notices=base.notices,
         )

@@ -10,9 +10,11 @@ from mendwire.agents import Agent
 from mendwire.agents.claude import ClaudeAgent, ClaudeConfig
 from mendwire.agents.reproduction import tracked_file
 from mendwire.agents.rollback import RollbackAgent
+from mendwire.app.following import teller
 from mendwire.app.project import bench_of, policy_of
 from mendwire.deliver.branch import deliver
 from mendwire.docket.cases import Docket
+from mendwire.docket.deployments import Deployments
 from mendwire.docket.releases import Releases
 from mendwire.docket.roster import Roster
 from mendwire.execution.commands import reproductions_on
@@ -140,6 +142,8 @@ def orchestrator_of(
         names=names,
         docket=grounds.docket,
         roster=grounds.roster,
+        deployments=Deployments(bucket=bus.bucket(names.bucket("DOCKET"))),
+        tell=teller(bus),
         screen=screener,
         quarantine=withheld,
         released=released,

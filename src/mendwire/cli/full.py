@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, cases, kept, quarantine, run, screen, server, streams
+from mendwire.cli import bare, cases, deploy, kept, quarantine, run, screen, server, streams
 from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
 
@@ -44,6 +44,7 @@ app.add_typer(streams.app, name="streams", no_args_is_help=True)
 cases.register(app)
 kept.register(app)
 quarantine.register(app)
+deploy.register(app)
 _add_gateway(app)
 
 

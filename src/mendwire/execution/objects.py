@@ -73,6 +73,12 @@ class Objects:
         found = await self.known.get("info", (commit,), lambda: self.log(commit, limit=1))
         return found[0]
 
+    async def contains(self, tip: str, commit: str) -> bool:
+        """Whether ``commit`` is ``tip`` or comes before it; False where either is not here."""
+        words = ("merge-base", "--is-ancestor", commit, tip)
+        done = await self.git(*words, answers=range(256))
+        return done.exit_code == 0
+
     async def messages(self, tip: str, *, since: str, limit: int = 100) -> dict[str, str]:
         """Whole messages of the commits that ``tip`` adds to ``since``, newest first, by name."""
         words = ("log", "-z", f"--max-count={limit}", "--format=%H%n%B", tip, f"^{since}", "--")

@@ -8,13 +8,15 @@ from hashlib import sha256
 from typing import Final
 
 from mendwire.docket.cases import Docket, Filed
+from mendwire.docket.deployments import Deployments
 from mendwire.docket.roster import Roster
-from mendwire.errors import Conflict, Damaged, ScreenBroken, Undecodable
-from mendwire.investigate.ports import Quarantine, Released, Screened, Screener
+from mendwire.errors import Conflict, Damaged, Fenced, IllegalMove, ScreenBroken, Undecodable
+from mendwire.investigate.ports import Quarantine, Released, Screened, Screener, Tell
 from mendwire.model.boundary import Boundary, OnBoundary
-from mendwire.model.case import UNFINISHED, Case, CaseState
+from mendwire.model.case import RETURNABLE, UNFINISHED, Case, CaseState, regressed
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, MessageRef, Outcome, Received
+from mendwire.model.deployment import order_of
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.report import ErrorReport, Trust, parse_report
@@ -33,6 +35,9 @@ class Intake:
     names: Names
     docket: Docket
     roster: Roster
+    deployments: Deployments
+    tell: Tell
+    """Publishes what became of a fix."""
     screen: Screener
     quarantine: Quarantine
     released: Released
@@ -108,6 +113,7 @@ class Intake:
         return payload, screened
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
+        await self.deployments.hear(case.environment, case.service, case.release)
         self.driving[case.issue] += 1
         found: Filed | Outcome | None = None
         try:
@@ -136,6 +142,8 @@ class Intake:
     async def _known(self, known: Filed, case: Case, received: Received) -> Filed | Outcome:
         if same_message(known.case.message, received.ref):
             return await self._again(known)
+        if await self._has_returned(known.case, case):
+            return await self._return(known, case)
         joined = await self.docket.join(known, case.signatures[0])
         if known.case.state in UNFINISHED or known.case.state is CaseState.PARKED:
             emit(
@@ -148,6 +156,34 @@ class Intake:
         reason = f"judged already: {known.case.verdict or known.case.state}"
         emit("case.skipped", case=known.case.case_id, issue=known.case.issue, reason=reason)
         return Outcome(state=DeliveryState.SKIPPED, reason=reason)
+
+    async def _has_returned(self, known: Case, again: Case) -> bool:
+        """Whether a fixed issue came back in a release that has its fix (rules A12, B2).
+
+        A release that nobody told of, an older one, another service's, or a source of low trust
+        reopens nothing.
+        """
+        fixed = known.deployed
+        if known.state not in RETURNABLE or fixed is None or again.trust is not Trust.TRUSTED:
+            return False
+        if again.environment != fixed.environment or fixed.service not in {"", again.service}:
+            return False
+        told = await self.deployments.of(fixed.environment, fixed.service)
+        order = order_of(told, again.release)
+        return order is not None and order >= fixed.order
+
+    async def _return(self, known: Filed, again: Case) -> Filed | Outcome:
+        note = f"its fix was reverted by {known.case.reverted[:12]}, and it came back"
+        try:
+            filed = await self.docket.change(known, lambda now: regressed(now, again, note))
+        except (Fenced, IllegalMove):
+            return Outcome(state=DeliveryState.LOST, reason="changed by another worker")
+        emit("case.regressed", case=known.case.case_id, release=again.release)
+        await self.tell(known.case, "regressed")
+        if filed.case.state is CaseState.PARKED:
+            return Outcome(state=DeliveryState.PARKED, reason=filed.case.case_id)
+        taken = await self.docket.take_over(filed)
+        return taken or Outcome(state=DeliveryState.LOST, reason="taken by another worker")
 
     async def _again(self, known: Filed) -> Filed | Outcome:
         """A redelivery of the message that opened the case (rules A4)."""

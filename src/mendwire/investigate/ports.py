@@ -63,5 +63,7 @@ class Specialists(Protocol):
 Released = Callable[[str, ErrorReport, bytes, Trust], Awaitable[Screened | None]]
 """Called with the sha256 of the bytes that arrived: the report as passed, if a person released
 exactly these bytes (rules B4)."""
+Tell = Callable[[Case, str], Awaitable[None]]
+"""Publishes where a fix is on its way: the case, and the word for it."""
 Deliver = Callable[[Case], Awaitable[Delivered]]
 Pause = Callable[[str], None]

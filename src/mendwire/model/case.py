@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from mendwire.errors import Fenced, IllegalMove
 from mendwire.model.delivery import MessageRef
+from mendwire.model.deployment import Deployment
 from mendwire.model.report import Trust
 from mendwire.model.work import Change, Finding, Proof, Review
 
@@ -101,6 +102,9 @@ UNFINISHED: Final = HELD | {_S.OPEN}
 """States from which a worker must carry on by itself."""
 REOPENABLE: Final = frozenset({_S.CLOSED, _S.BLOCKED, _S.WITHDRAWN, _S.REGRESSED})
 """States from which the issue may begin a new episode."""
+AWAITED: Final = frozenset({_S.FIXED, _S.MERGED, _S.DEPLOYED, _S.SOAKING, _S.VERIFIED})
+"""States of a fix on its way; the issue comes back only out of what was deployed."""
+RETURNABLE: Final = frozenset({_S.DEPLOYED, _S.SOAKING, _S.VERIFIED})
 
 _RESUMED: Final = {None: _S.LEASED, Verdict.FIXED: _S.DELIVERING}
 """Where an open case goes on by its verdict; any other verdict leaves nothing to hand over."""
@@ -172,6 +176,12 @@ class Case:
     verdict: Verdict | None = None
     reason: str = ""
     delivered: Delivered | None = None
+    landed: str = ""
+    """The commit by which the fix came to the branch that fixes start from."""
+    deployed: Deployment | None = None
+    """The first deployment that has the fix."""
+    reverted: str = ""
+    """A later commit that took the fix back: then a person decides (rules A11)."""
     parking: Parking | None = None
 
     @property
@@ -230,6 +240,29 @@ def take(case: Case, holder: str) -> Case:
         holder=holder,
         parking=None,
     )
+
+
+def regressed(case: Case, again: Case, note: str) -> Case:
+    """The next episode of an issue that came back in a release that has its fix.
+
+    ``again`` is the case that its new report would have opened. Where the fix was reverted by a
+    person, a person decides: it is parked. Raises IllegalMove.
+    """
+    back = move(case, CaseState.REGRESSED, token=case.token)
+    signatures = tuple(dict.fromkeys((*back.signatures, *again.signatures)))[-50:]
+    opened = replace(
+        reopened(back, again.report, again.message, again.opened_ns),
+        environment=again.environment,
+        service=again.service,
+        release=again.release,
+        screened_sha256=again.screened_sha256,
+        occurrences=back.occurrences + 1,
+        signatures=signatures,
+    )
+    if not case.reverted:
+        return opened
+    parking = Parking(reason=ParkReason.PERSON, note=note, until_ns=0)
+    return move(opened, CaseState.PARKED, token=opened.token, parking=parking)
 
 
 def released(case: Case, *, token: int) -> Case:

@@ -1,0 +1,85 @@
+"""Following fixes to where they run: the closed loop, wired, and run beside a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+from typing import Final
+
+from mendwire.deliver.loop import ClosedLoop
+from mendwire.docket.cases import Docket
+from mendwire.docket.deployments import Deployments
+from mendwire.errors import MendwireError
+from mendwire.execution.git import CaseRepository
+from mendwire.model.bodies import Progress
+from mendwire.model.case import Case
+from mendwire.settings.config import Config
+from mendwire.telemetry import emit
+from mendwire.wire.jetstream import JetStreamBus
+
+EVERY_S: Final = 60.0
+log = logging.getLogger(__name__)
+
+
+def teller(bus: JetStreamBus) -> Callable[[Case, str], Awaitable[None]]:
+    """Publishes what became of a fix as progress of its case, once each."""
+
+    async def tell(case: Case, then: str) -> None:
+        status = "regressed" if then == "regressed" else case.state.value
+        told = Progress(
+            task_id=case.case_id,
+            agent="mendwire",
+            status=status,
+            findings=case.title,
+            next_steps=() if then == "regressed" else (then,),
+        )
+        body = json.dumps(asdict(told), ensure_ascii=False).encode()
+        await bus.publish(bus.names.progress(case.case_id), body, msg_id=f"{case.case_id}-{status}")
+
+    return tell
+
+
+def loop_of(
+    config: Config, bus: JetStreamBus, docket: Docket, repository: CaseRepository
+) -> ClosedLoop:
+    """The closed loop of one repository and namespace."""
+    return ClosedLoop(
+        docket=docket,
+        deployments=Deployments(bucket=bus.bucket(bus.names.bucket("DOCKET"))),
+        repository=repository,
+        tell=teller(bus),
+        base=config.project.base,
+        soak_s=config.delivery.soak_hours * 3600,
+    )
+
+
+@asynccontextmanager
+async def following(loop: ClosedLoop, every_s: float = EVERY_S) -> AsyncIterator[asyncio.Event]:
+    """Look at every fix on its way each minute, while the block runs.
+
+    The event is set after the first round.
+    """
+    looked = asyncio.Event()
+    task = asyncio.create_task(_rounds(loop, every_s, looked), name="closed loop")
+    try:
+        yield looked
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _rounds(loop: ClosedLoop, every_s: float, looked: asyncio.Event) -> None:
+    while True:
+        try:
+            await loop.round()
+        except MendwireError as problem:
+            emit("connection.lost", url=f"following fixes waits: {problem}")
+        except Exception:
+            log.exception("following fixes failed; the next round tries again")
+        looked.set()
+        await asyncio.sleep(every_s)

@@ -1,0 +1,100 @@
+"""``mendwire deploy``: say what runs where, so that fixes are followed to where they run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from mendwire.app.following import loop_of
+from mendwire.app.looking import Sight
+from mendwire.cli.asking import AsJson, print_table, see
+from mendwire.deliver.loop import Landing
+from mendwire.docket.deployments import Deployments
+from mendwire.errors import ConfigError, InvalidName, RepositoryUnfit
+from mendwire.execution.git import CaseRepository
+from mendwire.model.deployment import Deployment
+from mendwire.model.names import environment
+from mendwire.model.report import UNKNOWN_RELEASE
+
+_COLUMNS = ("environment", "service", "release", "commit", "order", "at")
+
+
+def deploy(
+    env: Annotated[str, typer.Option("--env", help="Environment, as reports name it.")],
+    release: Annotated[str, typer.Option(help="Release, as reports name it.")],
+    commit: Annotated[
+        str, typer.Option(help="What runs: a commit, tag or branch. Default: the release's name.")
+    ] = "",
+    service: Annotated[
+        str, typer.Option(help="Service, as reports name it. Default: all of them.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say that a release was deployed. Run it at the end of every deployment.
+
+    Fixes that it brings begin to soak: they are verified when they stay quiet, and reopened when
+    their error comes back in this release or a later one. An old release reopens nothing.
+    """
+    if not release or release == UNKNOWN_RELEASE:
+        raise ConfigError("A deployment needs the release that its reports will name.")
+    try:
+        environment(env)
+    except InvalidName as problem:
+        raise ConfigError(str(problem)) from None
+
+    async def told(sight: Sight) -> tuple[Deployment, list[Landing]]:
+        config = sight.config
+        repository = await CaseRepository.open(config.repository, config.state)
+        runs = await _commit(repository, commit or release)
+        loop = loop_of(config, sight.bus, sight.docket, repository)
+        new = await loop.deployments.add(env, service, release, runs)
+        return new, await loop.deployed(new)
+
+    new, landings = see(told)
+    if as_json:
+        print(json.dumps({"deployment": _row(new), "fixes": [asdict(one) for one in landings]}))
+        return
+    place = f"{new.environment}{f' {new.service}' if new.service else ''}"
+    print(f"{new.release} ({new.commit[:12]}) is deployment {new.order} of {place}.")
+    for one in landings:
+        what = "has the fix" if one.has_fix else "has not the fix"
+        print(f"{one.case}  {one.state:<9} {what}: {one.title}")
+
+
+def deployments(as_json: AsJson = False) -> None:
+    """What was deployed where, oldest first within each service."""
+
+    async def known(sight: Sight) -> Sequence[Deployment]:
+        bucket = sight.bus.bucket(sight.bus.names.bucket("DOCKET"))
+        return [one async for one in Deployments(bucket=bucket).all()]
+
+    rows = [_row(one) for one in see(known)]
+    print_table(rows, _COLUMNS, as_json, "No deployment yet: mendwire deploy --help.")
+
+
+async def _commit(repository: CaseRepository, revision: str) -> str:
+    try:
+        return await repository.origin.commit_of(revision)
+    except RepositoryUnfit:
+        raise ConfigError(
+            f"{revision[:60]!r} is no tag or commit of {repository.origin.top}: say with --commit "
+            "what runs."
+        ) from None
+
+
+def _row(one: Deployment) -> dict[str, object]:
+    at = datetime.fromtimestamp(one.at_ns / 1e9, tz=UTC).isoformat(timespec="seconds")
+    row = asdict(one) | {"at": at}
+    del row["at_ns"]
+    return row
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("deploy")(deploy)
+    app.command("deployments")(deployments)

@@ -1,0 +1,30 @@
+"""What runs where: one deployment is (environment, service, release, commit, order) (rules A12)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployment:
+    """One release of a service that was put into an environment."""
+
+    environment: str
+    """Empty for reports of the plain ``{ns}.errors``."""
+    service: str
+    """Empty for all services of the environment at once."""
+    release: str
+    """As reports name it."""
+    commit: str
+    """The commit that runs, hex."""
+    order: int
+    """1 for the first of its environment and service; the same release again gets a new one."""
+    at_ns: int
+    """When it was said, nanoseconds since the epoch."""
+
+
+def order_of(deployments: Sequence[Deployment], release: str) -> int | None:
+    """The latest order under which ``release`` ran; None for one that nobody told of."""
+    orders = [known.order for known in deployments if known.release == release]
+    return max(orders, default=None)

@@ -1,0 +1,150 @@
+"""From a fix to where it runs: merged, deployed, verified, regressed; and a person's hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mendwire.model.case import Case, CaseState, ParkReason, Verdict
+from tests.journey.stage import ENV, Stage, coupon_report, stage
+
+pytestmark = pytest.mark.timeout(120)
+QUICK = "[delivery]\nsoak_hours = 0\n"
+WHO = ("-c", "user.name=Shop", "-c", "user.email=shop@example.org")
+
+
+async def worked(set_up: Stage) -> None:
+    code, _, err = await set_up.run("work", "--until-empty")
+    assert code == 0, err
+
+
+async def deployed(set_up: Stage, release: str, *more: str) -> list[dict[str, Any]]:
+    """What ``mendwire deploy`` says of each fix."""
+    words = ("deploy", "--env", ENV, "--release", release, "--json", *more)
+    code, out, err = await set_up.run(*words)
+    assert code == 0, err
+    fixes: list[dict[str, Any]] = json.loads(out)["fixes"]
+    return fixes
+
+
+async def case_of(set_up: Stage) -> Case:
+    (case,) = await set_up.cases()
+    return case
+
+
+async def fixed(set_up: Stage) -> Case:
+    await set_up.run("streams", "apply")
+    await set_up.publish(coupon_report(), "first")
+    await worked(set_up)
+    case = await case_of(set_up)
+    assert case.verdict is Verdict.FIXED
+    return case
+
+
+async def merged(set_up: Stage, case: Case) -> None:
+    """As a person merges by squashing, which keeps the message and not the commit."""
+    assert case.delivered is not None
+    await set_up.git("merge", "-q", "--squash", case.delivered.branch)
+    message = await set_up.git("log", "-1", "--format=%B", case.delivered.branch)
+    await set_up.git(*WHO, "commit", "-q", "-m", message)
+
+
+async def told(set_up: Stage) -> list[str]:
+    """The states that were published as progress, after the steps of the work."""
+    steps = {"research", "implement", "verify", "review"}
+    bodies = [body for _, body in await set_up.kept("INVESTIGATIONS")]
+    return [body["status"] for body in bodies if body["status"] not in steps]
+
+
+async def test_a_fix_is_followed_until_it_is_verified_and_reopens_where_it_comes_back(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, config=QUICK) as set_up:
+        case = await fixed(set_up)
+        assert await deployed(set_up, "shop@2", "--commit", "HEAD") == [
+            {"case": case.case_id, "title": case.title, "state": "fixed", "has_fix": False}
+        ]
+        await merged(set_up, case)
+        (one,) = await deployed(set_up, "shop@3", "--commit", "HEAD")
+        assert (one["state"], one["has_fix"]) == ("soaking", True)
+        # The old release still runs somewhere: it is counted and reopens nothing.
+        await set_up.publish(coupon_report(release="shop@2"), "old")
+        await set_up.publish(coupon_report(release="nobody told of it"), "unknown")
+        await worked(set_up)
+        case = await case_of(set_up)
+        assert (case.state, case.episode, case.occurrences) == (CaseState.SOAKING, 1, 3)
+        # Quiet is verified only once the service was heard from in the new release.
+        other = coupon_report(
+            release="shop@3", error="TypeError: x", type="TypeError", stack="", frames=[]
+        )
+        await set_up.publish(other, "other")
+        await worked(set_up)
+        await worked(set_up)  # a worker looks at every fix when it starts
+        case = next(case for case in await set_up.cases() if case.title.startswith("KeyError"))
+        assert case.state is CaseState.VERIFIED
+        assert await told(set_up) == ["merged", "deployed", "soaking", "verified"]
+        # It comes back in the release that has the fix: the next episode begins.
+        await set_up.publish(coupon_report(release="shop@3"), "again")
+        await worked(set_up)
+        case = next(case for case in await set_up.cases() if case.title.startswith("KeyError"))
+        assert case.episode == 2
+        assert (await told(set_up))[-1] == "regressed"
+        assert await set_up.waiting() == 0
+        code, out, _ = await set_up.run("deployments", "--json")
+        assert (code, [row["release"] for row in json.loads(out)]) == (0, ["shop@2", "shop@3"])
+
+
+async def test_a_branch_deleted_unmerged_is_withdrawn(tmp_path: Path) -> None:
+    async with stage(tmp_path) as set_up:
+        case = await fixed(set_up)
+        assert case.delivered is not None
+        await set_up.git("branch", "-q", "-D", case.delivered.branch)
+        await worked(set_up)
+        await set_up.publish(coupon_report(), "again")
+        await worked(set_up)
+        case = await case_of(set_up)
+        assert (case.state, case.episode) == (CaseState.WITHDRAWN, 1)
+        assert await told(set_up) == ["withdrawn"]
+        code, _, err = await set_up.run("cases", "retry", case.case_id)
+        assert code == 0, err
+        assert (await case_of(set_up)).episode == 2
+
+
+async def test_a_reverted_fix_waits_for_a_person_when_its_error_is_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as set_up:
+        case = await fixed(set_up)
+        await merged(set_up, case)
+        await deployed(set_up, "shop@2", "--commit", "HEAD")
+        await set_up.git(*WHO, "revert", "--no-edit", "HEAD")
+        (one,) = await deployed(set_up, "shop@3", "--commit", "HEAD")
+        assert (one["state"], one["has_fix"]) == ("soaking", False)
+        await set_up.publish(coupon_report(release="shop@3"), "again")
+        await worked(set_up)
+        case = await case_of(set_up)
+        assert (case.state, case.episode) == (CaseState.PARKED, 2)
+        assert case.parking is not None
+        assert case.parking.reason is ParkReason.PERSON
+        assert "reverted" in case.parking.note
+        assert await set_up.waiting() == 0
+
+
+async def test_what_nobody_could_follow_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    async with stage(tmp_path) as set_up:
+        await set_up.run("streams", "apply")
+        for env, release, said in (
+            ("a.b", "HEAD", "environment"),
+            (ENV, "unknown", "release"),
+            (ENV, "no-such-tag", "--commit"),
+        ):
+            code, out, err = await set_up.run("deploy", "--env", env, "--release", release)
+            assert (code, out, len(err.splitlines())) == (2, "", 1), err
+            assert said in err
+        await deployed(set_up, "shop@2", "--commit", "HEAD")
+        await deployed(set_up, "shop@2", "--commit", "HEAD")
+        again = ("--release", "shop@2", "--commit", "HEAD~1")
+        code, _, err = await set_up.run("deploy", "--env", ENV, *again)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert "a release of its own" in err
