@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from mendwire.demo.shop import build_repository
 from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.roster import Roster
-from mendwire.errors import StreamFull, Unreachable
+from mendwire.errors import IllegalMove, StreamFull, Unreachable
 from mendwire.execution.git import CaseRepository
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import PATCH_BYTES, Bounds, Investigation
@@ -36,7 +37,7 @@ from mendwire.model.names import Names
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
 from mendwire.model.work import Change, Finding, Proof, ProofStatus, Reproduction, Review
-from mendwire.ops.cases import retry
+from mendwire.ops.cases import retry, silence
 from mendwire.wire.bus import Ack, Bucket, Entry
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.worker import Pace, Worker
@@ -505,6 +506,32 @@ async def test_rule_a11_a_person_may_try_again_from_everywhere_it_makes_sense(
         async with mine.sweeper:
             await eventually(lambda: is_in(mine, CaseState.FIXED))
         assert mine.delivered == [fixed.case_id, again.case_id]
+
+
+async def test_rule_a11_a_silenced_case_is_taken_out_of_a_workers_hands(bus: JetStreamBus) -> None:
+    """Nothing more is done or spent; it goes on when its time comes, or when a person says so."""
+    await publish(bus)
+    crew = Crew()
+    crew.going.clear()
+    async with shift(bus, crew) as mine:
+        working = asyncio.create_task(mine.orchestrator.handle(await mine.message()))
+        await eventually(lambda: crew.calls == ["research"])
+        later = time.time_ns() + 3600 * 10**9
+        silent = await silence(mine.docket, (await mine.only()).issue, "known", later)
+        assert silent.parking is not None
+        assert silent.parking.reason is ParkReason.SILENCED
+        crew.going.set()
+        assert (await working).state is DeliveryState.LOST
+        outcome = await mine.orchestrator.handle(await mine.message())
+        assert outcome.state is DeliveryState.PARKED
+        async with mine.sweeper:
+            await asyncio.wait_for(mine.sweeper.swept(), 10)
+            assert crew.calls == ["research"]
+            assert (await mine.only()).state is CaseState.PARKED
+            await silence(mine.docket, silent.issue, "a moment", 1)
+            await eventually(lambda: is_in(mine, CaseState.FIXED))
+        with pytest.raises(IllegalMove, match="nothing is being done"):
+            await silence(mine.docket, silent.issue, "late", 0)
 
 
 async def test_rule_a10_a_holder_stops_before_others_may_take_its_cases(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import re
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,8 @@ from mendwire.errors import ConfigError
 from mendwire.model.printable import printable
 
 T = TypeVar("T")
+_DURATION = re.compile(r"(\d{1,6})([smhdw])")
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _PIPE_WIDTH = 400
 """Columns where no terminal sets the width."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -87,3 +90,11 @@ def operator() -> str:
     except (KeyError, OSError):
         user = "somebody"
     return f"{user}@{socket.gethostname()}"
+
+
+def duration_ns(text: str) -> int:
+    """``30m``, ``12h``, ``7d`` in nanoseconds; raises ConfigError."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None or not int(found[1]):
+        raise ConfigError(f"{text[:20]!r} is no time: write 30m, 12h or 7d.")
+    return int(found[1]) * _UNITS_S[found[2]] * 1_000_000_000

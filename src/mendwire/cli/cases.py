@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from mendwire.cli.asking import (
     Note,
     Yes,
     confirm,
+    duration_ns,
     operator,
     print_fields,
     print_table,
@@ -59,6 +61,29 @@ def retry_case(case: CaseId, as_json: AsJson = False) -> None:
         print(json.dumps({"case": opened.case_id, "state": opened.state}))
     else:
         print(f"{opened.case_id} is open; the next free worker takes it.")
+
+
+@_cases.command("silence")
+def silence_case(
+    case: CaseId,
+    time_: Annotated[
+        str, typer.Option("--for", help="30m, 12h, 7d; default: until cases retry.", metavar="TIME")
+    ] = "",
+    note: Note = "",
+    as_json: AsJson = False,
+) -> None:
+    """Lay a case aside, also while an agent works on it. Its errors are counted, nothing is spent.
+
+    Known errors that nobody will mend are best silenced so, instead of being paid for again.
+    """
+    until_ns = time.time_ns() + duration_ns(time_) if time_ else 0
+    why = note or f"silenced by {operator()}"
+    silent = see(lambda sight: desk.silence(sight.docket, case, why, until_ns))
+    if as_json:
+        print(json.dumps({"case": silent.case_id, "state": silent.state, "until_ns": until_ns}))
+    else:
+        end = f"for {time_}" if time_ else "until you say: mendwire cases retry"
+        print(f"{silent.case_id} is silent {end}.")
 
 
 @_cases.command("release")

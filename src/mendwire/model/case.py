@@ -265,6 +265,21 @@ def regressed(case: Case, again: Case, note: str) -> Case:
     return move(opened, CaseState.PARKED, token=opened.token, parking=parking)
 
 
+def silenced(case: Case, note: str, until_ns: int) -> Case:
+    """The case laid aside by a person, also out of a worker's hands: its token is fenced.
+
+    Raises IllegalMove once a verdict is being handed over, and where nothing is going on.
+    """
+    if case.state is CaseState.PARKED:
+        case = move(case, CaseState.OPEN, token=case.token)
+    if case.state not in {CaseState.OPEN, CaseState.LEASED}:
+        text = f"Case {case.case_id} is {case.state}: nothing is being done that could be stopped."
+        raise IllegalMove(text)
+    parking = Parking(reason=ParkReason.SILENCED, note=note, until_ns=until_ns)
+    parked = move(case, CaseState.PARKED, token=case.token, parking=parking, holder="")
+    return replace(parked, token=case.token + 1)
+
+
 def released(case: Case, *, token: int) -> Case:
     """The case given back unfinished, for another worker to take at once."""
     if token != case.token:

@@ -8,7 +8,16 @@ from hashlib import sha256
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import ConfigError, IllegalMove
-from mendwire.model.case import CASE_MOVES, REOPENABLE, Case, CaseState, move, released, reopened
+from mendwire.model.case import (
+    CASE_MOVES,
+    REOPENABLE,
+    Case,
+    CaseState,
+    move,
+    released,
+    reopened,
+    silenced,
+)
 from mendwire.model.delivery import Received
 from mendwire.ops.quarantine import Decision, Desk
 from mendwire.wire.burial import place
@@ -60,6 +69,21 @@ async def retry(docket: Docket, wanted: str) -> Case:
     # Once more: a sweeper that came in between found nothing to do and forgot the first.
     await docket.call(filed.case.issue, 0)
     return opened.case
+
+
+async def silence(docket: Docket, wanted: str, note: str, until_ns: int) -> Case:
+    """Stop what is being done about an issue; its errors are counted meanwhile.
+
+    It goes on at ``until_ns`` (nanoseconds since the epoch), or with 0 when a person says so by
+    ``retry``. Raises ConfigError, IllegalMove.
+    """
+    filed = await find(docket, wanted)
+    if until_ns:
+        await docket.call(filed.case.issue, until_ns)
+    silent = await docket.change(filed, lambda case: silenced(case, note, until_ns))
+    if not until_ns:
+        await docket.dismiss(filed.case.issue)
+    return silent.case
 
 
 async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") -> Decision:
