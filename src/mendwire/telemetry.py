@@ -20,6 +20,7 @@ EVENTS: Final[dict[str, str]] = {
     "worker.started": "worker, environments, concurrency",
     "worker.paused": "reason: no new message is pulled",
     "worker.resumed": "",
+    "worker.halted": "by, note: somebody stopped everything",
     "worker.draining": "worker, held",
     "worker.stopped": "worker",
     "worker.lost": "worker: another worker was found dead, its cases are taken over",

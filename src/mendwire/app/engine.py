@@ -19,6 +19,7 @@ from mendwire.app.stopping import first_of
 from mendwire.app.traces import refuse_lost_docket
 from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Roster
+from mendwire.docket.switch import Halt, Switch
 from mendwire.errors import ConfigError, Fenced
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.process import reap_strays
@@ -61,6 +62,7 @@ class Engine:
     worker: Worker
     orchestrator: Orchestrator
     sweeper: Sweeper
+    switch: Switch
     looked: asyncio.Event
     """Every fix on its way was looked at since the start."""
     agent: str
@@ -79,16 +81,21 @@ class Engine:
             *(f"mendwire: {notice}" for notice in self.notices),
         )
 
-    async def until_empty(self, stop: asyncio.Event | None = None) -> None:
-        """Work until nothing waits, nothing is held and no unfinished case is left to take."""
-        await self._unless_lost(self._empty(), *([stop.wait()] if stop else []))
+    async def until_empty(self, stop: asyncio.Event | None = None) -> Halt | None:
+        """Work until nothing waits, nothing is held and no unfinished case is left to take.
 
-    async def forever(self, stop: asyncio.Event, server: EmbeddedServer | None = None) -> None:
-        """Work until ``stop`` is set.
+        Gives who stopped everything, if somebody did before.
+        """
+        return await self._unless_stopped(self._empty(), *([stop.wait()] if stop else []))
+
+    async def forever(
+        self, stop: asyncio.Event, server: EmbeddedServer | None = None
+    ) -> Halt | None:
+        """Work until ``stop`` is set, or until somebody stops everything, who is given then.
 
         Raises Fenced when our lease was lost, ServerError when our own server cannot be kept up.
         """
-        await self._unless_lost(stop.wait(), *([server.watch()] if server else []))
+        return await self._unless_stopped(stop.wait(), *([server.watch()] if server else []))
 
     async def _empty(self) -> None:
         await self.sweeper.swept()
@@ -99,17 +106,25 @@ class Engine:
             if not self.orchestrator.busy and not self.worker.held:
                 return
 
-    async def _unless_lost(self, *works: Coroutine[Any, Any, object]) -> None:
-        """Whatever comes first, the loss of our lease included."""
+    async def _unless_stopped(self, *works: Coroutine[Any, Any, object]) -> Halt | None:
+        """Whatever comes first, the switch and the loss of our lease included."""
         lost = self.grounds.roster.lost
-        await first_of(*(asyncio.ensure_future(work) for work in (*works, lost.wait())))
+        halts: list[Halt] = []
+
+        async def watch() -> None:
+            halts.append(await self.switch.until_thrown())
+
+        await first_of(*(asyncio.ensure_future(work) for work in (*works, lost.wait(), watch())))
+        if not lost.is_set() and not halts:
+            return None
+        # At once: no drain, no agent goes on, and each case is given back where it stands.
+        await asyncio.gather(self.worker.stop(drain_s=0), self.sweeper.stop())
         if lost.is_set():
-            # At once, for others take our cases over soon: no drain, no agent goes on.
-            await asyncio.gather(self.worker.stop(drain_s=0), self.sweeper.stop())
             raise Fenced(
                 "This worker could not renew its lease in time, so it stopped before others take "
                 "its cases over: check the connection to the NATS server, then start it again."
             )
+        return halts[0]
 
 
 @asynccontextmanager
@@ -181,6 +196,7 @@ async def engine(
             worker=worker,
             orchestrator=orchestrator,
             sweeper=sweeper,
+            switch=Switch(bucket=bus.bucket(link.names.bucket("DOCKET"))),
             looked=looked,
             agent=crew.name,
             notices=base.notices,

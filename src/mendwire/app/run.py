@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from mendwire.app.engine import engine
+from mendwire.app.engine import engine, make_streams
 from mendwire.app.logs import Style, logged
-from mendwire.app.serve import served
-from mendwire.app.stopping import stopping
+from mendwire.app.serve import linked, served
+from mendwire.app.stopping import first_of, stopping
+from mendwire.docket.switch import Switch
+from mendwire.errors import ConfigError
+from mendwire.model.printable import printable
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
+from mendwire.telemetry import emit
+from mendwire.wire.jetstream import JetStreamBus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,20 +35,48 @@ class Wish:
 async def run_worker(config: Config, environment: Environment, wish: Wish, log: Style) -> int:
     """Run until a signal or the queue's end; the exit code.
 
+    While somebody has stopped everything (``mendwire halt``) it waits, and goes on afterwards.
     Raises what keeps a worker from starting or going on: one sentence each.
     """
     with logged(log), stopping() as stop:
-        async with (
-            served(config, environment, own=wish.own_server) as server,
-            engine(config, environment) as machine,
-            _gateway(config, environment, wish) as hint,
-        ):
-            sys.stderr.write("\n".join((*machine.greeting, *hint, "")))
-            if wish.until_empty:
-                await machine.until_empty(stop)
-            else:
-                await machine.forever(stop, server)
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(
+                served(config, environment, own=wish.own_server)
+            )
+            hint = await stack.enter_async_context(_gateway(config, environment, wish))
+            halted = True
+            while halted and not stop.is_set():
+                await _not_halted(config, environment, wish, stop)
+                if stop.is_set():
+                    break
+                async with engine(config, environment) as machine:
+                    sys.stderr.write("\n".join((*machine.greeting, *hint, "")))
+                    empty = machine.until_empty(stop) if wish.until_empty else None
+                    halt = await (empty or machine.forever(stop, server))
+                    halted = halt is not None
+                    if halt is not None:
+                        emit("worker.halted", by=halt.by, note=halt.note)
     return 0
+
+
+async def _not_halted(
+    config: Config, environment: Environment, wish: Wish, stop: asyncio.Event
+) -> None:
+    """Return once workers may work, or ``stop`` is set; the streams are there then."""
+    async with linked(config, environment, "mendwire") as link:
+        bus = JetStreamBus(link.client, link.names, link.denials)
+        await make_streams(bus, config)
+        switch = Switch(bucket=bus.bucket(link.names.bucket("DOCKET")))
+        halt = await switch.thrown()
+        if halt is None:
+            return
+        why = f": {halt.note}" if halt.note else ""
+        told = printable(f"{halt.by} stopped everything at {halt.at}{why}", 300)
+        if wish.until_empty:
+            raise ConfigError(f"{told}. To go on: mendwire resume.")
+        sys.stderr.write(f"mendwire: {told}; waiting for mendwire resume.\n")
+        works: tuple[Coroutine[Any, Any, object], ...] = (switch.until_released(), stop.wait())
+        await first_of(*map(asyncio.ensure_future, works))
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, cases, deploy, kept, quarantine, run, screen, server, streams
+from mendwire.cli import bare, cases, deploy, halt, kept, quarantine, run, screen, server, streams
 from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
 
@@ -45,6 +45,7 @@ cases.register(app)
 kept.register(app)
 quarantine.register(app)
 deploy.register(app)
+halt.register(app)
 _add_gateway(app)
 
 

@@ -10,7 +10,8 @@
     epoch            when this docket was begun (rules A8)
 
 Workers' own records live beside it under ``worker.<id>`` (``roster``), and what people decided
-about held reports under ``released.<sha256>`` and ``held.<kind>`` (``releases``).
+about held reports under ``released.<sha256>`` and ``held.<kind>`` (``releases``), what runs
+where (``deployments``) and the switch that stops all workers (``switch``).
 """
 
 from __future__ import annotations
