@@ -64,6 +64,14 @@ async def test_report_and_signature_run(python: Path) -> None:
     assert len(err.splitlines()) == 1
 
 
+async def test_a_log_is_read(python: Path) -> None:
+    words = ("-m", "mendwire", "report", "--log", "--dry-run", "--release", "r1")
+    log = b"INFO: on\nERROR: no price for user_17\nERROR: disk is full\n"
+    code, out, err = await run(python, *words, given=log)
+    assert (code, err) == (0, "")
+    assert out.count('"signature"') == 2
+
+
 async def test_the_sdk_runs(python: Path) -> None:
     program = (
         "import mendwire; assert mendwire.init(namespace='shop', url='nats://127.0.0.1:1')\n"

@@ -7,6 +7,7 @@ gateway on a real server: one report, under the keys that the page shows.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,3 +265,16 @@ async def test_a_request_that_fails_is_reported_and_raised_on(
     assert one.report.context["method"] == "GET"
     assert one.record.template == "no shelf 4711"
     assert file in {frame.file.rpartition("/")[2] for frame in one.own}
+
+
+async def test_what_a_log_shipper_posts_is_folded_as_the_page_says(stage: GatewayStage) -> None:
+    page = stack_page("log-lines")
+    key = stage.key("shop").key
+    body = page.file("shipped.jsonl").encode()
+    status, _, answer = stage.post("/v1/errors", body, {"X-Mendwire-Key": key})
+    assert status == 200
+    first, second, stack = json.loads(answer)["results"]
+    assert first["signature"] == second["signature"] == page.signatures[0]
+    (stored,) = [one for one in await arrived(stage) if one.signature == stack["signature"]]
+    assert stored.record.types == ("KeyError",)
+    assert stored.record.calls == (("shop/cart.py", "total"),)

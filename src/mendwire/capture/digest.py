@@ -31,7 +31,8 @@ def digested(
     """The message that is sent, or put on disk, for one occurrence."""
     write = body_of if taken.link.kind else body_of_message
     policy = policy or DEFAULT
-    body = without_scrubbed_arguments(write(taken, directory, guard), policy)
+    written = taken.body if taken.body is not None else write(taken, directory, guard)
+    body = without_scrubbed_arguments(written, policy)
     made = outgoing(json.dumps(body).encode(), names, environment, MAX_PAYLOAD, policy)
     return Spooled(
         kind="report",

@@ -80,6 +80,8 @@ class Taken(NamedTuple):
     """Seconds since the epoch."""
     weight: int
     """About how many bytes it holds."""
+    body: dict[str, JSONValue] | None = None
+    """The report where it is written down already: of a log's record, which has no exception."""
 
 
 def rough_key(exc: BaseException) -> Key:

@@ -79,11 +79,15 @@ class Outbox:
         """Occurrences that are neither sent, nor on disk, nor given up."""
         return len(self._incoming) + self.ledger.in_hand + self.tally.untold
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another report can be queued just now."""
+        return len(self._incoming) < MAX_QUEUED and self._weight < MAX_WEIGHT
+
     def put(self, key: Hashable, seen: Seen, taken: Taken) -> bool:
         """Queue one report; False (and counted) when the queue is full."""
         with self._lock:
-            room = len(self._incoming) < MAX_QUEUED and self._weight < MAX_WEIGHT
-            room = room and not self._is_closed
+            room = self.has_room and not self._is_closed
             if room:
                 self._incoming.append(_Queued(key=key, seen=seen, taken=taken))
                 self._weight += taken.weight

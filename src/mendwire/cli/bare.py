@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -22,9 +22,12 @@ from mendwire.model import names as naming
 from mendwire.model.names import Names
 from mendwire.model.report import JSONValue
 from mendwire.model.scrub import ScrubPolicy, scrub_policy_from
-from mendwire.settings.environment import read_environment
+from mendwire.settings.environment import Environment, read_environment
 
-REPORT_HELP = "Publish one error: a message, a JSON report, or a raw traceback on standard input."
+REPORT_HELP = (
+    "Publish one error: a message, a JSON report, or a raw traceback on standard input; or, with "
+    "--log, every error of a log as it grows."
+)
 _NO_LIMIT = 64 * 1024 * 1024
 
 
@@ -68,7 +71,18 @@ def _report_parser() -> argparse.ArgumentParser:
     parser.add_argument("--level", help="error (default), fatal, warning")
     parser.add_argument("--context", metavar="K=V", action="append", default=[], help="repeatable")
     parser.add_argument("--jsonl", action="store_true", help="standard input is a report a line")
-    parser.add_argument("--json", action="store_true", help="answer with one JSON object a report")
+    parser.add_argument(
+        "--log",
+        action="store_true",
+        help="standard input is a log (tail -F, journalctl -f, docker logs -f): its errors are "
+        "reported as they come, with the lines of their stacks; repeats are counted, and what "
+        "cannot be sent waits on disk",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="answer with one JSON object a report; with --log, with the sums at the end",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show what would be published")
     return parser
 
@@ -102,6 +116,8 @@ def _report(arguments: argparse.Namespace) -> int:
         line=arguments.line,
         request_id=arguments.request_id,
     )
+    if arguments.log:
+        return _log(arguments, surroundings, given, context)
     source = _message_body(arguments)
     bodies = [source] if source else bodies_from(sys.stdin.buffer, is_lines=arguments.jsonl)
     ready: Iterator[dict[str, JSONValue]] = (
@@ -122,6 +138,34 @@ def _report(arguments: argparse.Namespace) -> int:
             as_json=arguments.json,
         )
     )
+
+
+def _log(
+    arguments: argparse.Namespace,
+    surroundings: Environment,
+    given: dict[str, str | None],
+    context: dict[str, JSONValue],
+) -> int:
+    if arguments.jsonl or arguments.message is not None or arguments.stack is not None:
+        raise ConfigError(
+            "--log reads standard input as a log; give no message, --stack or --jsonl with it."
+        )
+    from mendwire.cli.report_log import Stop, errors_in, send_log  # noqa: PLC0415 - loads the sender
+
+    found, stop = surroundings.variables, Stop()
+    stop.heed()
+    release = release_of(found)
+    ready = (
+        overridden(body, given, context, release=release) if body else None
+        for body in errors_in(sys.stdin.buffer, stop)
+    )
+    chosen = arguments.env or found.get("MENDWIRE_ENVIRONMENT")
+    environment = naming.environment(chosen) if chosen else None
+    if arguments.dry_run:
+        return _dry_run((body, environment) for body in ready if body)
+    if warning := without_release(arguments.release or release):
+        print(warning, file=sys.stderr)
+    return send_log(ready, surroundings, environment, stop, as_json=arguments.json)
 
 
 def _message_body(arguments: argparse.Namespace) -> dict[str, JSONValue] | None:
@@ -165,7 +209,7 @@ def _surroundings() -> tuple[Names, ScrubPolicy]:
     return names, scrub_policy_from(found.variables)
 
 
-def _dry_run(bodies: list[tuple[dict[str, JSONValue], str | None]]) -> int:
+def _dry_run(bodies: Iterable[tuple[dict[str, JSONValue], str | None]]) -> int:
     names, policy = _surroundings()
     for body, environment in bodies:
         ready = outgoing(_bytes(body), names, environment, _NO_LIMIT, policy)
@@ -176,7 +220,7 @@ def _dry_run(bodies: list[tuple[dict[str, JSONValue], str | None]]) -> int:
             "issue_key": ready.issue,
             "report": json.loads(ready.payload),
         }
-        print(json.dumps(shown, ensure_ascii=False, indent=2))
+        print(json.dumps(shown, ensure_ascii=False, indent=2), flush=True)
         if warning := without_release(ready.report.release):
             print(warning, file=sys.stderr)
     return 0
