@@ -16,6 +16,10 @@ from tempfile import TemporaryDirectory
 import pytest
 import pytest_asyncio
 
+from mendwire.capture.log_errors import Body, body_of_record
+from mendwire.capture.log_records import Splitter
+from mendwire.model.report import report_of
+from mendwire.model.signature import canonical
 from tests.gateway_stage import GatewayStage
 from tests.stack_pages import arrived, need, run, stack_page, stack_stage, told
 
@@ -40,6 +44,7 @@ class Stack:
     crash: str = "crash.txt"
     prints: str = "no price for order 4711"
     """What it prints at its end, with a reporter or without."""
+    template: str = "no price for order <n>"
     code: int = 1
     """The exit code that the program has without a reporter, too."""
     compile: tuple[str, ...] = ()
@@ -105,6 +110,7 @@ ERLANG = Stack(
     printed_by="25",
     type="no_price",
     prints="{order,4711}",
+    template="{no_price,{order,<n>}}",
     crash="crash-erlang.txt",
     compile=("erlc", "mendwire.erl", "shop.erl"),
 )
@@ -186,6 +192,16 @@ async def test_without_a_gateway_the_program_ends_as_it_would(short: Path, name:
     assert code == stack.code, out
     assert stack.prints in out
     assert "127.0.0.1" not in out
+    (read,) = errors_in_log(out)  # what the runtime prints, for `mendwire report --log`
+    assert read.get("type", "") == stack.type
+    assert canonical(report_of(read)).template == stack.template
+
+
+def errors_in_log(text: str) -> list[Body]:
+    """What a log is found to tell."""
+    splitter = Splitter()
+    records = [record for line in text.splitlines() for record in splitter.feed(line)]
+    return [body for one in [*records, *splitter.rest()] if (body := body_of_record(one))]
 
 
 def reports(stage: GatewayStage) -> int:

@@ -210,6 +210,32 @@ def test_perl_says_where_it_died_and_that_is_one() -> None:
     assert body["error"] == "no price for order 7"
 
 
+ERLANG = """\
+=CRASH REPORT==== 25-Nov-2026::19:26:35.174971 ===
+  crasher:
+    initial call: shop:'-main/1-fun-0-'/0
+    pid: <0.117.0>
+    exception error: {no_price,{order,4711}}
+      in function  shop:price/2 (shop.erl, line 7)
+      in call from shop:total/2 (shop.erl, line 11)
+    ancestors: [<0.9.0>]
+"""
+
+
+@pytest.mark.parametrize("is_one_line", [False, True])
+def test_a_crash_in_the_words_of_erlang_has_its_calls(is_one_line: bool) -> None:
+    text = ERLANG
+    if is_one_line:
+        rest = ", ".join(line.strip() for line in ERLANG.splitlines()[1:])
+        text = f"2026-11-25T19:26:35.174971+00:00 error: {rest}"
+    (body,) = errors(text)
+    assert (body["type"], body["error"]) == ("no_price", "no_price: {no_price,{order,4711}}")
+    assert [(f.file, f.line, f.function) for f in parse_frames(report_of(body))] == [
+        ("shop.erl", 11, "shop:total/2"),
+        ("shop.erl", 7, "shop:price/2"),
+    ]
+
+
 STRUCTURED: dict[str, tuple[dict[str, object], dict[str, object] | None]] = {
     "pino": (
         {

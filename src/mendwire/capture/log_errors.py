@@ -36,6 +36,12 @@ _LEVEL_AT: Final = (
     re.compile(rf"(?i)(?:^|\s)({_NAMES}):"),
 )
 _GLOG: Final = re.compile(r"^([IWEFD])\d{4} \d{2}:")
+_OTP_REPORT: Final = re.compile(r"^=([A-Z]+) REPORT====")
+_OTP_RAISED: Final = re.compile(
+    r"\bexception (?:error|exit|throw): ([^\n]{1,4000}?)(?=\n|, in function|, in call|$)"
+)
+_OTP_CALL: Final = re.compile(r"\bin (?:function|call from) +(\S+) \(([^,()\n]+), line (\d+)\)")
+_ATOM: Final = re.compile(r"\{?([a-z]\w*)")
 _URGENCY: Final = re.compile(r"^<([0-7])>")
 _LEVEL_KEYS: Final = (
     *("level", "severity", "levelname", "lvl", "log.level", "@level", "Level", "LogLevel", "@l"),
@@ -69,7 +75,7 @@ def body_of_record(record: str) -> Body | None:
     level = level_of(record)
     if level == "lower":
         return None
-    text = _URGENCY.sub("", record, count=1)
+    text = _as_elixir(_URGENCY.sub("", record, count=1))
     is_told = any(map(_is_told, raised_in(text)))
     if not level and not is_told:
         return None
@@ -81,12 +87,25 @@ def level_of(record: str) -> str:
     """``fatal``, ``error``, ``lower``, or nothing where it says none."""
     if found := _URGENCY.match(record):
         return ("fatal", "fatal", "fatal", "error")[int(found[1])] if found[1] < "4" else "lower"
+    if found := _OTP_REPORT.match(record):
+        return "error" if found[1] in {"ERROR", "CRASH"} else "lower"
     if found := _GLOG.match(record):
         return {"F": "fatal", "E": "error"}.get(found[1], "lower")
     head = record.partition("\n")[0][:_HEAD]
     words = [word for pattern in _LEVEL_AT if (word := pattern.search(head))]
     first = min(words, key=lambda word: word.start(1), default=None)
     return _LEVELS[first[1].lower()] if first else ""
+
+
+def _as_elixir(text: str) -> str:
+    """A crash in Erlang's words, as Elixir would tell it; other texts as they are."""
+    raised = _OTP_RAISED.search(text)
+    calls = _OTP_CALL.findall(text) if raised else []
+    if not raised or not calls:
+        return text
+    atom = _ATOM.match(raised[1])
+    lines = [f"    {file}:{line}: {function}" for function, file, line in calls]
+    return "\n".join([f"** ({atom[1] if atom else 'error'}) {raised[1]}", *lines])
 
 
 def _is_told(raised: Raised) -> bool:

@@ -39,7 +39,7 @@ _TIME: Final = re.compile(
 _LEVEL: Final = re.compile(
     r"^[\[<(]?(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL|SEVERE|PANIC"
     r"|ALERT|EMERG|trace|debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|fatal|level=\w+)\b"
-    r"|^<[0-7]>"
+    r"|^<[0-7]>|^=[A-Z]+ REPORT===="
 )
 _BARE_HEAD: Final = re.compile(r"^(?:PHP [A-Z]|panic: |fatal error: |terminate called )")
 """Runtimes begin so, without a time; what follows belongs to it only if it looks so."""
