@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -160,7 +162,7 @@ async def test_two_crashes_are_one_report_with_the_keys_of_the_page(
     stage: GatewayStage, short: Path, name: str
 ) -> None:
     stack = STACKS[name]
-    need(*NEEDED.get(name, stack.command[:1]))
+    need(*needed(name, stack))
     earlier = len(await arrived(stage))
     before = reports(stage)
     for release, order in (("1", 4711), ("2", 12)):
@@ -186,7 +188,7 @@ async def test_two_crashes_are_one_report_with_the_keys_of_the_page(
 @pytest.mark.parametrize("name", STACKS)
 async def test_without_a_gateway_the_program_ends_as_it_would(short: Path, name: str) -> None:
     stack = STACKS[name]
-    need(*NEEDED.get(name, stack.command[:1]))
+    need(*needed(name, stack))
     away = {"MENDWIRE_GATEWAY": "http://127.0.0.1:1", "MENDWIRE_KEY": "none"}
     code, out = await crash(stack, short / "releases" / "1", 4711, away)
     assert code == stack.code, out
@@ -195,6 +197,23 @@ async def test_without_a_gateway_the_program_ends_as_it_would(short: Path, name:
     (read,) = errors_in_log(out)  # what the runtime prints, for `mendwire report --log`
     assert read.get("type", "") == stack.type
     assert canonical(report_of(read)).template == stack.template
+
+
+async def test_a_gateway_that_never_answers_holds_nobody_up(short: Path) -> None:
+    here = [name for name, one in STACKS.items() if all(map(which, needed(name, one)))]
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and that is all
+        where = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        away = {"MENDWIRE_GATEWAY": where, "MENDWIRE_KEY": "none"}
+        folders = [short / name / "releases" / "1" for name in here]
+        ended = await asyncio.gather(
+            *(crash(STACKS[name], at, 1, away) for name, at in zip(here, folders, strict=True))
+        )
+    assert [code for code, _ in ended] == [STACKS[name].code for name in here]
+
+
+def needed(name: str, stack: Stack) -> tuple[str, ...]:
+    """The programs without which it cannot be run."""
+    return NEEDED.get(name, stack.command[:1])
 
 
 def errors_in_log(text: str) -> list[Body]:

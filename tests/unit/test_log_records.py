@@ -279,6 +279,8 @@ STRUCTURED: dict[str, tuple[dict[str, object], dict[str, object] | None]] = {
     ),
     "cloud": ({"severity": "CRITICAL", "message": "no"}, {"level": "fatal"}),
     "warning": ({"level": "warning", "message": "no", "exception": PYTHON}, None),
+    "gelf": ({"level": 3, "short_message": "no"}, {"error": "no"}),
+    "gelf, lower": ({"level": 4, "short_message": "no"}, None),
     "info": ({"level": 30, "msg": "error"}, None),
     "no level": ({"message": "ERROR"}, None),
     "no level, but a stack": (

@@ -41,13 +41,14 @@ _OTP_RAISED: Final = re.compile(
     r"\bexception (?:error|exit|throw): ([^\n]{1,4000}?)(?=\n|, in function|, in call|$)"
 )
 _OTP_CALL: Final = re.compile(r"\bin (?:function|call from) +(\S+) \(([^,()\n]+), line (\d+)\)")
+_OTP_HEAD: Final = 10_000
 _ATOM: Final = re.compile(r"\{?([a-z]\w*)")
 _URGENCY: Final = re.compile(r"^<([0-7])>")
 _LEVEL_KEYS: Final = (
     *("level", "severity", "levelname", "lvl", "log.level", "@level", "Level", "LogLevel", "@l"),
     "severity_text",
 )
-_MESSAGES: Final = ("message", "msg", "event", "Message", "@m", "@mt", "text", "body")
+_MESSAGES: Final = ("message", "msg", "event", "Message", "short_message", "@m", "@mt", "body")
 _STACKS: Final = (
     *(
         "stack",
@@ -65,7 +66,8 @@ _TYPES: Final = ("type", "name", "class", "error.type", "exception.type", "exc_t
 _TEMPLATES: Final = ("@mt", "message_template", "MessageTemplate")
 _HOLDERS: Final = ("err", "error", "exception", "exc", "error.message", "Error")
 _LOWEST_ERROR: Final = 50
-"""In the numbers of pino and bunyan."""
+"""In the numbers of pino and bunyan, which begin at 10."""
+_SYSLOG_LOWEST: Final = 7
 
 
 def body_of_record(record: str) -> Body | None:
@@ -99,7 +101,7 @@ def level_of(record: str) -> str:
 
 def _as_elixir(text: str) -> str:
     """A crash in Erlang's words, as Elixir would tell it; other texts as they are."""
-    raised = _OTP_RAISED.search(text)
+    raised = _OTP_RAISED.search(text[:_OTP_HEAD])
     calls = _OTP_CALL.findall(text) if raised else []
     if not raised or not calls:
         return text
@@ -165,6 +167,8 @@ def _message(found: Mapping[str, JSONValue], inner: Mapping[str, JSONValue]) -> 
 
 def _level_named(value: JSONValue) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
+        if 0 <= value <= _SYSLOG_LOWEST:  # in GELF the smallest number is the worst
+            return level_of(f"<{value}>")
         return "lower" if value < _LOWEST_ERROR else "fatal" if value > _LOWEST_ERROR else "error"
     return _LEVELS.get(_text(value).strip().lower(), "")
 

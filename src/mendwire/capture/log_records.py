@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from json import JSONDecodeError, loads
 from typing import Final
 
-MAX_LINE: Final = 16_384
-"""Characters of one line; what is beyond is cut off."""
+MAX_LINE: Final = 256 * 1024
+"""Characters of one line, which in JSON holds a whole stack; what is beyond is cut off."""
 MAX_RECORD: Final = 256 * 1024
 """Characters of one record: of a longer one the middle is left out, as of a stack."""
 MAX_SOURCES: Final = 64
 _TAIL_LINES: Final = 400
+_FRONT: Final = 300
+"""Characters of a line in which what a transport puts before it is looked for."""
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK: Final = r"\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?"
 _ISO: Final = (
@@ -111,9 +113,10 @@ class Splitter:
         """The source, what it wrote, and whether the line goes on in the next one."""
         if line[:1] == "{" and (unwrapped := _unwrapped(line)):
             return unwrapped
-        if found := _KUBERNETES.match(line):
+        front = line[:_FRONT]
+        if found := _KUBERNETES.match(front):
             return found[1], line[found.end() :], found[2] == "P"
-        if found := _COMPOSE.match(line) or _SYSLOG.match(line):
+        if found := _COMPOSE.match(front) or _SYSLOG.match(front):
             return found[1], line[found.end() :], False
         return "", line, False
 
@@ -132,7 +135,7 @@ def _unwrapped(line: str) -> tuple[str, str, bool] | None:
     if not isinstance(found, dict):
         return None
     text = found.get("log")
-    if isinstance(text, str) and isinstance(found.get("stream"), str):
+    if isinstance(text, str) and found.get("stream") in {"stdout", "stderr"}:
         return str(found["stream"]), text.removesuffix("\n"), not text.endswith("\n")
     text, unit = found.get("MESSAGE"), found.get("_SYSTEMD_UNIT", found.get("SYSLOG_IDENTIFIER"))
     if isinstance(text, str) and isinstance(found.get("__CURSOR", unit), str):
@@ -181,7 +184,7 @@ def _append(now: _Open, line: str) -> None:
     now.size += len(line) + 1
     now.expects = _expected(line, now.expects)
     now.has_stack = now.has_stack or bool(_BEGINS.match(line) or _GOES_ON.match(line))
-    if now.size > MAX_RECORD:  # its head says what it is, its tail where it ended
+    if now.size > MAX_RECORD and len(now.lines) > 2:  # noqa: PLR2004 - head, middle, tail; its head says what it is, its tail where it ended
         half = max(1, len(now.lines) // 3)
         now.lines = now.lines[:half] + now.lines[-min(_TAIL_LINES, half) :]
         now.size = sum(len(one) + 1 for one in now.lines)
