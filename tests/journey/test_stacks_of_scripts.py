@@ -175,9 +175,10 @@ async def test_two_crashes_are_one_report_with_the_keys_of_the_page(
         "shop",
         "1.4.2",
     )
-    assert tuple(name for _, name in one.record.calls) == stack.calls
+    assert one.own
     said = await asyncio.to_thread(run, short, *stack.version)
     if stack.printed_by in said.stdout:  # others name functions in other ways, or count lines anew
+        assert tuple(name for _, name in one.record.calls) == stack.calls
         page = stack_page(stack.page)
         shown = page.file(stack.crash).replace("/srv/shop/releases/20261125", f"{short}/releases/1")
         assert one.report.stack.rstrip("\n") == shown.rstrip("\n")
