@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mendwire.capture.log_errors import Body, body_of_record, level_of
 from mendwire.capture.log_records import MAX_LINE, MAX_RECORD, MAX_SOURCES, Splitter
 from mendwire.model.report import report_of
-from mendwire.model.signature import canonical, parse_frames
+from mendwire.model.signature import Canonical, canonical, parse_frames
 
 
 def records(text: str) -> list[str]:
@@ -182,6 +182,8 @@ LEVELS = {
     "10:00AM ERR no": "error",
     "2026-11-25 10:00:00,123 INFO shop: an error: none": "lower",
     "2026-11-25 10:00:00,123 WARNING shop: ERROR ahead": "lower",
+    "[2026-11-25 10:00:00] production.ERROR: no": "error",
+    "E, [2026-11-25T10:00:00.123456 #4242] ERROR -- : no": "error",
     "[warn] no": "lower",
     "<6>ERROR no": "lower",
     "I1125 10:00:00.123456 12 main.go:3] error: no": "lower",
@@ -234,6 +236,67 @@ def test_a_crash_in_the_words_of_erlang_has_its_calls(is_one_line: bool) -> None
         ("shop.erl", 11, "shop:total/2"),
         ("shop.erl", 7, "shop:price/2"),
     ]
+
+
+def record_of(text: str) -> Canonical:
+    """What the keys of the only error are made of."""
+    (body,) = errors(text)
+    return canonical(report_of(body))
+
+
+MONOLOG = """\
+[2026-11-25 10:00:00] production.INFO: on
+[2026-11-25 10:00:00] production.ERROR: no {"exception":"[object] (App\\\\OrderFailed(code: 0): \
+no price for order 4711 at /srv/shop/current/app/Cart.php:16)
+[stacktrace]
+#0 /srv/shop/current/app/Carts.php(20): App\\\\Cart->total(4711)
+#1 {main}
+"}
+[2026-11-25 10:00:01] production.INFO: on
+"""
+
+
+def test_an_exception_in_the_log_of_monolog_is_told_as_php_does() -> None:
+    record = record_of(MONOLOG)
+    assert (record.types, record.template) == (("App\\OrderFailed",), "no price for order <n>")
+    assert record.calls == (("app/Carts.php", "{main}"), ("app/Cart.php", "App\\Cart->total"))
+    assert record.crash_line == "16"
+    short = MONOLOG.replace(
+        "at /srv/shop/current/app/Cart.php:16)\n[stack", 'at /a/Cart.php:16)"} []\n[x'
+    )
+    assert record_of(short.partition("[x")[0]).types == ("App\\OrderFailed",)
+
+
+TAG = "[8f3c2a10-0b7e-4c55-9a11-3f2b8d6c7e90] "
+RAILS = f"""\
+I, [2026-11-25T10:00:02.123456 #4242]  INFO -- : {TAG}Started GET "/cart"
+F, [2026-11-25T10:00:02.123456 #4242] FATAL -- : {TAG}
+{TAG}OrderFailed (no price for order 4711):
+{TAG}
+{TAG}app/models/cart.rb:12:in `total'
+{TAG}app/controllers/carts_controller.rb:5:in `show'
+I, [2026-11-25T10:00:03.123456 #4242]  INFO -- : {TAG}Started GET "/"
+"""
+
+
+def test_an_exception_in_the_log_of_rails_has_its_type() -> None:
+    record = record_of(RAILS)
+    assert (record.types, record.template) == (("OrderFailed",), "no price for order <n>")
+    assert [name for _, name in record.calls] == ["show", "total"]
+
+
+def test_frames_of_elixirs_libraries_do_not_count() -> None:
+    record = record_of("""\
+10:00:00.123 [error] GenServer #PID<0.152.0> terminating
+** (OrderFailed) no price for order 4711
+    (shop 0.1.0) lib/shop.ex:10: Shop.price/2
+    (elixir 1.14.0) lib/enum.ex:1658: Enum.map/2
+    (stdlib 4.2) gen_server.erl:1149: :gen_server.try_handle_call/4
+Last message (from #PID<0.96.0>): :total
+State: "4711"
+10:00:01.123 request_id=F1 [info] Sent 200 in 3ms
+""")
+    assert record.calls == (("lib/shop.ex", "Shop.price/2"),)
 
 
 STRUCTURED: dict[str, tuple[dict[str, object], dict[str, object] | None]] = {
@@ -351,3 +414,8 @@ def test_any_lines_are_taken_and_none_is_lost(lines: list[str]) -> None:
     for record in found:
         body_of_record(record)
     assert not splitter.is_open
+
+
+def test_the_beginnings_of_many_crashes_are_looked_at_a_few_times() -> None:
+    for text in ("[object] (A(code: 0): ", "exception error: ", "A (", "(elixir 1) "):
+        assert body_of_record("ERROR " + text * 10_000)  # ends, and within the test's time

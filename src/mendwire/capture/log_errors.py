@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from json import JSONDecodeError, loads
 from typing import Final
 
+from mendwire.capture.log_dialects import named_by_rails, retold
 from mendwire.capture.traceback_text import body_of_text
 from mendwire.model.report import JSONValue
 from mendwire.model.signature import Raised, raised_in
@@ -31,18 +32,12 @@ _LEVELS: Final = {
 _NAMES: Final = "|".join(sorted(_LEVELS, key=len, reverse=True))
 _LEVEL_AT: Final = (
     # In capitals wherever it stands; else where a level is written, or before a colon.
-    re.compile(rf"(?:^|[\s\[|<(=:\"-])({_NAMES.upper()})(?=[\s\])>:|,\"-]|$)"),
+    re.compile(rf"(?:^|[\s\[|<(=:.\"-])({_NAMES.upper()})(?=[\s\])>:|,\"-]|$)"),
     re.compile(rf"(?i)(?:[\[<|\t]|(?:level|severity|lvl)=\"?)({_NAMES})(?=[\]>|\s\"]|$)"),
     re.compile(rf"(?i)(?:^|\s)({_NAMES}):"),
 )
 _GLOG: Final = re.compile(r"^([IWEFD])\d{4} \d{2}:")
 _OTP_REPORT: Final = re.compile(r"^=([A-Z]+) REPORT====")
-_OTP_RAISED: Final = re.compile(
-    r"\bexception (?:error|exit|throw): ([^\n]{1,4000}?)(?=\n|, in function|, in call|$)"
-)
-_OTP_CALL: Final = re.compile(r"\bin (?:function|call from) +(\S+) \(([^,()\n]+), line (\d+)\)")
-_OTP_HEAD: Final = 10_000
-_ATOM: Final = re.compile(r"\{?([a-z]\w*)")
 _URGENCY: Final = re.compile(r"^<([0-7])>")
 _LEVEL_KEYS: Final = (
     *("level", "severity", "levelname", "lvl", "log.level", "@level", "Level", "LogLevel", "@l"),
@@ -77,11 +72,11 @@ def body_of_record(record: str) -> Body | None:
     level = level_of(record)
     if level == "lower":
         return None
-    text = _as_elixir(_URGENCY.sub("", record, count=1))
+    text = retold(_URGENCY.sub("", record, count=1))
     is_told = any(map(_is_told, raised_in(text)))
     if not level and not is_told:
         return None
-    body = body_of_text(text) if is_told else _line(text)
+    body = _with_stack(text) if is_told else _line(text)
     return {**body, "level": "fatal"} if level == "fatal" else body
 
 
@@ -99,22 +94,20 @@ def level_of(record: str) -> str:
     return _LEVELS[first[1].lower()] if first else ""
 
 
-def _as_elixir(text: str) -> str:
-    """A crash in Erlang's words, as Elixir would tell it; other texts as they are."""
-    raised = _OTP_RAISED.search(text[:_OTP_HEAD])
-    calls = _OTP_CALL.findall(text) if raised else []
-    if not raised or not calls:
-        return text
-    atom = _ATOM.match(raised[1])
-    lines = [f"    {file}:{line}: {function}" for function, file, line in calls]
-    return "\n".join([f"** ({atom[1] if atom else 'error'}) {raised[1]}", *lines])
-
-
 def _is_told(raised: Raised) -> bool:
     """Whether an exception was read there, and not only a place that any line may name."""
     return bool(raised.type or (raised.frames and raised.message)) or any(
         frame.function for frame in raised.frames
     )
+
+
+def _with_stack(text: str) -> Body:
+    body = body_of_text(text)
+    if not body.get("type"):
+        kind, message = named_by_rails(text)
+        if kind:
+            body |= {"type": kind, "error": f"{kind}: {message}"}
+    return body
 
 
 def _line(text: str) -> Body:

@@ -36,8 +36,10 @@ _COMPOSE: Final = re.compile(r"^([\w.-]+-\d+) +\| ")
 _TIME: Final = re.compile(
     rf"^[\[(]?(?:{_ISO}|{_MONTH} [ \d]\d {_CLOCK}|\d{{1,2}}[-/]{_MONTH}[-/]\d{{4}}[: ]{_CLOCK}"
     rf"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) {_MONTH} [ \d]\d {_CLOCK}|{_CLOCK}\b|\d{{10}}\.\d{{3,}}"
-    rf"|[IWEFD]\d{{4}} {_CLOCK})"
+    rf"|[IWEFD]\d{{4}} {_CLOCK}|[DIWEFAU], \[{_ISO})"
 )
+_TAG: Final = re.compile(r"^\[[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\] ?")
+"""Of a request: Rails writes it before each line of a record."""
 _LEVEL: Final = re.compile(
     r"^[\[<(]?(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL|SEVERE|PANIC"
     r"|ALERT|EMERG|trace|debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|fatal|level=\w+)\b"
@@ -68,6 +70,7 @@ class _Open:
     expects: str = ""
     """Whose next line needs no indent: ``python``, ``go``, ``rust``; or ``another`` stack."""
     has_stack: bool = False
+    is_ruby: bool = False
 
 
 class Splitter:
@@ -118,7 +121,7 @@ class Splitter:
             return found[1], line[found.end() :], found[2] == "P"
         if found := _COMPOSE.match(front) or _SYSLOG.match(front):
             return found[1], line[found.end() :], False
-        return "", line, False
+        return "", _TAG.sub("", line, count=1), False
 
 
 def is_head(line: str) -> bool:
@@ -165,13 +168,8 @@ def _is_expected(line: str, now: _Open) -> bool:
 
 
 def _is_cause(line: str, now: _Open) -> bool:
-    """Ruby writes a cause's place below the stack of what it caused."""
-    return (
-        line[0] != "T"
-        and now.has_stack
-        and any(map(_BEGINS.match, now.lines[:2]))
-        and not now.blank
-    )
+    """Ruby writes a cause below the stack of what it caused; Rails writes all calls so."""
+    return line[0] != "T" and now.is_ruby and not now.blank
 
 
 def _append(now: _Open, line: str) -> None:
@@ -183,7 +181,9 @@ def _append(now: _Open, line: str) -> None:
     now.lines.append(line)
     now.size += len(line) + 1
     now.expects = _expected(line, now.expects)
-    now.has_stack = now.has_stack or bool(_BEGINS.match(line) or _GOES_ON.match(line))
+    begins = bool(_BEGINS.match(line))
+    now.is_ruby = now.is_ruby or (begins and line[0] != "T")
+    now.has_stack = now.has_stack or begins or bool(_GOES_ON.match(line))
     if now.size > MAX_RECORD and len(now.lines) > 2:  # noqa: PLR2004 - head, middle, tail; its head says what it is, its tail where it ended
         half = max(1, len(now.lines) // 3)
         now.lines = now.lines[:half] + now.lines[-min(_TAIL_LINES, half) :]
