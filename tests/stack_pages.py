@@ -40,6 +40,16 @@ FOLDER: Final = Path(__file__).parents[1] / "docs/how-to/stacks"
 RELEASE: Final = "1.4.2"
 """Of every worked example; its service is ``shop`` and its environment ``production``."""
 PATIENCE_S: Final = 100.0
+_HURRIED: Final = {
+    "2 * time.Second": "60 * time.Second",
+    "ofSeconds(2)": "ofSeconds(60)",
+    "from_secs(2)": "from_secs(60)",
+    "FromSeconds(2)": "FromSeconds(60)",
+    "Wait(2000)": "Wait(60000)",
+    "curl -s -m 3": "curl -s -m 60",
+    "alarm(10)": "alarm(90)",
+}
+"""How long the pages let a program wait, and how long a busy machine may need in a test."""
 _FILE: Final = re.compile(r"<!-- file: (\S+) -->")
 _FENCE: Final = re.compile(r"(`{3,})([\w+#-]*)")
 
@@ -86,12 +96,15 @@ class StackPage:
         return only
 
     def write(self, folder: Path, *names: str) -> None:
-        """Put these files, or all that have a name, into a folder."""
+        """Put these files, or all that have a name, into a folder, with more patience."""
         for block in self.blocks:
             if block.name and (not names or block.name in names):
                 path = folder / block.name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.text, encoding="utf-8")
+                text = block.text
+                for hurried, patient in _HURRIED.items():
+                    text = text.replace(hurried, patient)
+                path.write_text(text, encoding="utf-8")
 
     @property
     def shown(self) -> list[Shown]:
@@ -190,6 +203,12 @@ def run(
     )
 
 
+def build(folder: Path, *words: str, variables: Mapping[str, str] | None = None) -> None:
+    """A compiler's command, which may need our surroundings to fetch what it depends on."""
+    done = run(folder, *words, variables={**os.environ, **(variables or {})})
+    assert done.returncode == 0, done.stdout
+
+
 def need(*programs: str) -> None:
     """Skip the test, with the reason, unless all of these are installed."""
     missing = [program for program in programs if which(program) is None]
@@ -242,3 +261,8 @@ async def arrived(stage: GatewayStage, release: str = RELEASE) -> list[Arrived]:
         report = report_of(stored.body)
         found.append(Arrived(stored=stored, report=report, record=canonical(report)))
     return found
+
+
+def repeated(stage: GatewayStage) -> int:
+    """How many reports of all that came were repeats of one that is stored."""
+    return int(stage.get("/v1/statistics", stage.key("shop").key)["repeated"])

@@ -21,6 +21,8 @@ from mendwire.model.report import JSONValue
 _WINDOW_S: Final = 60.0
 _LOOK_S: Final = 0.005
 _FLUSH_S: Final = 5.0
+_IDLE: Final = 6
+"""Flushes in which nothing is settled, after which the server is left alone."""
 _CLOSE_S: Final = 3.0
 _WEIGHT: Final = 1_000
 _NOTHING: Final = Link("", "", (), (), None, False, (), None)  # noqa: FBT003 - a tuple's fields
@@ -71,14 +73,15 @@ class LogReporter:
 
     def close(self, *, in_haste: bool = False) -> Sums:
         """Send what waits, as long as that goes on (``in_haste``: once); the rest goes to disk."""
-        before = -1
-        while not self._sender.flush(_FLUSH_S) and not self._sender.problem and not in_haste:
-            settled = self._outbox.ledger.stored + self._outbox.ledger.counted
-            if settled == before:
-                break
-            before = settled
-        self._sender.close(_CLOSE_S)
         ledger = self._outbox.ledger
+        before, idle = -1, 0
+        while not self._sender.flush(_FLUSH_S) and not self._sender.problem and not in_haste:
+            settled = ledger.stored + ledger.counted
+            idle = idle + 1 if settled == before else 0
+            before = settled
+            if idle == _IDLE:
+                break
+        self._sender.close(_CLOSE_S)
         return Sums(
             errors=self._tally.captured,
             stored=ledger.stored,
