@@ -19,6 +19,7 @@ from mendwire.capture.tally import Tally
 from mendwire.model.report import JSONValue
 
 _WINDOW_S: Final = 60.0
+_ROOM_S: Final = 10.0
 _LOOK_S: Final = 0.005
 _FLUSH_S: Final = 5.0
 _IDLE: Final = 6
@@ -52,22 +53,22 @@ class LogReporter:
         self._tally = Tally(_WINDOW_S)
         self._outbox = Outbox(target, self._tally, self._guard)
         self._sender = Sender(self._outbox)
+        self._is_hopeful = True
         if not target.spool.is_empty():
             self._sender.start()
 
     @property
     def problem(self) -> str:
-        """Why nothing reaches the server just now; empty where it does."""
+        """Why the latest attempt to reach the server failed; empty where none did."""
         return self._sender.problem
 
     def take(self, body: dict[str, JSONValue]) -> None:
-        """Queue or count one error. Waits for room while the server takes what is sent."""
+        """Queue or count one error; where the log is faster than the server, wait for room."""
         key = (body.get("error"), body.get("stack"), body.get("type"), body.get("code"))
         seen = self._tally.admit(key)
         if seen is None:
             return
-        while not self._outbox.has_room and not self._sender.problem:
-            time.sleep(_LOOK_S)
+        self._wait_for_room()
         self._outbox.put(key, seen, _taken(body))
         self._sender.start()
 
@@ -75,7 +76,7 @@ class LogReporter:
         """Send what waits, as long as that goes on (``in_haste``: once); the rest goes to disk."""
         ledger = self._outbox.ledger
         before, idle = -1, 0
-        while not self._sender.flush(_FLUSH_S) and not self._sender.problem and not in_haste:
+        while not self._sender.flush(_FLUSH_S) and not in_haste:
             settled = ledger.stored + ledger.counted
             idle = idle + 1 if settled == before else 0
             before = settled
@@ -89,6 +90,13 @@ class LogReporter:
             spooled=ledger.spooled,
             dropped=ledger.dropped,
         )
+
+    def _wait_for_room(self) -> None:
+        """Once in vain is enough: with server and disk both out of reach, who writes must go on."""
+        until = time.monotonic() + _ROOM_S if self._is_hopeful else 0.0
+        while not self._outbox.has_room and time.monotonic() < until:
+            time.sleep(_LOOK_S)
+        self._is_hopeful = self._outbox.has_room
 
 
 def _taken(body: dict[str, JSONValue]) -> Taken:
