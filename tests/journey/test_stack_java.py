@@ -43,8 +43,9 @@ public class Pool {
         try {
             throw new IllegalArgumentException("handled 17");
         } catch (IllegalArgumentException problem) {
-            Mendwire.report(problem, "handled {}");
+            Mendwire.report(problem);
         }
+        Mendwire.report("line 17", "line {}");
     }
 }
 """
@@ -100,13 +101,14 @@ async def test_a_thread_of_a_pool_and_a_handled_exception_report_too(
     folder = packed(classes, tmp_path / "jar", "pool@1")
     done = run(folder, "java", "-cp", "shop.jar", "shop.Pool", variables=told(stage))
     assert done.stdout == "before\n"
-    pooled, handled = sorted(
-        await arrived(stage, "pool@1"), key=lambda one: one.report.message_template
-    )
+    by_type = {one.report.type: one for one in await arrived(stage, "pool@1")}
+    pooled = by_type["java.lang.IllegalStateException"]
+    handled = by_type["java.lang.IllegalArgumentException"]
     assert pooled.report.code == "23505"
     assert 'a "b" \\ \n \t \x01 世界 🦊 end' in pooled.report.error
     assert pooled.own[-1].function == "shop.Pool.save"
-    assert handled.record.template == "handled {}"
+    assert handled.record.template == "handled 17"
+    assert by_type[""].record.template == "line {}"
 
 
 async def test_a_gateway_that_is_away_harms_nothing(
