@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -46,6 +47,44 @@ public class Pool {
             Mendwire.report(problem);
         }
         Mendwire.report("line 17", "line {}");
+    }
+}
+"""
+
+LIBRARIES = {
+    "io.nats:jnats": "2.25.0",
+    "ch.qos.logback:logback-classic": "1.5.34",
+    "io.sentry:sentry": "8.53.0",
+}
+WITH_LIBRARIES = r"""package shop;
+
+import ch.qos.logback.classic.Logger;
+import io.nats.client.Nats;
+import io.sentry.Sentry;
+import org.slf4j.LoggerFactory;
+
+public class Libraries {
+    static RuntimeException refused(int order) {
+        return new IllegalStateException("refused " + order);
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        var log = (Logger) LoggerFactory.getLogger("shop");
+        var appender = new MendwireAppender();
+        appender.start();
+        log.addAppender(appender);
+        log.warn("no report");
+        log.error("no price for order {}", 4711);
+        log.error("no luck", refused(1));
+        try (var nats = Nats.connect(System.getenv("NATS_URL"))) {
+            var problem = new IllegalCallerException("by nats");
+            for (int n = 0; n < 2; n++) Publisher.publish(nats, problem);
+        }
+        Sentry.init(options -> {
+            options.setDsn(System.getenv("SENTRY_DSN"));
+            options.setRelease("libraries@1");
+        });
+        throw new UnsupportedOperationException("by sentry", refused(2));
     }
 }
 """
@@ -119,3 +158,51 @@ async def test_a_gateway_that_is_away_harms_nothing(
         done = run(folder, "java", "-cp", "shop.jar", "shop.Main", variables=away)
         assert done.returncode == 1
         assert "shop.Main$NoPrice" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of jars; skips where Maven cannot fetch them."""
+    need("mvn")
+    folder = tmp_path_factory.mktemp("maven")
+    wanted = "".join(
+        f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>"
+        f"<version>{version}</version></dependency>"
+        for (group, name), version in ((key.split(":"), pin) for key, pin in LIBRARIES.items())
+    )
+    (folder / "pom.xml").write_text(
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<groupId>shop</groupId><artifactId>shop</artifactId><version>1</version>"
+        f"<dependencies>{wanted}</dependencies></project>"
+    )
+    words = ("mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars")
+    for more in (["-o"], []):
+        if not run(folder, *words, *more, variables=os.environ).returncode:
+            return folder / "jars"
+    pytest.skip("Maven cannot fetch jnats, Logback and Sentry")
+
+
+async def test_with_libraries_logback_nats_and_sentry_report(
+    stage: GatewayStage, classes: Path, libraries: Path, tmp_path: Path
+) -> None:
+    for name in ("MendwireAppender.java", "Publisher.java"):
+        PAGE.write(tmp_path, name)
+    (tmp_path / "Libraries.java").write_text(WITH_LIBRARIES)
+    path = f"{classes}:{libraries}/*"
+    words = ("javac", "-cp", path, "-d", str(classes))
+    build(tmp_path, *words, "MendwireAppender.java", "Publisher.java", "Libraries.java")
+    packed(classes, tmp_path / "jar", "libraries@1")
+    done = run(
+        tmp_path,
+        *("java", "-cp", f"jar/shop.jar:{libraries}/*", "shop.Libraries"),
+        variables=told(stage) | {"NATS_URL": stage.server.url},
+    )
+    assert done.returncode == 1, done.stdout
+    reports = await arrived(stage, "libraries@1")
+    by_type = {one.report.type: one for one in reports}
+    assert len(reports) == 4, done.stdout
+    assert by_type[""].record.template == "no price for order {}"
+    assert by_type["java.lang.IllegalStateException"].own[-1].function == "shop.Libraries.refused"
+    assert by_type["java.lang.IllegalCallerException"].report.error.endswith("by nats")
+    sentry = next(one for one in reports if "by sentry" in one.report.error)
+    assert sentry.own[-1].line == 29
