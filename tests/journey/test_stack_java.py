@@ -55,6 +55,7 @@ LIBRARIES = {
     "io.nats:jnats": "2.25.0",
     "ch.qos.logback:logback-classic": "1.5.34",
     "io.sentry:sentry": "8.53.0",
+    "org.jetbrains.kotlin:kotlin-compiler-embeddable": "2.2.20",
 }
 WITH_LIBRARIES = r"""package shop;
 
@@ -179,7 +180,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for more in (["-o"], []):
         if not run(folder, *words, *more, variables=os.environ).returncode:
             return folder / "jars"
-    pytest.skip("Maven cannot fetch jnats, Logback and Sentry")
+    pytest.skip("Maven cannot fetch jnats, Logback, Sentry and Kotlin")
 
 
 async def test_with_libraries_logback_nats_and_sentry_report(
@@ -206,3 +207,20 @@ async def test_with_libraries_logback_nats_and_sentry_report(
     assert by_type["java.lang.IllegalCallerException"].report.error.endswith("by nats")
     sentry = next(one for one in reports if "by sentry" in one.report.error)
     assert sentry.own[-1].line == 29
+
+
+async def test_kotlin_has_the_keys_of_the_page(
+    stage: GatewayStage, classes: Path, libraries: Path, tmp_path: Path
+) -> None:
+    PAGE.write(tmp_path, "Main.kt")
+    (runtime,) = libraries.glob("kotlin-stdlib-*.jar")
+    compiler = ("-cp", f"{libraries}/*", "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler")
+    words = ("-no-stdlib", "-no-reflect", "-cp", f"{classes}:{runtime}", "-d", str(classes))
+    build(tmp_path, "java", "-XX:TieredStopAtLevel=1", *compiler, *words, "Main.kt")
+    packed(classes, tmp_path / "jar", RELEASE)
+    path = f"jar/shop.jar:{runtime}"
+    done = run(tmp_path, "java", "-cp", path, "shop.MainKt", variables=told(stage))
+    assert done.returncode == 1, done.stdout
+    (report,) = [one for one in await arrived(stage) if one.report.type == "shop.NoPrice"]
+    assert report.signature == PAGE.signatures[1]
+    assert [frame.function for frame in report.own] == ["shop.MainKt.main", "shop.MainKt.total"]
