@@ -41,7 +41,7 @@ struct NoPrice : std::runtime_error {
 
 int price(int order)
 {
-    if (order > 3) throw NoPrice("a \"b\" \\ \n \t 世界 🦊 end");
+    if (order > 3) throw NoPrice("a \"b\" \\ \n \t \xff 世界 🦊 end");
     return order;
 }
 }
@@ -166,7 +166,7 @@ async def test_an_uncaught_exception_brings_its_type_and_text(
     assert "terminate called after throwing an instance of 'shop::NoPrice'" in done.stdout
     crash = await crash_of(stage, "throws@1")
     assert crash.report.type == "shop::NoPrice"
-    assert crash.report.error == 'a "b" \\ \n \t 世界 🦊 end'
+    assert crash.report.error == 'a "b" \\ \n \t  世界 🦊 end'
     assert [frame.function for frame in crash.own] == ["main", "shop::price(int)"]
 
 
