@@ -216,6 +216,15 @@ def need(*programs: str) -> None:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
 
+def need_version(least: tuple[int, int], *words: str) -> None:
+    """Skip the test unless what a command says of itself is at least that version."""
+    need(words[0])
+    told = run(Path("/"), *words).stdout
+    found = re.search(r"(\d+)\.(\d+)", told)
+    if found is None or (int(found[1]), int(found[2])) < least:
+        pytest.skip(f"older than {least[0]}.{least[1]}: {told.strip()[:60]}")
+
+
 @asynccontextmanager
 async def stack_stage(folder: Path) -> AsyncIterator[GatewayStage]:
     """A running gateway with a trusted key for the service ``shop``."""

@@ -19,6 +19,7 @@ from tests.stack_pages import (
     arrived,
     build,
     need,
+    need_version,
     repeated,
     run,
     stack_page,
@@ -88,6 +89,7 @@ int main(void)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayStage]:
     need("gcc", "g++", "addr2line", "curl")
+    need_version((2, 34), "getconf", "GNU_LIBC_VERSION")
     async with stack_stage(tmp_path_factory.mktemp("gateway")) as made:
         yield made
 

@@ -20,7 +20,7 @@ from tests.stack_pages import (
     Arrived,
     arrived,
     build,
-    need,
+    need_version,
     repeated,
     run,
     stack_page,
@@ -47,6 +47,7 @@ func main() {
 SENTRY = """package main
 
 import (
+	"os"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -58,13 +59,14 @@ func (c *Cart) total(item int) int {
 	return c.prices[item]
 }
 
+const release = "sentry-go@1"
+
+// SENTRY
+
 func main() {
-	if err := sentry.Init(sentry.ClientOptions{Release: "sentry-go@1"}); err != nil {
-		panic(err)
+	if !watched(func() { println((&Cart{prices: []int{1}}).total(5)) }) {
+		os.Exit(2)
 	}
-	defer sentry.Flush(10 * time.Second)
-	defer sentry.Recover()
-	println((&Cart{prices: []int{1}}).total(5))
 }
 """
 PUBLISHES = """package main
@@ -86,7 +88,7 @@ func main() {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayStage]:
-    need("go")
+    need_version((1, 23), "go", "version")
     async with stack_stage(tmp_path_factory.mktemp("gateway")) as made:
         yield made
 
@@ -176,10 +178,12 @@ async def test_straight_to_nats_a_repeat_is_dropped_by_its_id(
 
 
 async def test_the_sdk_of_sentry_reports_by_its_dsn(stage: GatewayStage, tmp_path: Path) -> None:
-    folder = built(tmp_path / "shop", "-", modules=[SENTRY_GO], main=SENTRY)
+    source = SENTRY.replace("// SENTRY", PAGE.file("sentry.go"))
+    folder = built(tmp_path / "shop", "-", modules=[SENTRY_GO], main=source)
     done = run(folder, "./shop", variables=told(stage) | {"SENTRY_ENVIRONMENT": ENV})
+    assert done.returncode == 2
     report = await only(stage, "sentry-go@1")
     assert report.report.type == "runtime.boundsError", done.stdout
     assert report.own[-1].function == "(*Cart).total"
-    assert report.own[-1].line == 12
+    assert report.own[-1].line == 13
     assert report.report.language == "go"

@@ -14,6 +14,7 @@ from tests.stack_pages import (
     arrived,
     build,
     need,
+    need_version,
     repeated,
     run,
     stack_page,
@@ -43,7 +44,8 @@ fn main() {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayStage]:
-    need("cargo", "rustc")
+    need("cargo")
+    need_version((1, 81), "rustc", "--version")
     async with stack_stage(tmp_path_factory.mktemp("gateway")) as made:
         yield made
 
@@ -65,7 +67,8 @@ def built(folder: Path, main: str = "", *, release: str = "") -> Path:
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The program of the page, built at two places."""
-    need("cargo", "rustc")
+    need("cargo")
+    need_version((1, 81), "rustc", "--version")
     folder = tmp_path_factory.mktemp("rust")
     return [built(folder / root) for root in ("one/releases/1", "two/current")]
 
