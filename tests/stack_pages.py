@@ -40,6 +40,7 @@ FOLDER: Final = Path(__file__).parents[1] / "docs/how-to/stacks"
 RELEASE: Final = "1.4.2"
 """Of every worked example; its service is ``shop`` and its environment ``production``."""
 PATIENCE_S: Final = 100.0
+FETCH_S: Final = 60.0
 _HURRIED: Final = {
     "2 * time.Second": "60 * time.Second",
     "ofSeconds(2)": "ofSeconds(60)",
@@ -180,7 +181,10 @@ def printed(shown: Shown, folder: Path) -> str:
 
 
 def run(
-    folder: Path, *words: str, variables: Mapping[str, str] | None = None
+    folder: Path,
+    *words: str,
+    variables: Mapping[str, str] | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> subprocess.CompletedProcess[str]:
     """A command to its end, in surroundings of its own but for PATH and HOME; both outputs."""
     return subprocess.run(
@@ -199,7 +203,7 @@ def run(
         text=True,
         errors="replace",
         check=False,
-        timeout=PATIENCE_S,
+        timeout=patience_s,
     )
 
 
@@ -207,6 +211,17 @@ def build(folder: Path, *words: str, variables: Mapping[str, str] | None = None)
     """A compiler's command, which may need our surroundings to fetch what it depends on."""
     done = run(folder, *words, variables={**os.environ, **(variables or {})})
     assert done.returncode == 0, done.stdout
+
+
+def fetch(folder: Path, what: str, *words: str, variables: Mapping[str, str] | None = None) -> None:
+    """A package manager's command; skips the test where it fails or takes more than a minute."""
+    surroundings = {**os.environ, **(variables or {})}
+    try:
+        done = run(folder, *words, variables=surroundings, patience_s=FETCH_S)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"fetching {what} took more than {FETCH_S:.0f} s")
+    if done.returncode:
+        pytest.skip(f"{what} cannot be fetched")
 
 
 def need(*programs: str) -> None:

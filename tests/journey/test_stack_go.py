@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.stack_pages import (
     Arrived,
     arrived,
     build,
+    fetch,
     need_version,
     repeated,
     run,
@@ -104,17 +104,10 @@ def built(
     for name, text in sources.items():
         (folder / f"{name}.go").write_text(text)
     for module in modules:
-        fetched(folder, module)
+        fetch(folder, module, "go", "get", module, variables={"GOFLAGS": "-mod=mod"})
     flags = f"-X main.release={release}"
     build(folder, "go", "build", "-buildvcs=false", "-ldflags", flags, "-o", "shop", ".")
     return folder
-
-
-def fetched(folder: Path, module: str) -> None:
-    """Add a module; where none can be fetched, the test skips."""
-    done = run(folder, "go", "get", module, variables={**os.environ, "GOFLAGS": "-mod=mod"})
-    if done.returncode:
-        pytest.skip(f"go cannot fetch {module}")
 
 
 async def only(stage: GatewayStage, release: str) -> Arrived:

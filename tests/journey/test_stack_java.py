@@ -14,6 +14,7 @@ from tests.stack_pages import (
     RELEASE,
     arrived,
     build,
+    fetch,
     need,
     need_version,
     repeated,
@@ -52,12 +53,12 @@ public class Pool {
 }
 """
 
-LIBRARIES = {
-    "io.nats:jnats": "2.25.0",
-    "ch.qos.logback:logback-classic": "1.5.34",
-    "io.sentry:sentry": "8.53.0",
-    "org.jetbrains.kotlin:kotlin-compiler-embeddable": "2.2.20",
-}
+LIBRARIES = (
+    "io.nats:jnats:2.25.0",
+    "ch.qos.logback:logback-classic:1.5.34",
+    "io.sentry:sentry:8.53.0",
+)
+KOTLIN = "org.jetbrains.kotlin:kotlin-compiler-embeddable:2.2.20"
 WITH_LIBRARIES = r"""package shop;
 
 import ch.qos.logback.classic.Logger;
@@ -160,15 +161,13 @@ async def test_a_gateway_that_is_away_harms_nothing(
         assert "shop.Main$NoPrice" in done.stdout
 
 
-@pytest.fixture(scope="module")
-def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of jars; skips where Maven cannot fetch them."""
+def fetched(folder: Path, *artifacts: str) -> Path:
+    """A folder of jars of these and of what they need."""
     need("mvn")
-    folder = tmp_path_factory.mktemp("maven")
     wanted = "".join(
         f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>"
         f"<version>{version}</version></dependency>"
-        for (group, name), version in ((key.split(":"), pin) for key, pin in LIBRARIES.items())
+        for group, name, version in (artifact.split(":") for artifact in artifacts)
     )
     (folder / "pom.xml").write_text(
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
@@ -176,15 +175,15 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"<dependencies>{wanted}</dependencies></project>"
     )
     words = ("mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars")
-    for more in (["-o"], []):
-        if not run(folder, *words, *more, variables=os.environ).returncode:
-            return folder / "jars"
-    pytest.skip("Maven cannot fetch jnats, Logback, Sentry and Kotlin")
+    if run(folder, *words, "-o", variables=os.environ).returncode:  # some are not here yet
+        fetch(folder, " ".join(artifacts), *words)
+    return folder / "jars"
 
 
 async def test_with_libraries_logback_nats_and_sentry_report(
-    stage: GatewayStage, classes: Path, libraries: Path, tmp_path: Path
+    stage: GatewayStage, classes: Path, tmp_path: Path
 ) -> None:
+    libraries = fetched(tmp_path, *LIBRARIES)
     for name in ("MendwireAppender.java", "Publisher.java"):
         PAGE.write(tmp_path, name)
     (tmp_path / "Libraries.java").write_text(
@@ -212,8 +211,9 @@ async def test_with_libraries_logback_nats_and_sentry_report(
 
 
 async def test_kotlin_has_the_keys_of_the_page(
-    stage: GatewayStage, classes: Path, libraries: Path, tmp_path: Path
+    stage: GatewayStage, classes: Path, tmp_path: Path
 ) -> None:
+    libraries = fetched(tmp_path, KOTLIN)
     PAGE.write(tmp_path, "Main.kt")
     (runtime,) = libraries.glob("kotlin-stdlib-*.jar")
     compiler = ("-cp", f"{libraries}/*", "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler")
