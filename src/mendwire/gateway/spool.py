@@ -87,7 +87,7 @@ class Spool:
 
     def is_empty(self) -> bool:
         """Whether nothing waits on disk."""
-        return self.size <= 0
+        return not self._is_writing() and not self.segments()
 
     def batch(self, count: int) -> tuple[Path, int, list[Kept]] | None:
         """The next records: their segment, where they end in it, and themselves."""
@@ -109,7 +109,7 @@ class Spool:
     def _readable(self) -> list[Path]:
         """The segments that nobody writes to right now."""
         segments = self.segments()
-        if self._writer is not None and not self._writer.done():
+        if self._is_writing():
             return segments[:-1]
         self._close_segment()
         return segments
@@ -135,8 +135,12 @@ class Spool:
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
         path.with_suffix(_PLACE).unlink(missing_ok=True)
-        if not self.segments() and not self._batch:
+        if not self._is_writing() and not self.segments():
             self.size = 0
+
+    def _is_writing(self) -> bool:
+        """Whether records are on their way to a segment, which may not be there yet."""
+        return self._writer is not None and not self._writer.done()
 
     async def _write_batches(self) -> None:
         while self._batch:
@@ -167,6 +171,8 @@ class Spool:
         last = self.segments()
         number = int(last[-1].stem) + 1 if last else 1
         path = self.folder / f"{number:012d}{_SUFFIX}"
+        # Of a segment of that number whose removal was cut short: it would hide what comes now.
+        path.with_suffix(_PLACE).unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         self._file = os.open(path, flags, 0o600)
         self._segment, self._written = path, 0
