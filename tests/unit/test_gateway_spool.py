@@ -35,9 +35,10 @@ async def test_what_comes_while_the_last_segment_is_removed_still_waits(tmp_path
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         spool.done(*found[:2])
-        assert not spool.is_empty()
+        was_empty = spool.is_empty()
         release.set()
         assert await adding
+    assert not was_empty
     assert not spool.is_empty()
     assert spool.size > 0
     assert names(spool) == ["second"]
