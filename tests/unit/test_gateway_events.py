@@ -15,7 +15,7 @@ from mendwire.gateway.events import body_of, read_event
 from mendwire.gateway.keys import Key
 from mendwire.gateway.parcels import Parcel, parcel
 from mendwire.gateway.plain import parse_reports
-from mendwire.gateway.sentry import parse_store
+from mendwire.gateway.sentry import Envelopes, parse_store
 from mendwire.model.names import Names
 from mendwire.model.report import JSONValue, Trust, parse_report, report_of
 from mendwire.model.scrub import scrub_policy
@@ -231,6 +231,35 @@ def test_what_breaks_json_is_read_all_the_same() -> None:
     found = body_of(event)
     assert found is not None
     assert parse_report(parcel(found, KEY, SHOP, 1 << 20).payload).error.endswith("x")
+
+
+@pytest.mark.parametrize("place", ["message", "release", "function", "vars"])
+def test_bytes_that_are_no_text_are_read_all_the_same(place: str) -> None:
+    payload = json.dumps(
+        {
+            "logentry": {"message": "MESSAGE"},
+            "release": "RELEASE",
+            "exception": {
+                "values": [
+                    error(stacktrace={"frames": [frame(function="FUNCTION", vars={"n": "VARS"})]})
+                ]
+            },
+        }
+    ).encode()
+    payload = payload.replace(place.upper().encode(), b"\xff\xfe%s" % place.encode())
+    (found,) = parse_store(payload).bodies
+    assert isinstance(found, dict)
+    assert place in parcel(found, KEY, SHOP, 1 << 20).payload.decode()
+
+
+def test_an_envelope_whose_header_is_no_text_is_refused() -> None:
+    for data in (b'{"event_id":"\xff"}\n', b'{}\n{"type":"\xff"}\n{}'):
+        reader = Envelopes(1 << 20)
+        with pytest.raises(Refused, match="no JSON object"):
+            reader.feed(data)
+    told = Envelopes(1 << 20)
+    told.feed(b'{}\n{"type":"client_report"}\n{"discarded_events":[{"reason":"\xff"}]}\n')
+    assert told.finish().discarded == []
 
 
 def test_variables_are_kept_but_are_no_arguments() -> None:

@@ -6,13 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mendwire.gateway.frames import Folded, read_frames, text
+import msgspec
+
+from mendwire.gateway.frames import Folded, Trace, read_frames, text
 from mendwire.model.signature import capped
 
 MOST_EXCEPTIONS: Final = 50
 _TYPE: Final = 300
 _VALUE: Final = 16_000
 _BUILTIN: Final = frozenset({"", "builtins", "__builtin__", "__main__", "exceptions"})
+
+
+class Thrown(msgspec.Struct):
+    """The fields of Sentry's exception that are read."""
+
+    type: Any = None
+    module: Any = None
+    value: Any = None
+    mechanism: Any = None
+    stacktrace: Any = None
+
+
+class Typed(Thrown):
+    """An exception of the usual form, as it is decoded."""
+
+    stacktrace: Trace | None = None
+    raw_stacktrace: None = None
+    """Where it stands there is a choice to make, which is not made while decoding."""
+
+
+class Exceptions(msgspec.Struct):
+    """The exceptions of an event in their usual form."""
+
+    values: list[Typed]
 
 
 @dataclass(slots=True)
@@ -48,10 +74,7 @@ def read_chain(exception: Any) -> list[Raised]:  # noqa: ANN401 - anything a cli
     Sentry sends the oldest cause first and the main one last; where exceptions are numbered, 0 is
     the main one.
     """
-    given = exception.get("values") if isinstance(exception, dict) else exception
-    if isinstance(exception, dict) and given is None:
-        given = [exception]
-    values = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+    values = _values(exception)
     if len(values) > MOST_EXCEPTIONS:
         values = values[-MOST_EXCEPTIONS:]
     chain = [_raised(item) for item in reversed(values)]
@@ -65,19 +88,37 @@ def children(chain: Sequence[Raised], parent: Raised) -> list[Raised]:
     return [one for one in chain if one.parent == parent.id and one is not parent]
 
 
+def _values(exception: Any) -> Sequence[Thrown]:  # noqa: ANN401 - anything a client sent
+    if isinstance(exception, Exceptions):
+        return exception.values
+    given = exception.get("values") if isinstance(exception, dict) else exception
+    if isinstance(exception, dict) and given is None:
+        given = [exception]
+    return [
+        Thrown(
+            type=item.get("type"),
+            module=item.get("module"),
+            value=item.get("value"),
+            mechanism=item.get("mechanism"),
+            stacktrace=item.get("stacktrace") or item.get("raw_stacktrace"),
+        )
+        for item in (given if isinstance(given, list) else ())
+        if isinstance(item, dict)
+    ]
+
+
 def _from_the_root(chain: list[Raised]) -> list[Raised]:
     root = next((one for one in chain if one.id == 0), None)
     return chain if root is None else [root, *(one for one in chain if one is not root)]
 
 
-def _raised(item: dict[str, Any]) -> Raised:
-    given = item.get("mechanism")
-    mechanism = given if isinstance(given, dict) else {}
+def _raised(item: Thrown) -> Raised:
+    mechanism = item.mechanism if isinstance(item.mechanism, dict) else {}
     own, parent = mechanism.get("exception_id"), mechanism.get("parent_id")
     return Raised(
-        type=_type(text(item.get("module"), _TYPE), text(item.get("type"), _TYPE)),
-        value=capped(text(item.get("value"), 4 * _VALUE), _VALUE),
-        stack=read_frames(item.get("stacktrace") or item.get("raw_stacktrace")),
+        type=_type(text(item.module, _TYPE), text(item.type, _TYPE)),
+        value=capped(text(item.value, 4 * _VALUE), _VALUE),
+        stack=read_frames(item.stacktrace),
         id=own if type(own) is int else None,
         parent=parent if type(parent) is int else None,
         source=text(mechanism.get("source"), _TYPE),

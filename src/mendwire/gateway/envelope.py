@@ -185,5 +185,5 @@ def malformed(message: str) -> Refused:
 def _object(line: bytes, what: str) -> dict[str, Any]:
     try:
         return _decoder.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise malformed(f"{what} is no JSON object.") from None

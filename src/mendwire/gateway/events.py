@@ -10,11 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from mendwire.errors import Undecodable
-from mendwire.gateway.chain import Raised, read_chain
-from mendwire.gateway.frames import Folded, flat, read_frames, text
+from mendwire.gateway.chain import Exceptions, Raised, read_chain
+from mendwire.gateway.frames import Folded, Seen, flat, read_frames, text
 from mendwire.gateway.parcel import bounded
 from mendwire.gateway.rendering import Drafted, render
-from mendwire.model.report import Frame, JSONValue
+from mendwire.model.report import JSONValue
 from mendwire.model.signature import capped
 
 _LANGUAGES: Final = {
@@ -58,26 +58,41 @@ class Event(msgspec.Struct):
     type: Any = None
 
 
+class Usual(Event):
+    """An event whose exceptions have their usual form: nothing is made of what is not read."""
+
+    exception: Exceptions | None = None
+
+
+_usual = msgspec.json.Decoder(Usual)
 _decoder = msgspec.json.Decoder(Event)
 
 
 def read_event(payload: bytes) -> Event:
     """Raises Undecodable for what is no JSON object."""
     try:
+        return _usual.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
         return _decoder.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_laxly(payload)
 
 
 def _read_laxly(payload: bytes) -> Event:
     """Python's SDK writes NaN, and others lone surrogates, neither of which is JSON."""
     try:
-        found = json.loads(payload.decode("utf-8", "replace"), parse_constant=_nothing)
+        found = _loaded(payload)
     except (ValueError, RecursionError):
         raise Undecodable("The event is no JSON object.") from None
     if not isinstance(found, dict):
         raise Undecodable("The event is JSON but no object.")
     return Event(**{name: found.get(name) for name in Event.__struct_fields__})
+
+
+def _loaded(payload: bytes) -> Any:  # noqa: ANN401 - any JSON
+    return json.loads(payload.decode("utf-8", "replace"), parse_constant=_nothing)
 
 
 def _nothing(_text: str) -> None:
@@ -98,7 +113,7 @@ def body_of(event: Event) -> dict[str, JSONValue] | None:
         main.stack = _other_stack(event)
     platform = text(event.platform, _SHORT).lower()
     language = _LANGUAGES.get(platform, platform)
-    frames = [seen.frame for seen in flat(main.stack)]
+    frames = flat(main.stack)
     body: dict[str, JSONValue] = {
         "error": main.headline or message or "Error",
         "stack": render(chain, language) if len(chain) > 1 else "",
@@ -108,13 +123,13 @@ def body_of(event: Event) -> dict[str, JSONValue] | None:
         "code": _code(main.mechanism),
         "message_template": "" if chain else template,
         "fingerprint": _fingerprint(event.fingerprint),
-        "frames": [_frame(frame) for frame in frames],
+        "frames": [seen.fields for seen in frames],
         "release": text(event.release, _SHORT),
         "environment": text(event.environment, _SHORT),
         "language": language if language != "other" else "",
         "level": level,
         "trace_id": text(_inside(event.contexts, "trace", "trace_id"), 64),
-        "locals": _locals(main.stack),
+        "locals": _locals(frames),
     }
     body = {name: value for name, value in body.items() if value not in ("", [], {}, None)}
     return body if len(chain) > 1 else Drafted(body, main, language)
@@ -149,19 +164,6 @@ def _other_stack(event: Event) -> list[Folded]:
     return []
 
 
-def _frame(frame: Frame) -> JSONValue:
-    fields: dict[str, JSONValue] = {
-        "file": frame.file,
-        "line": frame.line or None,
-        "column": frame.column or None,
-        "function": frame.function,
-        "module": frame.module,
-        "code": frame.code,
-        "in_app": frame.in_app,
-    }
-    return {name: value for name, value in fields.items() if value not in ("", None)}
-
-
 def _fingerprint(given: Any) -> list[JSONValue]:  # noqa: ANN401 - anything a client sent
     """Empty where it says nothing but the default."""
     parts: list[JSONValue] = [
@@ -180,14 +182,15 @@ def _code(mechanism: Mapping[str, Any]) -> str:
 
 
 def _context(
-    event: Event, main: Raised, frames: Sequence[Frame], message: str
+    event: Event, main: Raised, frames: Sequence[Seen], message: str
 ) -> dict[str, JSONValue]:
-    own = [frame for frame in frames if frame.in_app is not False]
-    crash = own[-1] if own else (frames[-1] if frames else None)
+    last = frames[-1] if frames else None
+    crash = next((seen for seen in reversed(frames) if seen.in_app is not False), last)
+    place = crash.fields if crash else {}
     handled = main.mechanism.get("handled")
     fields: dict[str, JSONValue] = {
-        "file": crash.file if crash else "",
-        "line": (crash.line or None) if crash else None,
+        "file": place.get("file"),
+        "line": place.get("line"),
         "host": text(event.server_name, _SHORT),
         "transaction": text(event.transaction, _SHORT),
         "logger": text(event.logger, _SHORT),
@@ -255,14 +258,27 @@ def _breadcrumbs(given: Any) -> list[JSONValue]:  # noqa: ANN401 - anything a cl
     ]
 
 
-def _locals(stack: Sequence[Folded]) -> JSONValue:
+def _locals(frames: Sequence[Seen]) -> JSONValue:
     """Variables of the innermost own frame. They are no arguments: nobody says what was passed."""
-    own = [seen for seen in flat(stack) if seen.frame.in_app is not False and seen.locals]
-    if not own:
-        return {}
-    frame = own[-1].frame
-    values, _ = bounded(own[-1].locals, _LOCALS_BYTES)
-    return {"function": frame.function, "line": frame.line, "values": values}
+    for seen in reversed(frames):
+        if seen.in_app is not False and (found := _variables(seen)):
+            values, _ = bounded(found, _LOCALS_BYTES)
+            return {
+                "function": seen.fields.get("function", ""),
+                "line": seen.fields.get("line", 0),
+                "values": values,
+            }
+    return {}
+
+
+def _variables(seen: Seen) -> Any:  # noqa: ANN401 - anything a client sent
+    if not isinstance(seen.vars, msgspec.Raw):
+        return seen.vars
+    data = bytes(seen.vars)
+    try:
+        return msgspec.json.decode(data) if data else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _loaded(data)
 
 
 def _time(given: Any) -> str:  # noqa: ANN401 - anything a client sent

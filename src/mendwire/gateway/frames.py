@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mendwire.model.report import ErrorReport, Frame
-from mendwire.model.signature import parse_frames
+import msgspec
+
+from mendwire.model.report import JSONValue
+from mendwire.model.signature import is_in_app
 
 MOST_FRAMES: Final = 200
 MOST_READ: Final = 10_000
@@ -20,15 +22,43 @@ _CODE: Final = 300
 _ANONYMOUS: Final = frozenset({"?", "<anonymous>", "<unknown>", "[unknown]"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """A frame with what only the rendering and the stored part need."""
+class Given(msgspec.Struct):
+    """The fields of Sentry's frame that are read; the rest is passed over unmade."""
 
-    frame: Frame
+    filename: Any = None
+    abs_path: Any = None
+    module: Any = None
+    function: Any = None
+    package: Any = None
+    lineno: Any = None
+    colno: Any = None
+    in_app: Any = None
+    context_line: Any = None
+    vars: Any = None
+    """Its variables: JSON that is not decoded yet, or decoded."""
+
+
+class Unread(Given):
+    """A frame as it is decoded: most variables are never looked at."""
+
+    vars: msgspec.Raw = msgspec.Raw()
+
+
+class Trace(msgspec.Struct):
+    """A stack trace as it is decoded."""
+
+    frames: list[Unread] | None = None
+
+
+class Seen(msgspec.Struct):
+    """A frame as it is stored, with what only the rendering and the variables need."""
+
+    fields: dict[str, JSONValue]
+    """Of the report, those that say something; scrubbed where they stand."""
+    in_app: bool | None
     path: str
     """The absolute path where there is one, else the file."""
-    locals: Any = None
-    """Its variables as the SDK wrote them down; not read yet."""
+    vars: Any
 
 
 @dataclass(slots=True)
@@ -41,8 +71,7 @@ class Folded:
 
 def read_frames(stacktrace: Any) -> list[Folded]:  # noqa: ANN401 - anything a client sent
     """Outermost first, as Sentry has them; cycles of up to eight frames once."""
-    given = stacktrace.get("frames") if isinstance(stacktrace, dict) else None
-    frames = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+    frames = _given(stacktrace)
     if len(frames) > MOST_READ:
         frames = frames[: MOST_READ // 2] + frames[-MOST_READ // 2 :]
     runs = _cycles(frames) if len(frames) > _SHALLOW else [(0, len(frames), 0)]
@@ -58,13 +87,20 @@ def flat(folded: Sequence[Folded]) -> list[Seen]:
     return [seen for run in folded for seen in run.frames]
 
 
-def _cycles(frames: list[dict[str, Any]]) -> list[tuple[int, int, int]]:
+def _given(stacktrace: Any) -> list[Given]:  # noqa: ANN401 - anything a client sent
+    if isinstance(stacktrace, Trace):
+        return list(stacktrace.frames or ())
+    given = stacktrace.get("frames") if isinstance(stacktrace, dict) else None
+    found = given if isinstance(given, list) else []
+    names = Given.__struct_fields__
+    return [Given(*map(item.get, names)) for item in found if isinstance(item, dict)]
+
+
+def _cycles(frames: list[Given]) -> list[tuple[int, int, int]]:
     """(start, stop, repeats) of runs; frames are compared by numbers, so this stays cheap."""
     numbers: dict[tuple[object, ...], int] = {}
     row = [
-        numbers.setdefault(
-            (str(f.get("filename")), str(f.get("function")), str(f.get("lineno"))), len(numbers)
-        )
+        numbers.setdefault((str(f.filename), str(f.function), str(f.lineno)), len(numbers))
         for f in frames
     ]
     if len(numbers) == len(row):
@@ -109,35 +145,39 @@ def _cut(folded: list[Folded]) -> list[Folded]:
     return [Folded(frames=frames[:half] + frames[-half:])]
 
 
-def _seen(item: dict[str, Any]) -> Seen:
-    file, absolute = text(item.get("filename"), _PATH), text(item.get("abs_path"), _PATH)
-    module = text(item.get("module"), _NAME)
-    function = text(item.get("function"), _NAME)
-    in_app = item.get("in_app")
-    frame = Frame(
-        file=file or absolute or text(item.get("package"), _PATH),
-        line=ordinal(item.get("lineno")),
-        column=ordinal(item.get("colno")),
-        function="" if function in _ANONYMOUS else function,
-        module=module,
-        in_app=in_app if isinstance(in_app, bool) else _guess(absolute, module),
-        code=text(item.get("context_line"), _CODE).strip(),
-    )
-    return Seen(frame=frame, path=absolute or frame.file, locals=item.get("vars"))
+def _seen(item: Given) -> Seen:
+    file, absolute = text(item.filename, _PATH), text(item.abs_path, _PATH)
+    module, function = text(item.module, _NAME), text(item.function, _NAME)
+    in_app = item.in_app
+    if in_app is not True and in_app is not False:
+        in_app = _guess(absolute, module)
+    fields: dict[str, JSONValue] = {}
+    if file := file or absolute or text(item.package, _PATH):
+        fields["file"] = file
+    if line := ordinal(item.lineno):
+        fields["line"] = line
+    if column := ordinal(item.colno):
+        fields["column"] = column
+    if function and function not in _ANONYMOUS:
+        fields["function"] = function
+    if module:
+        fields["module"] = module
+    if code := text(item.context_line, _CODE).strip():
+        fields["code"] = code
+    if in_app is not None:
+        fields["in_app"] = in_app
+    return Seen(fields, in_app, absolute or file, item.vars)
 
 
 def _guess(absolute: str, module: str) -> bool | None:
     """False where the whole path shows a library; a relative one, as Python sends, does not."""
-    if not absolute:
-        return None
-    probe = ErrorReport(error="-", frames=(Frame(file=absolute, module=module),))
-    return False if parse_frames(probe)[0].in_app is False else None
+    return False if absolute and not is_in_app(absolute, module) else None
 
 
 def text(value: Any, limit: int) -> str:  # noqa: ANN401 - anything a client sent
     """Text of at most ``limit`` characters, numbers too; empty for anything else."""
-    if isinstance(value, str):
-        return value[:limit]
+    if type(value) is str:
+        return value[:limit] if len(value) > limit else value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 

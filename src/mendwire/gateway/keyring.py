@@ -41,7 +41,7 @@ class KeyFile:
             return _decoder.decode(self.path.read_bytes())
         except FileNotFoundError:
             return ()
-        except (OSError, msgspec.DecodeError) as problem:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise ConfigError(f"The keys in {self.path} cannot be read: {problem}.") from None
 
     def add(self, wanted: Key, project: int = 0) -> Issued:

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Final
 
 from mendwire.gateway.chain import Raised, children
-from mendwire.gateway.frames import Folded, Seen
-from mendwire.model.report import Frame, JSONValue
+from mendwire.gateway.frames import Folded, Seen, flat
+from mendwire.model.report import JSONValue
 from mendwire.model.scrub import scrub_text
 from mendwire.model.signature import capped
 
@@ -36,37 +36,16 @@ class Drafted(dict[str, JSONValue]):
 
     def stack_of(self, scrubbed: dict[str, JSONValue]) -> str:
         """The text for the body as it is after scrubbing; empty where there are no frames."""
-        frames = scrubbed.get("frames")
-        clean = frames if isinstance(frames, list) else []
-        if not clean or len(clean) != sum(len(run.frames) for run in self._main.stack):
+        if not scrubbed.get("frames"):
             return ""
-        given = iter(clean)
-        stack = [
-            Folded(frames=[_cleaned(seen, next(given)) for seen in run.frames], repeats=run.repeats)
-            for run in self._main.stack
-        ]
+        for seen in flat(self._main.stack):
+            if seen.in_app is False:
+                seen.path = _clean_path(seen.path)
         error = scrubbed.get("error")
-        main = Raised(type="", value=error if isinstance(error, str) else "", stack=stack)
+        main = Raised(
+            type="", value=error if isinstance(error, str) else "", stack=self._main.stack
+        )
         return render([main], self._language)
-
-
-def _cleaned(seen: Seen, item: JSONValue) -> Seen:
-    """Only what the text is made of; made anew, which is quicker than changing a copy."""
-    clean = item if isinstance(item, dict) else {}
-    frame = seen.frame
-    file = str(clean.get("file", ""))
-    return Seen(
-        frame=Frame(
-            file=file,
-            line=frame.line,
-            column=frame.column,
-            function=str(clean.get("function", "")),
-            module=str(clean.get("module", "")),
-            in_app=frame.in_app,
-            code=str(clean.get("code", "")),
-        ),
-        path=_clean_path(seen.path) if frame.in_app is False else file,
-    )
 
 
 @lru_cache(maxsize=4096)
@@ -128,10 +107,11 @@ def _python_one(chain: Sequence[Raised], one: Raised, depth: int) -> Iterator[st
 def _python_frames(stack: Sequence[Folded]) -> Iterator[str]:
     for run in stack:
         for seen in run.frames:
-            frame = seen.frame
-            yield f'  File "{_path(seen)}", line {frame.line}, in {frame.function or "<module>"}'
-            if frame.code:
-                yield f"    {frame.code}"
+            get = seen.fields.get
+            file = seen.path if seen.in_app is False else get("file", "")
+            yield f'  File "{file}", line {get("line", 0)}, in {get("function", "<module>")}'
+            if code := get("code"):
+                yield f"    {code}"
         if run.repeats:
             what = "line" if len(run.frames) == 1 else f"{len(run.frames)} lines"
             yield f"  [Previous {what} repeated {run.repeats} more times]"
@@ -151,18 +131,15 @@ def _crash_first(chain: Sequence[Raised], language: str) -> Iterator[str]:
 
 
 def _call(seen: Seen, language: str) -> str:
-    frame = seen.frame
+    fields = seen.fields
+    file, line = fields.get("file", ""), fields.get("line")
+    function = fields.get("function", "")
     if language in _JAVA:
-        name = f"{frame.module}.{frame.function}" if frame.module else frame.function
-        return f"{name}({frame.file}:{frame.line})" if frame.line else f"{name}({frame.file})"
-    place = _path(seen)
-    if frame.line:
-        place += f":{frame.line}"
+        name = f"{fields['module']}.{function}" if "module" in fields else function
+        return f"{name}({file}:{line})" if line else f"{name}({file})"
+    place = seen.path if seen.in_app is False else file
+    if line:
+        place = f"{place}:{line}"
         if language == "javascript":
-            place += f":{frame.column or 1}"
-    return f"{frame.function} ({place})" if frame.function else place
-
-
-def _path(seen: Seen) -> str:
-    """Of a library's frame the whole path, which shows that it is one."""
-    return seen.path if seen.frame.in_app is False else seen.frame.file
+            place = f"{place}:{fields.get('column', 1)}"
+    return f"{function} ({place})" if function else f"{place}"

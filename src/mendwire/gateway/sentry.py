@@ -115,7 +115,7 @@ def _discarded(payload: bytes) -> list[Discarded]:
     """A client report; one that cannot be read says nothing."""
     try:
         found: Any = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     events = found.get("discarded_events") if isinstance(found, dict) else None
     rows = events[:_MOST_DISCARDED] if isinstance(events, list) else []

@@ -214,7 +214,7 @@ def _decoded(data: bytes, checksum: int) -> Kept | None:
         return None
     try:
         return _decoder.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -26,7 +26,7 @@ def decode_case(data: bytes) -> Case:
     """A case from the docket; raises Damaged (rules A8: that one case stops)."""
     try:
         return _case.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         message = f"The docket's entry is damaged ({problem}); run mendwire cases list."
         raise Damaged(message) from None
 
@@ -35,7 +35,7 @@ def decode_as(kind: type[T], data: bytes) -> T:
     """Any record of ``model`` from JSON bytes; raises Undecodable."""
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         message = f"The bytes are no {kind.__name__}: {problem}."
         raise Undecodable(message) from None
 
