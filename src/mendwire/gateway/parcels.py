@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from mendwire.gateway.gist import gist
 from mendwire.gateway.keys import Key
 from mendwire.gateway.rendering import Drafted
 from mendwire.gateway.tally import Kind
@@ -15,7 +16,7 @@ from mendwire.model.fitting import ROOM_FOR_HEADERS, fitted
 from mendwire.model.names import Names
 from mendwire.model.report import JSONValue, Trust, load_object, report_of
 from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_body
-from mendwire.model.signature import canonical, issue_key, signature
+from mendwire.model.signature import Canonical, canonical, keys
 
 Body = dict[str, JSONValue]
 """One report in the wire's JSON; readers make them, and what is done to one is done in place."""
@@ -50,21 +51,32 @@ def parcel(
     body = scrub_body(body, scrub)
     if isinstance(draft, Drafted) and (stack := draft.stack_of(body)):
         body["stack"] = stack
-    payload, body = _written(body, max_payload - ROOM_FOR_HEADERS)
-    record = canonical(report_of(body))
+    payload, seen = _written(body, max_payload - ROOM_FOR_HEADERS)
+    record = _record(seen, is_drafted=seen is body and isinstance(draft, Drafted))
     lane = LOW_LANE if key.trust is Trust.LOW else ""
-    strict = signature(record, namespace=names.namespace, environment=environment, source=lane)
-    issue = issue_key(record) + lane
+    made = keys(record, namespace=names.namespace, environment=environment, source=lane)
+    issue = made.issue_key + lane
     headers = {"Mendwire-Publisher": PUBLISHER, "Mendwire-Issue": issue, "Mendwire-Key": key.id}
     if lane:
         headers[TRUST_HEADER] = Trust.LOW.value
     return Parcel(
         subject=names.errors(environment),
-        msg_id=names.message_id(environment, strict),
+        msg_id=names.message_id(environment, made.signature),
         payload=payload,
         headers=headers,
-        kind=Kind(issue=issue, signature=strict, environment=environment),
+        kind=Kind(issue=issue, signature=made.signature, environment=environment),
     )
+
+
+def _record(body: Body, *, is_drafted: bool) -> Canonical:
+    """What the keys of the stored bytes are made of."""
+    report = report_of(body)
+    if is_drafted and report.frames and report.stack:
+        short = replace(report, stack=gist(report.stack, report.error))
+        record = canonical(short)
+        if not record.causes:
+            return record
+    return canonical(report)
 
 
 def count_parcel(kind: Kind, count: int, names: Names) -> Parcel:

@@ -8,12 +8,12 @@ from typing import Final
 
 from mendwire.gateway.chain import Raised, children
 from mendwire.gateway.frames import Folded, Seen, flat
+from mendwire.gateway.gist import TRACEBACK
 from mendwire.model.report import JSONValue
 from mendwire.model.scrub import scrub_text
 from mendwire.model.signature import capped
 
 MAX_STACK: Final = 64_000
-_HEAD: Final = "Traceback (most recent call last):"
 _CAUSE: Final = (
     "\nThe above exception was the direct cause of the following exception:\n",
     "\nDuring handling of the above exception, another exception occurred:\n",
@@ -41,10 +41,7 @@ class Drafted(dict[str, JSONValue]):
         for seen in flat(self._main.stack):
             if seen.in_app is False:
                 seen.path = _clean_path(seen.path)
-        error = scrubbed.get("error")
-        main = Raised(
-            type="", value=error if isinstance(error, str) else "", stack=self._main.stack
-        )
+        main = Raised(type="", value=str(scrubbed.get("error", "")), stack=self._main.stack)
         return render([main], self._language)
 
 
@@ -88,12 +85,12 @@ def _line_of_causes(chain: Sequence[Raised], main: Raised) -> list[Raised]:
 def _python_one(chain: Sequence[Raised], one: Raised, depth: int) -> Iterator[str]:
     members = [child for child in children(chain, one) if child.is_member]
     if not members or depth >= _DEEPEST:
-        yield from ([_HEAD] if one.stack else [])
+        yield from ([TRACEBACK] if one.stack else [])
         yield from _python_frames(one.stack)
         yield one.headline
         return
     margin = "  " if not depth else ""
-    yield f"{margin}+ Exception Group {_HEAD}"
+    yield f"{margin}+ Exception Group {TRACEBACK}"
     for line in (*_python_frames(one.stack), one.headline):
         yield f"{margin}| {line}"
     for number, member in enumerate(members, start=1):
