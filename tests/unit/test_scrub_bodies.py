@@ -73,12 +73,20 @@ BODIES = st.dictionaries(
     ),
     max_size=5,
 )
+FRAMES = st.dictionaries(
+    st.sampled_from(["file", "line", "function", "module", "code", "in_app", "name", "value"]),
+    st.integers() | st.sampled_from([True, False, None, 4111111111111111, *TEXTS]) | PROSE,
+    max_size=7,
+)
 POLICIES = [
     DEFAULT,
     ScrubPolicy(emails=Emails.KEEP, addresses=Personal.MASK),
     ScrubPolicy(emails=Emails.HASH, keys=("order_no",), off=("card", "jwt")),
     ScrubPolicy(patterns=("Zx[0-9]{1,3}",), allow=("token",)),
 ]
+
+LINES = ScrubPolicy(keys=("line",), allow=("module",))
+"""Of an operator who makes telling names of those that frames have."""
 
 
 @settings(max_examples=150, deadline=None)
@@ -112,7 +120,36 @@ def test_whatever_has_a_form_is_suspected(text: str, reading: Reading) -> None:
     scrubbing = Scrubbing(scrubber(DEFAULT))
     read = scrubbing.readers[reading]
     if read(text) != text:
-        assert 1 in scrubbing.suspicion.among(["nothing", text, "more"])
+        by_form = reading is Reading.PLACE
+        assert 1 in scrubbing.suspicion.among(["nothing", text, "more"], by_form=by_form)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_suspect_is_overlooked_in_a_frame(text: str) -> None:
+    frame: dict[str, Any] = {
+        "file": text,
+        "function": text,
+        "module": text,
+        "code": text,
+        "line": 3,
+    }
+    bodies: list[dict[str, Any]] = [{"frames": [{"file": "x.py"}, dict(frame)]} for _ in range(2)]
+    fast, slow = bodies
+    Scrubbing(scrubber(DEFAULT)).scrub(fast)
+    Scrubbing(scrubber(DEFAULT)).scrub(slow, is_fast=False)
+    assert fast == slow
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(FRAMES | LEAVES, max_size=5), st.sampled_from([*POLICIES, LINES]))
+def test_frames_are_scrubbed_the_same_fast_and_slow(frames: list[Any], policy: ScrubPolicy) -> None:
+    bodies: list[dict[str, Any]] = [{"frames": copy.deepcopy(frames)} for _ in range(3)]
+    slow, fast, again = bodies
+    scrubbing = Scrubbing(scrubber(policy))
+    scrubbing.scrub(slow, is_fast=False)
+    scrubbing.scrub(fast)
+    scrubbing.scrub(again)
+    assert fast == slow == again
 
 
 @settings(max_examples=150, deadline=None)

@@ -128,10 +128,11 @@ class _Walk:
         """Look closely at what is suspect, and remember the rest."""
         for reading, texts in enumerate(self.texts):
             if texts:
-                suspects = self.scrubbing.suspicion.among(texts) if self.is_fast else None
-                changed = self._changed(
-                    reading, range(len(texts)) if suspects is None else suspects
-                )
+                suspects: Iterable[int] = range(len(texts))
+                if self.is_fast:
+                    by_form = reading == Reading.PLACE
+                    suspects = self.scrubbing.suspicion.among(texts, by_form=by_form)
+                changed = self._changed(reading, suspects)
                 if self.is_fast:
                     self.scrubbing.remember(set(texts) - changed, reading)
         for body in self.unclean:
@@ -178,11 +179,7 @@ class _Walk:
         if key >= _Key.CODE:
             self._source(value, body, name, _READINGS[key], depth)
         elif key is _Key.FRAMES and isinstance(value, list):
-            for place, item in enumerate(value):
-                if isinstance(item, dict):
-                    self.waiting.append((item, depth + 2, True))
-                else:
-                    self._value(item, value, place, depth + 1)
+            self._frames(value, depth)
         elif key is not _Key.ALLOWED:
             if key is _Key.UNCLEAN and not any(body is known for known in self.unclean[-1:]):
                 self.unclean.append(body)
@@ -191,6 +188,30 @@ class _Walk:
                 self._value(value, body, name, depth)
             else:
                 body[name] = mark(kind)
+
+    def _frames(self, frames: list[JSONValue], depth: int) -> None:
+        """Most of a report. A frame of places, code and small numbers is done with here; one that
+        has anything else is walked through like all objects.
+        """
+        known, shortest = self.scrubbing.frame_keys, self.shortest
+        for place, frame in enumerate(frames):
+            if not isinstance(frame, dict):
+                self._value(frame, frames, place, depth + 1)
+                continue
+            for name, value in frame.items():
+                key = known.get(name)
+                if isinstance(value, str):
+                    if key is None or key < _Key.CODE:
+                        break
+                    reading = _READINGS[key]
+                    if len(value) >= shortest and value not in self.clean[reading]:
+                        self.texts[reading].append(value)
+                        self.places[reading].append((frame, name))
+                elif key is not _Key.PLAIN or not isinstance(value, int) or value >= _LEAST_NUMBER:
+                    break
+            else:
+                continue
+            self.waiting.append((frame, depth + 2, True))
 
     def _source(
         self, value: JSONValue, frame: Holder, name: str, reading: Reading, depth: int

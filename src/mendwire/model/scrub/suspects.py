@@ -32,6 +32,9 @@ _SHAPES: Final = bytes(
     for code in range(256)
 )
 _RUN: Final = b"a" * RUN
+_BY_FORM: Final = (*LOWER_HINTS, "bearer ", "token", "key", "password '")
+"""In lower case; one of these is in every text that the rules change which need no telling name,
+but for credentials with a long run of characters and for logins in addresses."""
 _NUMBERS: Final = (b"0" * 13, b"0000 0000", b"0000-0000", b"AA00")
 """In shapes: one of these is in every number of a card or an account."""
 
@@ -46,8 +49,10 @@ class Suspicion:
         personal = () if policy.emails is Emails.KEEP else ("@", "%40")
         self._lower = (*scrubber.fragments, *LOWER_HINTS, *personal)
 
-    def among(self, texts: Sequence[str]) -> Sequence[int]:
-        """The places of those texts that may hold a secret, in order."""
+    def among(self, texts: Sequence[str], *, by_form: bool = False) -> Sequence[int]:
+        """The places of those texts that may hold a secret, in order; ``by_form``: one that is
+        known by its form or its place in an address, without a name that tells of it.
+        """
         joined = _BETWEEN.join(texts)
         lower = joined.lower()
         if self.is_total or len(lower) != len(joined):
@@ -55,7 +60,7 @@ class Suspicion:
         starts = [0, *accumulate(len(text) + 1 for text in texts)]
         plain = joined.encode("ascii", "replace")
         found: set[int] = set()
-        for hint in self._lower:
+        for hint in _BY_FORM if by_form else self._lower:
             if hint in lower:
                 found.update(_places(lower, hint, starts))
         for hint in HINTS:
@@ -65,6 +70,8 @@ class Suspicion:
             found.update(at for at in _places(joined, "://", starts) if "@" in texts[at])
         runs = _places(plain.translate(_WORDS), _RUN, starts)
         found.update(at for at in runs if at not in found and HINTED.search(texts[at]))
+        if by_form:
+            return sorted(found)
         shapes = plain.translate(_SHAPES)
         for shape in _NUMBERS:
             if shape in shapes:
