@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from mendwire.errors import Refused
 from mendwire.gateway.keys import Key, Rates
-from mendwire.gateway.quota import Allowance, Capacity, Meters
+from mendwire.gateway.ledger import Allowance
+from mendwire.gateway.memory import shared_file, shared_memory
+from mendwire.gateway.quota import Capacity, Meters
 from mendwire.model.report import Trust
 
 KEY = Key(
@@ -45,7 +48,7 @@ def taken(meters: Meters, key: Key, most: int = 10_000) -> int:
 def test_never_more_than_the_limit_and_a_full_bucket(
     most: int, steps: list[tuple[float, int]]
 ) -> None:
-    bucket, now, let_in = Allowance(most, 60.0, most, 0.0), 0.0, 0
+    bucket, now, let_in = Allowance(most, 60.0, [most, 0.0]), 0.0, 0
     for pause, amount in steps:
         now += pause
         if amount <= most and bucket.wait(amount, now) == 0:
@@ -56,7 +59,7 @@ def test_never_more_than_the_limit_and_a_full_bucket(
 
 @given(most=st.integers(1, 100), amount=st.integers(1, 100), used=st.integers(0, 100))
 def test_after_the_wait_it_is_there(most: int, amount: int, used: int) -> None:
-    bucket = Allowance(most, 60.0, most, 0.0)
+    bucket = Allowance(most, 60.0, [most, 0.0])
     bucket.take(used, 0.0)
     wait = bucket.wait(amount, 0.0)
     assert bucket.wait(amount, wait + 1e-6) == 0
@@ -103,10 +106,19 @@ def test_a_share_is_the_most_that_one_key_takes() -> None:
     assert taken(meters, replace(LOW, id="other", signatures_hour=5)) == 5
 
 
-def test_each_of_several_processes_has_its_part() -> None:
-    meters = Meters(replace(WIDE, parts=4), Clock())
-    assert taken(meters, KEY) == 900
-    assert taken(Meters(replace(WIDE, parts=2), Clock()), replace(KEY, signatures_hour=10)) == 5
+def test_what_shares_memory_shares_every_allowance() -> None:
+    """Two maps of one file, as two processes have them."""
+    file, clock = shared_file(), Clock()
+    first, second = (Meters(WIDE, clock, shared_memory(file)) for _ in range(2))
+    few = replace(KEY, signatures_hour=10)
+    assert taken(first, few, 6) == 6
+    assert taken(second, few) == 4
+    assert taken(first, few) == 0
+    assert taken(second, LOW) == 1_800
+    assert taken(first, replace(LOW, id="other")) == 0
+    clock.now += 360
+    assert (taken(first, few), taken(second, few)) == (1, 0)
+    os.close(file)
 
 
 def test_a_changed_limit_counts_from_then_on() -> None:

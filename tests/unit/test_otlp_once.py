@@ -18,8 +18,9 @@ from mendwire.gateway.haul import Result
 from mendwire.gateway.otlp import jsoned
 from mendwire.gateway.otlp.mapping import Mapped, map_logs, map_spans
 from mendwire.gateway.otlp.merging import merge
-from mendwire.gateway.otlp.once import SAME, Once, Sightings
+from mendwire.gateway.otlp.once import SAME, Once
 from mendwire.gateway.otlp.sighting import Sighting, place_of, sighting
+from mendwire.gateway.otlp.sightings import Claim, Sightings
 from tests.otlp_requests import TRACE, as_json, exception, log, logs, span, traces
 
 INNER: Final = (
@@ -229,13 +230,18 @@ async def test_a_sighting_is_remembered_for_two_minutes_and_in_bounds() -> None:
     taker.clock.now += 2
     await taker.take([telling(one, 3)])
     assert len(taker.published) == 2
-    for number in range(30_000):
-        taker.sightings.remember(Sighting(key=number.to_bytes(16), place=""))
-    assert len(taker.sightings) == 10_000
+    sightings = taker.sightings
+    for number in range(2 * sightings.room):
+        many = Sighting(key=number.to_bytes(16), place="")
+        assert sightings.claim(many) is Claim.OURS
+        sightings.settle(many, is_taken=True)
+        assert sightings.claim(many) is Claim.KNOWN
     for number in range(100):
-        taker.sightings.remember(Sighting(key=b"k", place=str(number)))
-    assert not taker.sightings.is_known(Sighting(key=b"k", place="1"))
-    assert taker.sightings.is_known(Sighting(key=b"k", place="99"))
+        place = Sighting(key=b"k", place=str(number))
+        assert sightings.claim(place) is Claim.OURS
+        sightings.settle(place, is_taken=True)
+    assert sightings.claim(Sighting(key=b"k", place="99")) is Claim.KNOWN
+    assert sightings.claim(Sighting(key=b"k", place="1")) is Claim.OURS
 
 
 def test_what_is_told_outside_of_a_trace_or_without_a_type_is_never_one() -> None:

@@ -18,10 +18,11 @@ from mendwire.app.stopping import first_of, stopping
 from mendwire.execution.fellows import fellows, until_alone
 from mendwire.gateway.delivery import Delivery, rooms_for
 from mendwire.gateway.keyring import KeyFile, KeyRing
+from mendwire.gateway.memory import Memory, own_memory, shared_file, shared_memory
 from mendwire.gateway.otlp.routes import otlp_routes
 from mendwire.gateway.quota import Capacity, Meters
 from mendwire.gateway.service import address_of, connecting, listen, serving
-from mendwire.gateway.site import figures_of, site
+from mendwire.gateway.site import site
 from mendwire.gateway.station import Bounds, Station
 from mendwire.model.scrub import scrub_policy
 from mendwire.settings.config import Config
@@ -54,11 +55,12 @@ def spool_folder(config: Config) -> Path:
 
 @asynccontextmanager
 async def gateway(
-    config: Config, environment: Environment, listener: socket.socket
+    config: Config, environment: Environment, listener: socket.socket, memory: Memory
 ) -> AsyncIterator[Gateway]:
     """Connect and serve while the block runs; at its end everything is told or spooled.
 
-    A server that is away is no error: reports go to the spool. Raises ConfigError.
+    ``memory`` is what it shares with its fellows. A server that is away is no error: reports go to
+    the spool. Raises ConfigError.
     """
     wanted = config.gateway
     names = names_for(environment, embedded=not is_named(environment))
@@ -81,9 +83,9 @@ async def gateway(
                     bytes_hour=wanted.bytes_hour,
                     signatures_hour=wanted.signatures_hour,
                     reserve=wanted.reserve,
-                    parts=wanted.workers,
                 ),
                 time.monotonic,
+                memory,
             ),
             delivery=delivery,
             bounds=Bounds(
@@ -93,23 +95,29 @@ async def gateway(
                 in_flight=wanted.in_flight,
             ),
             scrub=scrub_policy(config.scrub.model_dump()),
+            memory=memory,
         )
         async with serving(site(station, otlp_routes(station)), listener) as task:
             emit("gateway.started", url=url, keys=len(keys), pid=os.getpid())
-            telling = asyncio.create_task(station.tell_refusals())
+            tasks = [
+                asyncio.create_task(station.tell_refusals()),
+                asyncio.create_task(station.totals.write_forever()),
+            ]
             try:
                 yield Gateway(url=url, station=station, serving=task)
             finally:
-                telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
+                for one in tasks:
+                    one.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
         await delivery.tell(is_last=True)
-        figures = figures_of(station)
+        station.totals.write()
+        figures, waiting = delivery.figures, delivery.spooled_bytes
     emit(
         "gateway.stopped",
-        stored=figures["stored"],
-        repeated=figures["repeated"],
-        spooled=figures["spooled"],
-        waiting=figures["spooled_bytes"],
+        stored=figures.stored,
+        repeated=figures.repeated,
+        spooled=figures.spooled,
+        waiting=waiting,
     )
 
 
@@ -126,11 +134,20 @@ async def gateways(
     host, port = listener.getsockname()[:2]
     arguments = ["gateway", "--fellow", "--host", host, "--port", str(port), "--log", "json"]
     arguments += ["--workers", str(wanted.workers), *(("--config", str(path)) if path else ())]
-    async with (
-        gateway(config, environment, listener) as ours,
-        fellows(arguments, wanted.workers - 1),
-    ):
-        yield ours
+    if wanted.workers == 1:
+        async with gateway(config, environment, listener, own_memory()) as ours:
+            yield ours
+        return
+    file = shared_file()
+    arguments += ["--memory", str(file)]
+    try:
+        async with (
+            gateway(config, environment, listener, shared_memory(file)) as ours,
+            fellows(arguments, wanted.workers - 1, keep=(file,)),
+        ):
+            yield ours
+    finally:
+        os.close(file)
 
 
 async def run_gateway(
@@ -153,11 +170,11 @@ async def run_gateway(
     return 0
 
 
-async def run_fellow(config: Config, environment: Environment, log: Style) -> int:
-    """One of several, until the first of them ends."""
+async def run_fellow(config: Config, environment: Environment, log: Style, memory: int) -> int:
+    """One of several, until the first of them ends; ``memory`` is the file that they share."""
     listener = listen(config.gateway.host, config.gateway.port, shared=True)
     with logged(log), stopping() as stop:
-        async with gateway(config, environment, listener) as ours:
+        async with gateway(config, environment, listener, shared_memory(memory)) as ours:
             await first_of(
                 asyncio.ensure_future(stop.wait()),
                 asyncio.ensure_future(until_alone()),

@@ -49,6 +49,7 @@ def gateway(  # noqa: PLR0913, PLR0917 - typer makes an option of each
         bool, typer.Option("--embedded", help="Start the embedded NATS server where none runs.")
     ] = False,
     fellow: Annotated[bool, typer.Option("--fellow", hidden=True)] = False,
+    memory: Annotated[int, typer.Option("--memory", hidden=True)] = -1,
     as_json: AsJson = False,
     config: ConfigFile = None,
     log: Logs = LogStyle.AUTO,
@@ -61,7 +62,7 @@ def gateway(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update=changed)})
     if fellow:
-        raise typer.Exit(_run(run_fellow(settings, surroundings, log.value)))
+        raise typer.Exit(_run(run_fellow(settings, surroundings, log.value, memory)))
     work = run_gateway(
         settings,
         surroundings,

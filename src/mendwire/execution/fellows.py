@@ -19,10 +19,15 @@ STOP_S: Final = 20.0
 
 
 @asynccontextmanager
-async def fellows(arguments: Sequence[str], count: int) -> AsyncIterator[None]:
-    """``count`` processes of ``mendwire <arguments>`` while the block runs, dead afterwards."""
+async def fellows(
+    arguments: Sequence[str], count: int, *, keep: Sequence[int] = ()
+) -> AsyncIterator[None]:
+    """``count`` processes of ``mendwire <arguments>`` while the block runs, dead afterwards.
+
+    ``keep`` are files that they have open too, under the same numbers.
+    """
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(_keep(arguments, stop)) for _ in range(count)]
+    tasks = [asyncio.create_task(_keep(arguments, stop, keep)) for _ in range(count)]
     try:
         yield
     finally:
@@ -43,7 +48,7 @@ async def until_alone() -> None:
         transport.close()
 
 
-async def _keep(arguments: Sequence[str], stop: asyncio.Event) -> None:
+async def _keep(arguments: Sequence[str], stop: asyncio.Event, keep: Sequence[int]) -> None:
     while not stop.is_set():
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -52,6 +57,7 @@ async def _keep(arguments: Sequence[str], stop: asyncio.Event) -> None:
             *arguments,
             stdin=PIPE,
             stdout=DEVNULL,
+            pass_fds=keep,
             start_new_session=True,  # Ctrl-C in the terminal is for the first of us alone
         )
         stopping = asyncio.ensure_future(stop.wait())

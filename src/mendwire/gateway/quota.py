@@ -1,4 +1,4 @@
-"""Who may send how much: arithmetic over a clock that is given."""
+"""Who may send how much: a clock that is given, and allowances in memory that may be shared."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Final
 
 from mendwire.errors import Refused
 from mendwire.gateway.keys import Key, Rates
+from mendwire.gateway.ledger import Allowance, Ledger
+from mendwire.gateway.memory import Memory, own_memory
 from mendwire.model.report import Trust
 
 MINUTE: Final = 60.0
@@ -17,50 +19,21 @@ DAY: Final = 86_400.0
 LONGEST_WAIT_S: Final = 3_600
 
 
-@dataclass(slots=True)
-class Allowance:
-    """So much in so long, as a bucket that fills steadily; a burst may empty it at once."""
-
-    most: float
-    seconds: float
-    level: float
-    at: float
-
-    def wait(self, amount: float, now: float) -> float:
-        """Seconds until ``amount`` is there; 0 when it is. More than a bucket holds waits for it
-        to be full.
-        """
-        self._fill(now)
-        missing = min(amount, self.most) - self.level
-        return missing * self.seconds / self.most if missing > 0 else 0.0
-
-    def take(self, amount: float, now: float) -> None:
-        """Never refuses; what was let in is counted, below zero if need be."""
-        self._fill(now)
-        self.level -= amount
-
-    def _fill(self, now: float) -> None:
-        gained = max(0.0, now - self.at) * self.most / self.seconds
-        self.level = min(self.most, self.level + gained)
-        self.at = max(self.at, now)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capacity:
-    """What all keys together may send to this process."""
+    """What all keys together may send to one gateway, in however many processes it runs."""
 
     bytes_hour: float
     signatures_hour: float
     reserve: float
     """Part of it that keys of low trust leave to the trusted."""
-    parts: int = 1
-    """Processes that share the work: each meters its part of every limit."""
 
 
 class _Metered:
     """The allowances of one thing, by key and for all."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, ledger: Ledger, clock: Callable[[], float]) -> None:
+        self._ledger = ledger
         self._clock = clock
         self._known: dict[tuple[object, ...], list[Allowance]] = {}
 
@@ -71,18 +44,25 @@ class _Metered:
         found = self._known.get(name)
         if found is None or [(one.most, one.seconds) for one in found] != list(limits):
             now = self._clock()
-            found = [Allowance(most, seconds, most, now) for most, seconds in limits]
+            found = [self._ledger.allowance(name, *limit, now) for limit in limits]
             self._known[name] = found
         return found
 
 
 class Meters:
-    """Quotas by key, and shares of what all keys together may send (rules B2)."""
+    """Quotas by key, and shares of what all keys together may send (rules B2).
 
-    def __init__(self, capacity: Capacity, clock: Callable[[], float]) -> None:
+    The clock must be the same in all processes that share ``memory``.
+    """
+
+    def __init__(
+        self, capacity: Capacity, clock: Callable[[], float], memory: Memory | None = None
+    ) -> None:
+        ledger = Ledger(memory or own_memory())
         self._capacity = capacity
         self._clock = clock
-        self._metered = _Metered(clock)
+        self._lock = ledger.lock
+        self._metered = _Metered(ledger, clock)
 
     def admit(self, key: Key) -> None:
         """Before anything is read: raises Refused (429) for a key that has no bytes left.
@@ -104,39 +84,36 @@ class Meters:
         self._spend(self._signatures(key), 1, "signatures")
 
     def _spend(self, allowances: list[Allowance], amount: float, what: str) -> None:
-        self._check(allowances, amount, what)
-        now = self._clock()
-        for one in allowances:
-            one.take(amount, now)
+        with self._lock:
+            now = self._clock()
+            wait = max((one.wait(amount, now) for one in allowances), default=0.0)
+            if wait <= 0:
+                for one in allowances:
+                    one.take(amount, now)
+        _refuse(wait, what)
 
     def _check(self, allowances: list[Allowance], amount: float, what: str) -> None:
-        now = self._clock()
-        wait = max((one.wait(amount, now) for one in allowances), default=0.0)
-        if wait > 0:
-            raise Refused(
-                f"This key has used up its {what} for now.",
-                status=429,
-                reason=f"quota_{what}",
-                retry_after_s=max(1, min(LONGEST_WAIT_S, math.ceil(wait))),
-            )
+        with self._lock:
+            now = self._clock()
+            wait = max((one.wait(amount, now) for one in allowances), default=0.0)
+        _refuse(wait, what)
 
     def _events(self, key: Key) -> list[Allowance]:
-        return self._metered.of(("events", key.id), _limits(key.events, self._capacity.parts))
+        return self._metered.of(("events", key.id), _limits(key.events))
 
     def _bytes(self, key: Key) -> list[Allowance]:
-        whole = self._capacity.bytes_hour / self._capacity.parts
+        whole = self._capacity.bytes_hour
         return [
             *self._metered.of(("bytes", key.id), (*self._own_bytes(key), *self._share(key, whole))),
             *self._all("bytes", key, whole),
         ]
 
     def _own_bytes(self, key: Key) -> tuple[tuple[float, float], ...]:
-        return _limits(key.bytes, self._capacity.parts)
+        return _limits(key.bytes)
 
     def _signatures(self, key: Key) -> list[Allowance]:
-        parts = self._capacity.parts
-        whole = self._capacity.signatures_hour / parts
-        own = ((max(1.0, key.signatures_hour / parts), HOUR),) if key.signatures_hour else ()
+        whole = self._capacity.signatures_hour
+        own = ((float(key.signatures_hour), HOUR),) if key.signatures_hour else ()
         return [
             *self._metered.of(("signatures", key.id), (*own, *self._share(key, whole))),
             *self._all("signatures", key, whole),
@@ -154,6 +131,16 @@ class Meters:
         return [*every, *self._metered.of((what, "of", "low"), ((open_part, HOUR),))]
 
 
-def _limits(rates: Rates, parts: int) -> tuple[tuple[float, float], ...]:
+def _refuse(wait: float, what: str) -> None:
+    if wait > 0:
+        raise Refused(
+            f"This key has used up its {what} for now.",
+            status=429,
+            reason=f"quota_{what}",
+            retry_after_s=max(1, min(LONGEST_WAIT_S, math.ceil(wait))),
+        )
+
+
+def _limits(rates: Rates) -> tuple[tuple[float, float], ...]:
     given = ((rates.minute, MINUTE), (rates.hour, HOUR), (rates.day, DAY))
-    return tuple((max(1.0, most / parts), seconds) for most, seconds in given if most)
+    return tuple((float(most), seconds) for most, seconds in given if most)

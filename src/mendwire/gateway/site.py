@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
@@ -11,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mendwire.errors import Refused
 from mendwire.gateway.doors import Door, head_of
@@ -21,7 +21,7 @@ from mendwire.gateway.station import Station
 from mendwire.model.report import Trust
 
 
-def site(station: Station, further: Sequence[BaseRoute] = ()) -> Starlette:
+def site(station: Station, further: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The ASGI application; ``further`` are the routes of other protocols."""
     envelope = Door(station, lambda _head, here: Envelopes(here.bounds.max_event), SentryFace())
     store = Door(
@@ -30,7 +30,7 @@ def site(station: Station, further: Sequence[BaseRoute] = ()) -> Starlette:
     plain = Door(
         station, lambda _head, here: Whole(parse_reports, here.bounds.max_body), PlainFace()
     )
-    return Starlette(
+    rest = Starlette(
         routes=[
             Route("/api/{project}/envelope/", envelope),
             Route("/api/{project}/envelope", envelope),
@@ -45,6 +45,17 @@ def site(station: Station, further: Sequence[BaseRoute] = ()) -> Starlette:
         exception_handlers={HTTPException: _not_here},
     )
 
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        """Nearly all requests are envelopes: those need no router's search."""
+        words = scope["path"].split("/") if scope["type"] == "http" else []
+        if len(words) == 5 and words[1] == "api" and words[2] and words[3:] == ["envelope", ""]:  # noqa: PLR2004 - of /api/N/envelope/
+            scope["path_params"] = {"project": words[2]}
+            await envelope(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    return served
+
 
 def _healthy(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
@@ -58,7 +69,7 @@ def _readiness(station: Station) -> Any:  # noqa: ANN401 - what Starlette takes 
         body = {
             "status": "ok" if is_connected else "spooling",
             "connected": is_connected,
-            "spooled_bytes": delivery.spooled_bytes,
+            "spooled_bytes": station.totals.read().now["spooled_bytes"],
         }
         return JSONResponse(body)
 
@@ -80,21 +91,9 @@ def _statistics(station: Station) -> Any:  # noqa: ANN401 - what Starlette takes
 
 
 def figures_of(station: Station) -> dict[str, Any]:
-    """Everything that was counted since the start."""
-    delivery, counted = station.delivery, station.figures
-    return {
-        "requests": counted.requests,
-        "reports": counted.reports,
-        "bytes": counted.bytes,
-        "refused": dict(counted.refused),
-        "ignored": dict(counted.ignored),
-        "discarded": dict(counted.discarded),
-        **asdict(delivery.figures),
-        "repeats_untold": delivery.tally.waiting(),
-        "spooled_bytes": delivery.spooled_bytes,
-        "in_flight_bytes": station.budget.held,
-        "connected": delivery.is_connected,
-    }
+    """Everything that was counted since the start, by all processes of the gateway."""
+    total = station.totals.read()
+    return {**total.counted, **total.detailed, **total.now, "connected": total.connected}
 
 
 async def _not_here(_request: Request, problem: Exception) -> Response:

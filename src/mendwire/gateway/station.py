@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from mendwire.errors import MendwireError, Refused, Undecodable
@@ -14,14 +15,19 @@ from mendwire.gateway.delivery import Delivery
 from mendwire.gateway.haul import Discarded, Haul, Head, Result
 from mendwire.gateway.keyring import KeyRing
 from mendwire.gateway.keys import Key
+from mendwire.gateway.memory import Memory, own_memory
 from mendwire.gateway.parcels import Body, Parcel, parcel
 from mendwire.gateway.quota import Meters
 from mendwire.gateway.tally import Kind
+from mendwire.gateway.totals import Figures as Totalled
+from mendwire.gateway.totals import Totals
 from mendwire.model.scrub import DEFAULT, ScrubPolicy
 from mendwire.telemetry import emit
 
 MOST_REPORTS: Final = 2_000
 """Reports of one request."""
+MOST_NAMES: Final = 100
+_NAME: Final = re.compile(r"[\w./-]{1,80}", re.ASCII)
 TELL_EVERY_S: Final = 10.0
 DISCARDED: Final = "discarded-"
 """Stands before the reason where an issue's key would, in the counts of what clients threw away."""
@@ -52,6 +58,11 @@ class Figures:
     ignored: Counter[str] = field(default_factory=Counter)
     discarded: Counter[str] = field(default_factory=Counter)
     """By ``category/reason``, as clients say."""
+
+    def count(self, counter: Counter[str], name: str, count: int = 1) -> None:
+        """Under ``name`` where that is one; clients may make up no more than ``MOST_NAMES``."""
+        is_name = name in counter or (len(counter) < MOST_NAMES and _NAME.fullmatch(name))
+        counter[name if is_name else "other"] += count
 
 
 class Budget:
@@ -88,6 +99,7 @@ class Station:
         delivery: Delivery,
         bounds: Bounds,
         scrub: ScrubPolicy = DEFAULT,
+        memory: Memory | None = None,
     ) -> None:
         self.ring = ring
         self.meters = meters
@@ -96,6 +108,9 @@ class Station:
         self.scrub = scrub
         self.budget = Budget(bounds.in_flight)
         self.figures = Figures()
+        self.memory = memory or own_memory()
+        """What the processes of this gateway share."""
+        self.totals = Totals(self.memory, self._counted)
         self._untold: Counter[str] = Counter()
 
     def authenticate(self, head: Head) -> Key:
@@ -141,7 +156,7 @@ class Station:
                 f"More than {MOST_REPORTS} reports in one request.", status=413, reason="too_large"
             )
         for name, count in haul.ignored.items():
-            self.figures.ignored[name] += count
+            self.figures.count(self.figures.ignored, name, count)
         self._note(haul.discarded, key)
         if len(haul.bodies) == 1:
             return [await self._deliver(haul, 0, key)]
@@ -179,10 +194,33 @@ class Station:
             self.meters.take_signature(key)
         return made
 
+    def _counted(self) -> Totalled:
+        figures, delivery = self.figures, self.delivery
+        return Totalled(
+            counted={
+                "requests": figures.requests,
+                "reports": figures.reports,
+                "bytes": figures.bytes,
+                **asdict(delivery.figures),
+            },
+            detailed={
+                "refused": dict(figures.refused),
+                "ignored": dict(figures.ignored),
+                "discarded": dict(figures.discarded),
+            },
+            now={
+                "repeats_untold": delivery.tally.waiting(),
+                "spooled_bytes": delivery.spooled_bytes,
+                "in_flight_bytes": self.budget.held,
+            },
+            connected=delivery.is_connected,
+        )
+
     def _note(self, discarded: Sequence[Discarded], key: Key) -> None:
         """What clients threw away is counted, errors also where occurrences are."""
         for item in discarded:
-            self.figures.discarded[f"{item.category}/{item.reason}"] += item.quantity
+            what = f"{item.category}/{item.reason}"
+            self.figures.count(self.figures.discarded, what, item.quantity)
             if item.category == "error" and item.quantity:
                 kind = Kind(
                     issue=f"{DISCARDED}{item.reason}",

@@ -158,7 +158,7 @@ class Gateway(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 7390
     """0: any free one."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """Processes that share the port, each with its part of every quota."""
+    """Processes that share the port, every quota and the statistics."""
     url: str = ""
     """How clients reach it, for the DSNs; empty: host and port."""
     max_event: Annotated[int, Field(ge=4096)] = 1024 * 1024

@@ -12,9 +12,10 @@ from mendwire.errors import Refused
 from mendwire.gateway.doors import Door, MakeReader, head_of
 from mendwire.gateway.haul import Haul, Head, Reader, Result, Whole
 from mendwire.gateway.otlp.answers import JSON, PROTOBUF, accepted, encoding_of, refused
-from mendwire.gateway.otlp.once import Once, Sightings
+from mendwire.gateway.otlp.once import Once
 from mendwire.gateway.otlp.reading import ExportHaul, parse_logs, parse_traces
 from mendwire.gateway.otlp.records import Signal
+from mendwire.gateway.otlp.sightings import Sightings
 from mendwire.gateway.replies import Answer
 from mendwire.gateway.station import Station
 
@@ -23,7 +24,7 @@ _ROOMS = ("", "/otlp")
 
 def otlp_routes(station: Station) -> list[BaseRoute]:
     """The endpoints that an OpenTelemetry exporter or collector is pointed at."""
-    once = Once(Sightings(time.monotonic), station.figures.ignored)
+    once = Once(Sightings(time.monotonic, station.memory), station.figures.ignored)
     found: list[BaseRoute] = []
     for signal in Signal:
         endpoint = _Endpoint(station, signal, once)
