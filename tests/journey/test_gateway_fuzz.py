@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 import socket
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.gateway_stage import ENV, Credential, GatewayStage, gateway_stage
+from tests.otlp_requests import Object, as_protobuf, exception, log, logs, span, traces
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 ANSWERED_WITHIN_S = 30.0
 MOST_MEMORY_MB = 400.0
@@ -163,6 +170,7 @@ encodings: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
     "br": lambda data: brotli.compress(data, quality=1),
+    "zstd": lambda data: zstd.compress(data, 1),
 }
 
 
@@ -203,7 +211,7 @@ def test_an_event_with_anything_anywhere(
     at=st.integers(0, len(GOOD) - 1),
     junk=st.binary(max_size=30),
     encoding=st.sampled_from(list(encodings)),
-    claimed=st.sampled_from([*encodings, "zstd", "gzip, br", "identity", "nonsense"]),
+    claimed=st.sampled_from([*encodings, "gzip, br", "identity", "nonsense"]),
     stump=st.floats(0, 1),
 )
 def test_an_envelope_that_was_cut_garbled_or_mislabelled(
@@ -220,6 +228,61 @@ def test_an_envelope_that_was_cut_garbled_or_mislabelled(
     headers = {"Content-Encoding": claimed} if claimed else {}
     for sent in (body, body[: int(len(body) * stump)]):
         posted(stage, paths(stage.key("server"))[0], sent, headers)
+
+
+STACK = 'Traceback (most recent call last):\n  File "/app/a.py", line 3, in f\n    x()\nE: no\n'
+RAISED = exception("shop.E", "no", STACK) | {"code.lineno": 3, "thread": {"id": 1, "names": ["a"]}}
+RESOURCE: Object = {"service.name": "shop", "service.version": "fuzz@1"}
+EXPORTS: dict[str, Object] = {
+    "/v1/logs": logs(log("it failed", RAISED), resource=RESOURCE),
+    "/v1/traces": traces(span(RAISED), resource=RESOURCE),
+}
+EXPORTED = {path: as_protobuf(request) for path, request in EXPORTS.items()}
+
+
+@hostile
+@given(
+    where=st.sampled_from([(path, at) for path, whole in EXPORTS.items() for at in places(whole)]),
+    value=any_json,
+    encoding=st.sampled_from(list(encodings)),
+)
+def test_an_export_with_anything_anywhere(
+    stage: GatewayStage, where: tuple[str, tuple[object, ...]], value: object, encoding: str
+) -> None:
+    path, place = where
+    body = encodings[encoding](json.dumps(replaced(EXPORTS[path], place, value)).encode())
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    posted(stage, f"{path}?sentry_key={stage.key('server').key}", body, headers)
+
+
+@hostile
+@given(
+    path=st.sampled_from(list(EXPORTED)),
+    at=st.floats(0, 1),
+    junk=st.binary(max_size=12),
+    cut=st.floats(0, 1) | st.just(1.0),
+    encoding=st.sampled_from(list(encodings)),
+    stump=st.floats(0, 1) | st.just(1.0),
+)
+def test_an_export_in_protobuf_that_was_cut_or_garbled(
+    stage: GatewayStage, path: str, at: float, junk: bytes, cut: float, encoding: str, stump: float
+) -> None:
+    whole = EXPORTED[path]
+    place = int(len(whole) * at)
+    garbled = whole[:place] + junk + whole[place + len(junk) :]
+    body = encodings[encoding](garbled[: int(len(garbled) * cut)])
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": encoding}
+    url = f"{path}?sentry_key={stage.key('server').key}"
+    posted(stage, url, body[: int(len(body) * stump)], headers)
+
+
+@pytest.mark.parametrize("encoding", list(encodings))
+def test_a_whole_export_is_taken_in_every_encoding(stage: GatewayStage, encoding: str) -> None:
+    """What the two tests above spoil."""
+    for path, whole in EXPORTED.items():
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": encoding}
+        url = f"{path}?sentry_key={stage.key('server').key}"
+        assert posted(stage, url, encodings[encoding](whole), headers) == 200
 
 
 @hostile
@@ -270,7 +333,7 @@ def test_what_is_hardly_http(
     assert answered(stage, b"\r\n".join([*head, b"", body])) < 500
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "zstd"])
 def test_a_bomb_is_put_out(stage: GatewayStage, encoding: str) -> None:
     """200 MiB in a few hundred kilobytes: refused, not inflated into memory."""
     inner = b'{}\n{"type":"event"}\n' + bytes(200 << 20)

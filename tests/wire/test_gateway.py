@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from nats.aio.client import Client
+from starlette.types import Message
 
 from mendwire import telemetry
 from mendwire.gateway.delivery import Delivery, rooms_for
@@ -202,6 +203,40 @@ async def test_a_busy_gateway_asks_to_come_again(tmp_path: Path, names: Names) -
     async with open_stage(tmp_path, names, tight) as stage:
         answer = await stage.event(stage.file.add(WANTED), "x" * 1_000)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+async def test_a_body_that_never_comes_is_not_waited_for(tmp_path: Path, names: Names) -> None:
+    async with open_stage(tmp_path, names, replace(BOUNDS, read_s=0.05)) as stage:
+        issued = stage.file.add(WANTED)
+        told: list[Any] = []
+
+        async def receive() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            told.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": f"/api/{issued.key.project}/envelope/",
+            "headers": [(b"content-length", b"5")],
+            "query_string": f"sentry_key={issued.secret}".encode(),
+        }
+        await site(stage.station)(scope, receive, send)
+        assert told[0]["status"] == 408
+        assert stage.station.totals.read().detailed["refused"] == {"slow": 1}
+
+
+async def test_names_that_clients_make_up_are_few(stage: Stage) -> None:
+    issued = stage.file.add(WANTED)
+    many: list[tuple[str, Any]] = [(f"kind{number}", {}) for number in range(300)]
+    assert (await stage.envelope(issued, *many)).status_code == 200
+    assert (await stage.envelope(issued, ("no name at all", {}))).status_code == 200
+    ignored = stage.station.totals.read().detailed["ignored"]
+    assert len(ignored) <= 101
+    assert sum(ignored.values()) == 301
 
 
 async def test_rotation_keeps_the_old_key_for_a_while(stage: Stage) -> None:

@@ -96,27 +96,20 @@ class _Held:
         if declared.isascii() and declared.isdigit() and int(declared[:18]) > bounds.max_body:
             raise _too_large(bounds.max_body)
         capped = Capped(head.header(b"content-encoding"), bounds.max_inflated)
-        first = await receive()
-        if first.get("more_body"):
-            try:
-                async with asyncio.timeout(bounds.read_s):
-                    await self._read_on(capped, first, receive)
-            except TimeoutError:
-                raise Refused(
-                    "The body did not arrive in time.", status=408, reason="slow"
-                ) from None
-        else:
-            self._take(capped, first)
+        try:
+            async with asyncio.timeout(bounds.read_s):
+                await self._read_on(capped, receive)
+        except TimeoutError:
+            raise Refused("The body did not arrive in time.", status=408, reason="slow") from None
         capped.end()
         return capped.size
 
-    async def _read_on(
-        self, capped: Capped, message: Mapping[str, object], receive: Receive
-    ) -> None:
-        arrived = self._take(capped, message)
-        while message.get("more_body"):
+    async def _read_on(self, capped: Capped, receive: Receive) -> None:
+        arrived, has_more = 0, True
+        while has_more:
             message = await receive()
             arrived += self._take(capped, message)
+            has_more = bool(message.get("more_body"))
             if arrived > self._station.bounds.max_body:
                 raise _too_large(self._station.bounds.max_body)
 

@@ -16,7 +16,7 @@ TRACEBACK: Final = "Traceback (most recent call last):"
 _TITLE: Final = TRACEBACK[:-1]
 _MOST_LINES: Final = 1_000
 """Fewer than the signature reads of a stack before it cuts."""
-_CALL: Final = r'\n    at [^\n()\[\]"]{1,400} \([^\n()\[\]"]{1,500}:[0-9]{1,9}\)'
+_CALL: Final = r'\n    at [^\n()\[\]"]{1,400}\([^\n()\[\]"]{1,500}:[0-9]{1,9}\)'
 _CALLS: Final = re.compile(f"(?:{_CALL})+")
 _FIRST_CALL: Final = re.compile(_CALL)
 _PYTHON: Final = '  File "'

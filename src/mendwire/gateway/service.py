@@ -85,6 +85,7 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[asynci
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing is decided by the address of who asks
         timeout_graceful_shutdown=DRAIN_S,
         timeout_keep_alive=75,
         backlog=BACKLOG,
