@@ -9,6 +9,8 @@ import asyncio
 import http.client
 import json
 import os
+import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,16 +32,20 @@ class Load:
     acknowledged: set[str] = field(default_factory=set)
     refused: int = 0
     """Answers and connections that were no acknowledgement; the event was sent again."""
-    is_over: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
 
     def send(self, stage: GatewayStage, client: int) -> None:
         """One client, in a thread of its own."""
         path, number = stage.key("server").envelope, 0
-        while not self.is_over:
+        while not self.over.is_set():
             number += 1
             name = f"broken_{_word(client)}_{_word(number)}"
             body = _envelope(name, f"{client:08x}{number:024x}")
             while not self._is_taken(stage, path, body):
+                if self.over.is_set() and (
+                    stage.process is None or stage.process.poll() is not None
+                ):
+                    return  # nobody is there who could take it
                 self.refused += 1
                 time.sleep(0.1)
             self.acknowledged.add(name)
@@ -90,9 +96,14 @@ async def test_what_was_acknowledged_arrives_once_whatever_dies(tmp_path: Path) 
             await stage.server.start()
             await _grown(load, 20)
         finally:
-            load.is_over = True
+            load.over.set()
             await asyncio.gather(*clients)
+        drained = time.monotonic()
         stored = await _drained(stage, len(load.acknowledged))
+        sys.stdout.write(
+            f"{len(load.acknowledged)} acknowledged, {load.refused} sent again, {len(stored)} "
+            f"stored, {time.monotonic() - drained:.1f} s until the last one was\n"
+        )
         assert sorted(stored) == sorted(load.acknowledged)
 
 
