@@ -124,7 +124,7 @@ async def bugsink(folder: Path) -> AsyncIterator[Bugsink]:
         running(["bugsink-runsnappea"], cwd=folder, env=variables, log=log) as snappea,
         running(gunicorn, cwd=folder, env=variables, log=log) as web,
     ):
-        await until_open(port)
+        await until_open(port, web, log)
         await asyncio.sleep(1)  # its workers are forked by then; memory at rest is measured next
         yield Bugsink(
             port=port,

@@ -28,7 +28,7 @@ from benchmarks import load
 from benchmarks.bugsink import bugsink
 from benchmarks.envelopes import Template, bodies, capture
 from benchmarks.figures import Figure, Row, Table, arguments, figure, tell
-from benchmarks.processes import Peak, Processes, free_port, running, until_open
+from benchmarks.processes import Peak, Processes, running, until_told
 from mendwire.wire.server import find_program
 
 ROOT = Path(__file__).parents[1]
@@ -88,35 +88,36 @@ class Measured:
 async def ours(folder: Path, sync: str, workers: int) -> AsyncIterator[Side]:
     """A nats-server and ``mendwire gateway`` in so many processes, each of its own."""
     folder.mkdir()
-    port, server_port = free_port(), free_port(18_000)
     (folder / "mendwire.toml").write_text(
-        f"[gateway]\nport = {port}\nworkers = {workers}\n"
+        f"[gateway]\nport = 0\nworkers = {workers}\n"
         f"signatures_hour = {10**9}\nbytes_hour = {10**12}\n"
     )
     (folder / "nats.conf").write_text(
-        f'listen: "127.0.0.1:{server_port}"\n'
+        f'listen: "127.0.0.1:-1"\nports_file_dir: "{folder}"\n'
         f'jetstream {{ store_dir: "{folder / "js"}", sync_interval: {sync} }}\n'
     )
     variables = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "NATS_NAMESPACE": NAMESPACE,
-        "NATS_URL": f"nats://127.0.0.1:{server_port}",
     }
     async with AsyncExitStack() as stack:
 
-        async def start(*words: str, opens: int) -> int:
-            log = folder / "log"
+        async def start(*words: str) -> asyncio.subprocess.Process:
             begun = running(list(words), cwd=folder, env=variables, log=log)
-            process = await stack.enter_async_context(begun)
-            await until_open(opens)
-            return process.pid
+            return await stack.enter_async_context(begun)
 
-        program = find_program()
-        pids = [await start(str(program), "-c", "nats.conf", opens=server_port)]
+        # Both say themselves where they listen: a port that was free may be somebody else's by now.
+        log = folder / "log"
+        server = await start(str(find_program()), "-c", "nats.conf")
+        ports = folder / f"{find_program().name}_{server.pid}.ports"
+        variables["NATS_URL"] = await until_told(r'"(nats://[^"]+)"', server, ports, log)
         path, key = await _key(folder, variables)
-        pids.append(await start(sys.executable, "-m", "mendwire", "gateway", opens=port))
-        client = await nats.connect(variables["NATS_URL"])
+        gateway = await start(sys.executable, "-m", "mendwire", "gateway", "--json")
+        port = int(await until_told(r'"url": "http://[0-9.]+:([0-9]+)"', gateway, log, log))
+        client = await nats.connect(
+            variables["NATS_URL"], connect_timeout=20, max_reconnect_attempts=5
+        )
         stack.push_async_callback(client.close)
         jetstream = client.jetstream(timeout=60)
         await _until_there(jetstream)
@@ -131,7 +132,7 @@ async def ours(folder: Path, sync: str, workers: int) -> AsyncIterator[Side]:
             port=port,
             path=path,
             key=key,
-            processes=Processes(pids),
+            processes=Processes([server.pid, gateway.pid]),
             digested=digested,
         )
 
@@ -252,14 +253,16 @@ async def ceiling(template: Template, count: int) -> float:
         *(sys.executable, "-m", "benchmarks.load"), cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     assert server.stdout
-    port = int(await server.stdout.readline())
-    with TemporaryDirectory(prefix="mendwire-bench-") as name:
-        file = Path(name) / "load"
-        head = HEAD.format(path="/api/1/envelope/", port=port, key="0" * 32)
-        load.write(file, bodies(template, count, groups=GROUPS, event=1, group=0), head)
-        found = await sent(file, port)
-    server.kill()
-    await server.wait()
+    try:
+        port = int(await server.stdout.readline())
+        with TemporaryDirectory(prefix="mendwire-bench-") as name:
+            file = Path(name) / "load"
+            head = HEAD.format(path="/api/1/envelope/", port=port, key="0" * 32)
+            load.write(file, bodies(template, count, groups=GROUPS, event=1, group=0), head)
+            found = await sent(file, port)
+    finally:  # it would hold our output open for whoever reads it
+        server.kill()
+        await server.wait()
     return count / (found.answered - found.began)
 
 
@@ -267,7 +270,7 @@ async def compared(asked: Namespace, sync: str) -> tuple[Table, Table]:
     """Both sides in turn, ``repeats`` times; then their memory."""
     sizes = {size: capture(size) for size in SIZES}
     numbers, repeats = Numbers(), 1 if asked.quick else asked.repeats
-    count = 400 if asked.quick else asked.count
+    count = 240 if asked.quick else asked.count
     fewer = 40 if asked.quick else asked.peer_count
     found: dict[str, list[Measured]] = {}
     async with AsyncExitStack() as stack:

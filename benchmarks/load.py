@@ -24,7 +24,8 @@ from pathlib import Path
 
 AGAIN = frozenset({429, 503})
 PAUSE_S = 0.05
-STUCK_S = 120.0
+STUCK_S = 60.0
+"""Seconds without an answer, or with nothing but refusals, after which nothing is waited for."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -126,6 +127,8 @@ class _Run:
         self._waiting: list[_Line] = []
         self._statuses = Counter[int]()
         self._load = Load()
+        self._taken_at = time.monotonic()
+        """When the latest request was taken."""
 
     def over(self, lines: list[_Line]) -> Load:
         self._load.began = time.monotonic()
@@ -140,8 +143,9 @@ class _Run:
         soonest = min((line.not_before for line in self._waiting), default=None)
         pause = STUCK_S if soonest is None else max(0.0, soonest - time.monotonic())
         events = self._ready.select(pause)
-        if not events and soonest is None:
-            message = f"no answer within {STUCK_S:.0f} s"
+        is_refused = time.monotonic() - self._taken_at > STUCK_S
+        if is_refused or (not events and soonest is None):
+            message = f"nothing was taken for {STUCK_S:.0f} s, answers so far {self._statuses}"
             raise TimeoutError(message)
         for key, _ in events:
             self._read(key.data)
@@ -164,6 +168,7 @@ class _Run:
             line.not_before = time.monotonic() + PAUSE_S
             self._waiting.append(line)
         else:
+            self._taken_at = time.monotonic()
             self._next(line)
 
     def _next(self, line: _Line) -> None:

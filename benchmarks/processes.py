@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -99,6 +100,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
+def _still_runs(process: asyncio.subprocess.Process, log: Path) -> None:
+    if process.returncode is not None:
+        message = f"a program ended at its start: {log.read_text(errors='replace')[-2000:]}"
+        raise RuntimeError(message)
+
+
 def free_port(first: int = 14_000) -> int:
     """A port of loopback that nobody listens on, below those of outgoing connections."""
     for port in range(first + os.getpid() % 4_000, 32_000):
@@ -109,10 +116,24 @@ def free_port(first: int = 14_000) -> int:
     raise RuntimeError(message)
 
 
-async def until_open(port: int) -> None:
-    """Return once somebody listens there."""
+async def until_told(
+    pattern: str, process: asyncio.subprocess.Process, file: Path, log: Path
+) -> str:
+    """What ``process`` writes into ``file`` where the pattern's group stands, once it does."""
     async with asyncio.timeout(OPEN_WITHIN_S):
         while True:
+            told = file.read_text(errors="replace") if file.exists() else ""
+            if found := re.search(pattern, told):
+                return found[1]
+            _still_runs(process, log)
+            await asyncio.sleep(0.05)
+
+
+async def until_open(port: int, process: asyncio.subprocess.Process, log: Path) -> None:
+    """Return once ``process`` listens there; its own log says why where it ends instead."""
+    async with asyncio.timeout(OPEN_WITHIN_S):
+        while True:
+            _still_runs(process, log)
             with suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()

@@ -81,3 +81,19 @@ async def test_a_quick_run_of_scrubbing_tells_what_it_costs_beside_decoding() ->
     ]
     assert all(row["us a report"]["median"] > 0 for row in times["rows"])
     assert all(row["ms a MB"]["median"] > 0 for row in long["rows"])
+
+
+async def test_a_quick_run_of_the_gateway_alone_prints_its_tables_as_json() -> None:
+    """Without Bugsink, which would have to be installed for it."""
+    out = await _ran("benchmarks.gateway", "--alone", "--json", "--workers", "2")
+    rates, memory = map(json.loads, out.splitlines())
+    assert [row["what"] for row in rates["rows"]] == [
+        *(
+            f"mendwire, {size} kB, {kind}"
+            for size in (6, 50)
+            for kind in ("200 groups", "distinct")
+        ),
+        *(f"the generator's ceiling, {size} kB" for size in (6, 50)),
+    ]
+    assert all(row["per second"]["median"] > 0 for row in rates["rows"])
+    assert memory["rows"][0]["peak"]["median"] >= memory["rows"][0]["idle"]["median"] > 0
