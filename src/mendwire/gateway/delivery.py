@@ -68,6 +68,8 @@ class Figures:
     drained: int = 0
     told: int = 0
     """Repeats that were published as counts."""
+    unclear: int = 0
+    """Duplicates of which nobody knows whether they were repeats: the server had fallen silent."""
     undeliverable: int = 0
     """Spooled parcels that no server will take."""
 
@@ -250,8 +252,11 @@ class Delivery:
             self.figures.undeliverable += 1
             emit("gateway.dropped", count=1, reason=str(problem))
             return True
-        if ack.duplicate and parcel.kind is not None and is_sure:
-            self._repeated(parcel.kind)
+        if ack.duplicate and parcel.kind is not None:
+            if is_sure:
+                self._repeated(parcel.kind)
+            else:
+                self.figures.unclear += 1
         return True
 
 

@@ -10,6 +10,7 @@ _MOST: Final = 30
 _TEXT: Final = 300
 _DEEPEST: Final = 3
 _CUT: Final = "…"
+_SCALARS: Final = frozenset({bool, int, float})
 
 
 def bounded(value: Any, budget: int) -> tuple[JSONValue, int]:  # noqa: ANN401 - any JSON
@@ -18,17 +19,18 @@ def bounded(value: Any, budget: int) -> tuple[JSONValue, int]:  # noqa: ANN401 -
 
 
 def _bounded(value: Any, budget: int, depth: int) -> tuple[JSONValue, int]:  # noqa: ANN401 - any
-    if value is None or isinstance(value, bool | int | float):
-        return value, 8
-    if budget <= 0 or (depth >= _DEEPEST and not isinstance(value, str)):
-        return _CUT, 1
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str and budget > 0:  # first, for most of them are texts
         limit = min(_TEXT, budget)
         kept = value if len(value) <= limit else value[:limit] + _CUT
         return kept, len(kept)
-    if isinstance(value, dict):
+    if value is None or kind in _SCALARS:
+        return value, 8
+    if budget <= 0 or depth >= _DEEPEST:
+        return _CUT, 1
+    if kind is dict:
         return _object(value, budget, depth)
-    return _list(value, budget, depth) if isinstance(value, list) else (_CUT, 1)
+    return _list(value, budget, depth) if kind is list else (_CUT, 1)
 
 
 def _object(value: dict[str, Any], budget: int, depth: int) -> tuple[JSONValue, int]:
