@@ -29,24 +29,14 @@ class Capacity:
     """Part of it that keys of low trust leave to the trusted."""
 
 
-class _Metered:
-    """The allowances of one thing, by key and for all."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Drawn:
+    """What the reports of one key draw from."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float]) -> None:
-        self._ledger = ledger
-        self._clock = clock
-        self._known: dict[tuple[object, ...], list[Allowance]] = {}
-
-    def of(
-        self, name: tuple[object, ...], limits: tuple[tuple[float, float], ...]
-    ) -> list[Allowance]:
-        """Kept while the limits stay the same; changed ones begin anew."""
-        found = self._known.get(name)
-        if found is None or [(one.most, one.seconds) for one in found] != list(limits):
-            now = self._clock()
-            found = [self._ledger.allowance(name, *limit, now) for limit in limits]
-            self._known[name] = found
-        return found
+    key: Key
+    bytes: list[Allowance]
+    events: list[Allowance]
+    signatures: list[Allowance]
 
 
 class Meters:
@@ -58,77 +48,92 @@ class Meters:
     def __init__(
         self, capacity: Capacity, clock: Callable[[], float], memory: Memory | None = None
     ) -> None:
-        ledger = Ledger(memory or own_memory())
+        self._ledger = Ledger(memory or own_memory())
         self._capacity = capacity
         self._clock = clock
-        self._lock = ledger.lock
-        self._metered = _Metered(ledger, clock)
+        self._lock = self._ledger.lock
+        self._known: dict[str, _Drawn] = {}
+        """By the key's id."""
 
     def admit(self, key: Key) -> None:
         """Before anything is read: raises Refused (429) for a key that has no bytes left.
 
         One without events left may still tell what its client threw away.
         """
-        self._check(self._bytes(key), 1, "bytes")
+        self._check(self._of(key).bytes, "bytes")
 
     def take_bytes(self, key: Key, count: int) -> None:
         """Of one body; raises Refused (429)."""
-        self._spend(self._bytes(key), count, "bytes")
+        self._spend(self._of(key).bytes, count, "bytes")
 
     def take_event(self, key: Key) -> None:
         """One report; raises Refused (429)."""
-        self._spend(self._events(key), 1, "events")
+        self._spend(self._of(key).events, 1, "events")
 
     def take_signature(self, key: Key) -> None:
         """A distinct error; raises Refused (429)."""
-        self._spend(self._signatures(key), 1, "signatures")
+        self._spend(self._of(key).signatures, 1, "signatures")
 
     def _spend(self, allowances: list[Allowance], amount: float, what: str) -> None:
         with self._lock:
             now = self._clock()
-            wait = max((one.wait(amount, now) for one in allowances), default=0.0)
+            wait = _longest(allowances, amount, now)
             if wait <= 0:
                 for one in allowances:
                     one.take(amount, now)
         _refuse(wait, what)
 
-    def _check(self, allowances: list[Allowance], amount: float, what: str) -> None:
+    def _check(self, allowances: list[Allowance], what: str) -> None:
         with self._lock:
-            now = self._clock()
-            wait = max((one.wait(amount, now) for one in allowances), default=0.0)
+            wait = _longest(allowances, 1, self._clock())
         _refuse(wait, what)
 
-    def _events(self, key: Key) -> list[Allowance]:
-        return self._metered.of(("events", key.id), _limits(key.events))
+    def _of(self, key: Key) -> _Drawn:
+        """Kept while the key stays as it is; limits that change begin anew."""
+        found = self._known.get(key.id)
+        if found is None or (found.key is not key and found.key != key):
+            found = self._known[key.id] = self._drawn(key)
+        return found
 
-    def _bytes(self, key: Key) -> list[Allowance]:
-        whole = self._capacity.bytes_hour
-        return [
-            *self._metered.of(("bytes", key.id), (*self._own_bytes(key), *self._share(key, whole))),
-            *self._all("bytes", key, whole),
-        ]
-
-    def _own_bytes(self, key: Key) -> tuple[tuple[float, float], ...]:
-        return _limits(key.bytes)
-
-    def _signatures(self, key: Key) -> list[Allowance]:
-        whole = self._capacity.signatures_hour
+    def _drawn(self, key: Key) -> _Drawn:
+        capacity = self._capacity
         own = ((float(key.signatures_hour), HOUR),) if key.signatures_hour else ()
-        return [
-            *self._metered.of(("signatures", key.id), (*own, *self._share(key, whole))),
-            *self._all("signatures", key, whole),
-        ]
-
-    def _share(self, key: Key, whole: float) -> tuple[tuple[float, float], ...]:
-        return ((max(1.0, whole * key.share), HOUR),)
+        signatures = (*own, _share(key, capacity.signatures_hour))
+        of_bytes = (*_limits(key.bytes), _share(key, capacity.bytes_hour))
+        return _Drawn(
+            key=key,
+            events=self._allowances(("events", key.id), _limits(key.events)),
+            bytes=[
+                *self._allowances(("bytes", key.id), of_bytes),
+                *self._all("bytes", key, capacity.bytes_hour),
+            ],
+            signatures=[
+                *self._allowances(("signatures", key.id), signatures),
+                *self._all("signatures", key, capacity.signatures_hour),
+            ],
+        )
 
     def _all(self, what: str, key: Key, whole: float) -> list[Allowance]:
         """What all keys draw from; those of low trust also from what is not reserved."""
-        every = self._metered.of((what,), ((whole, HOUR),))
+        every = self._allowances((what,), ((whole, HOUR),))
         if key.trust is Trust.TRUSTED:
             return every
         open_part = max(1.0, whole * (1 - self._capacity.reserve))
-        return [*every, *self._metered.of((what, "of", "low"), ((open_part, HOUR),))]
+        return [*every, *self._allowances((what, "of", "low"), ((open_part, HOUR),))]
+
+    def _allowances(
+        self, name: tuple[object, ...], limits: tuple[tuple[float, float], ...]
+    ) -> list[Allowance]:
+        now = self._clock()
+        return [self._ledger.allowance(name, *limit, now) for limit in limits]
+
+
+def _longest(allowances: list[Allowance], amount: float, now: float) -> float:
+    """Seconds until all of them hold ``amount``."""
+    longest = 0.0
+    for one in allowances:
+        longest = max(longest, one.wait(amount, now))
+    return longest
 
 
 def _refuse(wait: float, what: str) -> None:
@@ -139,6 +144,10 @@ def _refuse(wait: float, what: str) -> None:
             reason=f"quota_{what}",
             retry_after_s=max(1, min(LONGEST_WAIT_S, math.ceil(wait))),
         )
+
+
+def _share(key: Key, whole: float) -> tuple[float, float]:
+    return max(1.0, whole * key.share), HOUR
 
 
 def _limits(rates: Rates) -> tuple[tuple[float, float], ...]:

@@ -138,15 +138,18 @@ def _frames(items: list[JSONValue]) -> tuple[Frame, ...]:
 
 
 def _frame(item: Mapping[str, JSONValue]) -> Frame:
-    in_app, arguments = item.get("in_app"), item.get("arguments")
+    get = item.get
+    file, function, module, code = get("file"), get("function"), get("module"), get("code")
+    in_app, arguments = get("in_app"), get("arguments")
+    # A report has many frames, and nearly all of their fields are texts: each is asked once.
     return Frame(
-        file=_text(item.get("file")),
-        line=_ordinal(item.get("line")),
-        column=_ordinal(item.get("column")),
-        function=_text(item.get("function")),
-        module=_text(item.get("module")),
+        file=file if isinstance(file, str) else _text(file),
+        line=_ordinal(get("line")),
+        column=_ordinal(get("column")),
+        function=function if isinstance(function, str) else _text(function),
+        module=module if isinstance(module, str) else _text(module),
         in_app=in_app if isinstance(in_app, bool) else None,
-        code=_text(item.get("code")),
+        code=code if isinstance(code, str) else _text(code),
         arguments=arguments if isinstance(arguments, dict) else None,
     )
 
