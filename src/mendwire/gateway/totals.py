@@ -50,7 +50,11 @@ class Totals:
             self._former = self._read(self._seat)
 
     def read(self) -> Figures:
-        """Of all processes; of others as they were half a second ago."""
+        """Of all processes; of others as they were half a second ago.
+
+        What was told is written down first: it stays counted if we die now.
+        """
+        self.write()
         with self._lock:
             others = [
                 (found, self._lock.is_taken(seat))
