@@ -9,8 +9,8 @@ import pytest
 from mendwire.errors import ConfigError
 from mendwire.settings.environment import Environment, ServerAddress, read_environment
 from mendwire.settings.secret import Secret
-from mendwire.wire.connection import find_server, names_for
 from mendwire.wire.contexts import credential, credential_file, is_named, resolve
+from mendwire.wire.finding import find_server, names_for
 
 
 @pytest.fixture

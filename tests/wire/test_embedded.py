@@ -22,7 +22,8 @@ from mendwire.errors import ConfigError, ServerError, ServerUnfit, StoreInUse, U
 from mendwire.settings.environment import Environment, read_environment
 from mendwire.telemetry import subscribed
 from mendwire.wire.child import MORTAL, Child
-from mendwire.wire.connection import connected, find_server
+from mendwire.wire.connection import connected
+from mendwire.wire.finding import find_server
 from mendwire.wire.probe import trouble
 from mendwire.wire.server import EmbeddedServer, default_store, find_program, find_running
 from mendwire.wire.store import CONTEXT, SERVER_LOCK, is_locked, read_running

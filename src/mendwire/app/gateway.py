@@ -28,8 +28,8 @@ from mendwire.model.scrub import scrub_policy
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.telemetry import emit
-from mendwire.wire.connection import names_for
 from mendwire.wire.contexts import is_named
+from mendwire.wire.finding import names_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -19,33 +19,21 @@ from nats.aio.subscription import Subscription
 from nats.errors import BadHeaderError, BadSubjectError, ConnectionClosedError
 from nats.errors import Error as NatsError
 
-from mendwire.errors import AccessRefused, Conflict, StreamFull, Unreachable, WireError
+from mendwire.errors import Unreachable, WireError
 from mendwire.wire.denials import Denials
+from mendwire.wire.refusals import (
+    TIMEOUT_S,
+    ApiError,
+    NobodyListens,
+    TooLarge,
+    api_error,
+    headers_size,
+    no_answer,
+    nobody_listens,
+    refused,
+)
 
-TIMEOUT_S: Final = 5.0
-
-_WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
-_FULL: Final = frozenset({10002, 10023, 10047, 10077})
-_NO_JETSTREAM: Final = frozenset({10039, 10076})
-
-
-class ApiError(WireError):
-    """The server refused a request of the JetStream API, or a message.
-
-    ``code`` is the server's own error code (``err_code``), stable across its versions.
-    """
-
-    def __init__(self, message: str, *, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class NobodyListens(WireError):
-    """No stream, consumer or service takes messages on that subject."""
-
-
-class TooLarge(WireError):
-    """Message and headers together are more than the server takes."""
+__all__ = ["TIMEOUT_S", "Api", "ApiError", "NobodyListens", "TooLarge", "refused", "unsubscribe"]
 
 
 class Api:
@@ -106,8 +94,7 @@ class Api:
         finally:
             del self._waiting[token]
         if message.headers and message.headers.get("Status") == "503" and not message.data:
-            text = f"Nobody takes messages on {subject}; run mendwire streams plan."
-            raise NobodyListens(text)
+            raise nobody_listens(subject)
         return message
 
     async def publish(
@@ -203,13 +190,7 @@ class Api:
     def _unanswered(self, subject: str, since: float) -> Exception:
         if self.denials.find(subject, since) or self.denials.find(f"{self._inbox}.*"):
             return refused(subject)
-        return Unreachable(f"The NATS server did not answer in time (asked on {subject}).")
-
-
-def headers_size(headers: Mapping[str, str]) -> int:
-    """Bytes that headers take on the wire."""
-    lines = sum(len(name) + len(value.encode()) + 4 for name, value in headers.items())
-    return len("NATS/1.0\r\n\r\n") + lines
+        return no_answer(subject)
 
 
 async def unsubscribe(subscription: Subscription) -> None:
@@ -218,20 +199,3 @@ async def unsubscribe(subscription: Subscription) -> None:
         await subscription.unsubscribe()
     except (NatsError, OSError):
         return
-
-
-def refused(subject: str) -> AccessRefused:
-    """The sentence about a subject that this user may not use."""
-    return AccessRefused(f"The server refuses {subject} to this user; grant the permission.")
-
-
-def api_error(error: Mapping[str, Any], about: str) -> WireError:
-    """Our error for the server's: Conflict and StreamFull where it is one."""
-    code, said = int(error.get("err_code", 0)), str(error.get("description", "no reason given"))
-    if code in _WRONG_LAST_SEQUENCE:
-        return Conflict(f"{about} was changed by another process: {said}.")
-    if code in _FULL:
-        return StreamFull(f"The server refuses {about}: {said}. Make room or raise the limit.")
-    if code in _NO_JETSTREAM:
-        return NobodyListens(f"JetStream is not enabled for this account ({said}).")
-    return ApiError(f"The server refuses {about}: {said}.", code=code)

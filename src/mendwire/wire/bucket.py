@@ -13,8 +13,9 @@ from typing import Final
 from nats.aio.msg import Msg
 
 from mendwire.errors import Conflict, WireError
-from mendwire.wire.api import Api, NobodyListens, api_error
+from mendwire.wire.api import Api
 from mendwire.wire.bus import Ack, Entry
+from mendwire.wire.refusals import NobodyListens, api_error
 from mendwire.wire.stored import nanoseconds
 
 _BATCH: Final = 128

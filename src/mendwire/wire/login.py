@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import base64
 import os
-import ssl
-import tempfile
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mendwire.errors import ConfigError
 from mendwire.settings.environment import ServerAddress
 from mendwire.settings.secret import Secret
 from mendwire.wire.contexts import credential, credential_file
+
+if TYPE_CHECKING:
+    import ssl
 
 _NO_SEED = "holds no user seed (a line that begins with SU); make it again with 'nsc' or 'nk'"
 
@@ -130,6 +131,8 @@ def _inbox_prefix(prefix: str) -> str:
 def _tls(address: ServerAddress, variables: Mapping[str, str]) -> ssl.SSLContext | None:
     if not wants_tls(address):
         return None
+    import ssl  # noqa: PLC0415 - some megabytes that a connection in the clear does not need
+
     try:
         context = ssl.create_default_context()
         if address.ca:
@@ -146,6 +149,8 @@ def _tls(address: ServerAddress, variables: Mapping[str, str]) -> ssl.SSLContext
 
 
 def _load_pair(context: ssl.SSLContext, cert: str, key: str) -> None:
+    import tempfile  # noqa: PLC0415 - rarely needed
+
     # The ssl module reads certificates from files alone, and ours may come from a variable.
     with tempfile.TemporaryDirectory(prefix="mendwire-") as folder:
         path = Path(folder) / "pair.pem"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,8 +16,9 @@ from typing import Final
 from nats.aio.msg import Msg
 
 from mendwire.errors import MendwireError, Unreachable
-from mendwire.wire.api import TIMEOUT_S, Api, NobodyListens, api_error, refused, unsubscribe
+from mendwire.wire.api import Api, unsubscribe
 from mendwire.wire.bus import Ack
+from mendwire.wire.refusals import TIMEOUT_S, answer_of, no_answer, refused
 
 WINDOW: Final = 256
 _WATCH_S: Final = 0.25
@@ -88,7 +88,8 @@ class Pipeline:
         """The callback of the inbox."""
         found = self._open.pop(message.subject[len(self.inbox) :], None)
         if found is not None:
-            found[0](_answer(message, found[1]))
+            status = (message.headers or {}).get("Status", "")
+            found[0](answer_of(message.data, status, found[1]))
             self._let_go()
 
     async def watch(self) -> None:
@@ -99,8 +100,7 @@ class Pipeline:
             if sent is None:
                 self._reconnects = self._api.reconnects
             elif time.monotonic() - sent[2] > self._timeout_s:
-                text = f"The NATS server did not answer in time (asked on {sent[1]})."
-                self._break(Unreachable(text))
+                self._break(no_answer(sent[1]))
             elif not self._is_connected() or self._api.reconnects != self._reconnects:
                 self._break(Unreachable("The connection to the NATS server is lost."))
 
@@ -140,18 +140,3 @@ class Pipeline:
                 del self._open[token]
                 done(refused(subject if own_inbox else asked))
         self._let_go()
-
-
-def _answer(message: Msg, subject: str) -> Ack | MendwireError:
-    headers = message.headers
-    if headers and headers.get("Status") == "503" and not message.data:
-        return NobodyListens(f"Nobody takes messages on {subject}; run mendwire streams plan.")
-    try:
-        # Decoded first: of bytes, json would guess the encoding, which takes longer than the rest.
-        answer = json.loads(message.data.decode())
-        if "error" in answer:
-            return api_error(answer["error"], subject)
-        is_duplicate = bool(answer.get("duplicate", False))
-        return Ack(stream=answer["stream"], seq=answer["seq"], duplicate=is_duplicate)
-    except (ValueError, KeyError, TypeError):
-        return Unreachable(f"The answer on {subject} is none of JetStream's.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import socket
@@ -14,6 +13,8 @@ _TAIL_BYTES: Final = 8192
 
 async def hello(port: int, name: str) -> str | None:
     """The version of the server on ``port`` if it is the one called ``name``, else None."""
+    import asyncio  # noqa: PLC0415 - who only looks a disk up loads no event loop
+
     try:
         async with asyncio.timeout(1.0):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -6,7 +6,6 @@ process that minds the server, ``server.lock`` by the nats-server itself, which 
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import json
 import os
@@ -109,6 +108,8 @@ async def lock(path: Path, patience_s: float = 0.1) -> int | None:
 
     Tries for ``patience_s`` seconds, because ``is_locked`` holds it for an instant.
     """
+    import asyncio  # noqa: PLC0415 - who only looks a store up loads no event loop
+
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
     ends = time.monotonic() + patience_s
     while True:
