@@ -38,12 +38,11 @@ from mendwire.capture.spool import Spool
 from mendwire.capture.tally import Tally
 from mendwire.model.names import Names
 from mendwire.settings.environment import read_environment
-from mendwire.wire.api import Api
-from mendwire.wire.connection import Link
-from mendwire.wire.denials import Denials
+from mendwire.wire.dialling import dialled
 from mendwire.wire.login import client_options
-from mendwire.wire.pipeline import WINDOW, pipeline
 from mendwire.wire.server import EmbeddedServer
+from mendwire.wire.wake import Wake
+from mendwire.wire.window import WINDOW, Window
 
 ENVIRONMENT = "production"
 NAMES = Names(namespace="bench")
@@ -75,7 +74,7 @@ class Place:
                 "HOME": str(self.folder),
                 "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path]),
                 "BENCH_DSN": f"http://key@127.0.0.1:{self.sink.port}/1",
-                "NATS_URL": self._url(),
+                "NATS_URL": self.url,
                 "NATS_NAMESPACE": NAMES.namespace,
             },
             stdout=asyncio.subprocess.PIPE,
@@ -84,7 +83,9 @@ class Place:
         found: dict[str, Any] = json.loads(output)
         return found
 
-    def _url(self) -> str:
+    @property
+    def url(self) -> str:
+        """With the login in it."""
         options = client_options(self.server.address, {})
         (url,) = self.server.address.urls
         login = f"{options['user']}:{options['password']}@" if options.get("user") else ""
@@ -295,10 +296,7 @@ async def spool_rate(on: Place, count: int, numbers: Iterator[int]) -> float:
     for _ in range(0, count, 500):
         outbox.target.spool.add([_ready(report(next(numbers)), next(numbers)) for _ in range(500)])
     outbox.ledger.spooled = count
-    async with _courier(on, outbox) as (courier, flow):
-        began = time.perf_counter()
-        await courier.send_spooled(flow)
-        took = time.perf_counter() - began
+    took = await asyncio.to_thread(_timed, outbox, Courier.send_spooled)
     assert outbox.ledger.stored == count, "every report is stored"
     return count / took
 
@@ -312,17 +310,14 @@ async def full_rate(on: Place, count: int, numbers: Iterator[int]) -> float:
         seen = outbox.tally.admit(key)
         assert seen is not None
         outbox.put(key, seen, taken(problem, {}, {"release": "1"}, outbox.guard))
-    async with _courier(on, outbox) as (courier, flow):
-        began = time.perf_counter()
-        await courier.send_queued(flow)
-        took = time.perf_counter() - began
+    took = await asyncio.to_thread(_timed, outbox, Courier.send_queued)
     assert outbox.ledger.stored == count, "every report is stored"
     return count / took
 
 
 def _outbox(on: Place) -> Outbox:
     target = Target(
-        surroundings=read_environment({}, on.folder),
+        surroundings=read_environment({"NATS_URL": on.url}, on.folder),
         names=NAMES,
         environment=ENVIRONMENT,
         spool=Spool(on.folder / "spool"),
@@ -330,15 +325,18 @@ def _outbox(on: Place) -> Outbox:
     return Outbox(target, Tally(60), Guard())
 
 
-@asynccontextmanager
-async def _courier(on: Place, outbox: Outbox) -> AsyncIterator[tuple[Courier, Flow]]:
-    denials = Denials()
-    link = Link(
-        client=on.client, names=NAMES, denials=denials, server_version="", url="", embedded=True
-    )
-    courier = Courier(outbox, link)
-    async with pipeline(Api(on.client, denials)) as sending:
-        yield courier, Flow(sending, courier.settle)
+def _timed(outbox: Outbox, send: Callable[[Courier, Flow], None]) -> float:
+    """Seconds that it takes over a connection that stands already."""
+    wake = Wake()
+    with dialled(outbox.target.surroundings, wake, names=NAMES) as to:
+        window = Window(to)
+        courier = Courier(outbox, window, NAMES, to.max_payload)
+        flow = Flow(window, courier.settle)
+        began = time.perf_counter()
+        send(courier, flow)
+        took = time.perf_counter() - began
+    wake.close()
+    return took
 
 
 def _ready(payload: bytes, number: int) -> Spooled:

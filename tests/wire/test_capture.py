@@ -320,3 +320,20 @@ async def test_a_host_without_errors_starts_no_thread_and_loads_no_client(host: 
         assert mendwire.capture.flush(10)
     """)
     assert code == 0, output
+
+
+async def test_sending_loads_no_event_loop_and_no_client(host: Host, bus: JetStreamBus) -> None:
+    code, output = await host.run(
+        """
+        import sys
+        import mendwire
+        mendwire.init(service="shop", release="r1")
+        assert mendwire.capture(ValueError("x"))
+        assert mendwire.flush(10), mendwire.statistics()
+        loaded = {"asyncio", "ssl", "nats", "tempfile"} & set(sys.modules)
+        assert not loaded, loaded
+        """,
+        prelude="",
+    )
+    assert code == 0, output
+    assert len(await stored(bus)) == 1

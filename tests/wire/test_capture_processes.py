@@ -106,14 +106,14 @@ async def test_forks_while_the_parent_has_much_to_send_lose_and_double_nothing(
 async def test_a_fork_right_after_the_first_error_finds_no_half_loaded_module(
     host: Host, bus: JetStreamBus
 ) -> None:
-    """The sender's thread has begun to load asyncio and the NATS client when the parent forks."""
+    """The sender's thread has begun to load what it sends with when the parent forks."""
     code, output = await host.run(
         """
         import mendwire, os, sys, time, warnings
         mendwire.init(service="shop", release="r1")
         warnings.simplefilter("ignore")
         mendwire.capture(RuntimeError("of the parent"))
-        while "asyncio" not in sys.modules:
+        while "mendwire.capture.delivery" not in sys.modules:
             time.sleep(0)
         child = os.fork()
         if child == 0:

@@ -1,14 +1,12 @@
 """Sending what waits over one connection: the spool first, in order, then the queue.
 
-Loaded by the sender's thread when there is something to send, so that a host that has no errors
-never loads a NATS client.
+Loaded by the sender's thread when there is something to send. Nothing here needs an event loop or
+nats-py: see ``wire.line``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from contextlib import suppress
 from itertools import islice
 from typing import Final
 
@@ -19,29 +17,30 @@ from mendwire.capture.segment import Segment, Spooled
 from mendwire.capture.wishes import Wishes
 from mendwire.errors import AccessRefused, MendwireError, Unreachable
 from mendwire.model.fitting import ROOM_FOR_HEADERS
+from mendwire.model.names import Names
 from mendwire.model.scrub import DEFAULT
-from mendwire.wire.api import Api
 from mendwire.wire.bus import Ack
-from mendwire.wire.connection import Link, connected
-from mendwire.wire.pipeline import WINDOW, pipeline
+from mendwire.wire.dialling import dialled
+from mendwire.wire.wake import Wake
+from mendwire.wire.window import WINDOW, Window
 
 COUNT_EVERY_S: Final = 5.0
 
 
-async def deliver(outbox: Outbox, wishes: Wishes, wake: asyncio.Event) -> None:
-    """Connect, then send what comes until the connection is lost or the task is cancelled.
+def deliver(outbox: Outbox, wishes: Wishes, wake: Wake) -> None:
+    """Connect, then send what comes until the connection is lost; blocks.
 
-    Raises what another try may mend; what could not be sent still waits in ``outbox`` then.
+    Raises Ended when ``wake`` says so, and what another try may mend; what could not be sent still
+    waits in ``outbox`` then.
     """
     target = outbox.target
-    async with (
-        connected(target.surroundings, names=target.names, name="mendwire-sdk") as link,
-        pipeline(Api(link.client, link.denials)) as sending,
-    ):
-        courier = Courier(outbox, link)
-        flow = Flow(sending, courier.settle)
+    with dialled(target.surroundings, wake, names=target.names, name="mendwire-sdk") as to:
+        window = Window(to)
+        window.check_jetstream(to.url)
+        courier = Courier(outbox, window, to.names, to.max_payload)
+        flow = Flow(window, courier.settle)
         try:
-            await courier.serve(flow, wishes, wake)
+            courier.serve(flow, wishes, wake)
         finally:
             outbox.ready.extendleft(reversed(flow.take_back()))
 
@@ -49,27 +48,27 @@ async def deliver(outbox: Outbox, wishes: Wishes, wake: asyncio.Event) -> None:
 class Courier:
     """Brings what waits in one outbox over one connection."""
 
-    def __init__(self, outbox: Outbox, link: Link) -> None:
+    def __init__(self, outbox: Outbox, window: Window, names: Names, max_payload: int) -> None:
         self._outbox = outbox
-        self._link = link
-        self._limit = link.client.max_payload or 1024 * 1024
+        self._window = window
+        self._names = names
+        self._limit = max_payload or 1024 * 1024
 
-    async def serve(self, flow: Flow, wishes: Wishes, wake: asyncio.Event) -> None:
+    def serve(self, flow: Flow, wishes: Wishes, wake: Wake) -> None:
         """Send whatever comes; ends by an exception only."""
         told = time.monotonic()
         while True:
             wake.clear()
             wished = wishes.open()
-            await self.send_spooled(flow)
-            await self.send_queued(flow)
+            self.send_spooled(flow)
+            self.send_queued(flow)
             if wished or time.monotonic() - told > COUNT_EVERY_S:
-                await self._send_counts(flow)
+                self._send_counts(flow)
                 told = time.monotonic()
             wishes.answer(wished, is_delivered=True)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), COUNT_EVERY_S)
+            self._window.rest(COUNT_EVERY_S)
 
-    async def send_spooled(self, flow: Flow) -> None:
+    def send_spooled(self, flow: Flow) -> None:
         """Everything on disk that nobody else holds, writer by writer.
 
         Where one writer's messages cannot be stored now, those of others still are: a stream may be
@@ -81,7 +80,7 @@ class Courier:
             if segment.writer in stuck:
                 continue
             try:
-                await self._send_segment(flow, segment, is_own=is_own)
+                self._send_segment(flow, segment, is_own=is_own)
             except Unreachable:
                 raise
             except LATER as later:
@@ -91,7 +90,7 @@ class Courier:
         if problem is not None:
             raise problem
 
-    async def _send_segment(self, flow: Flow, segment: Segment, *, is_own: bool) -> None:
+    def _send_segment(self, flow: Flow, segment: Segment, *, is_own: bool) -> None:
         records = segment.unsettled()
         while chunk := list(islice(records, WINDOW)):
             segment.note_sent(chunk[-1].end)
@@ -100,37 +99,37 @@ class Courier:
                     self._damaged(segment, is_own=is_own)
                 else:
                     place = Place(segment=segment, end=found.end, is_own=is_own)
-                    await self._send(flow, found.item, place)
-        await flow.rest()
+                    self._send(flow, found.item, place)
+        flow.rest()
         self._outbox.target.spool.remove(segment)
         if is_own and segment.held:
             self._damaged(segment, is_own=True, count=segment.held)
 
-    async def send_queued(self, flow: Flow) -> None:
+    def send_queued(self, flow: Flow) -> None:
         """Everything in memory; returns when it is acknowledged."""
         outbox = self._outbox
         while outbox.ready or outbox.digest():
             while outbox.ready:
                 # From here on the flow holds it, and gives it back if it cannot be sent.
-                await self._send(flow, outbox.ready.popleft(), None)
+                self._send(flow, outbox.ready.popleft(), None)
             # A report took a while to scrub: let the one before leave.
-            await asyncio.sleep(0)
-        await flow.rest()
+            self._window.breathe()
+        flow.rest()
 
-    async def _send_counts(self, flow: Flow) -> None:
+    def _send_counts(self, flow: Flow) -> None:
         self._outbox.ready.extend(self._outbox.take_counts())
-        await self.send_queued(flow)
+        self.send_queued(flow)
 
-    async def _send(self, flow: Flow, item: Spooled, place: Place | None) -> None:
+    def _send(self, flow: Flow, item: Spooled, place: Place | None) -> None:
         message: Message | MendwireError
         try:
             message = self._message(item)
         except MendwireError as problem:
             message = problem
-        await flow.send(item, place, message)
+        flow.send(item, place, message)
 
     def _message(self, item: Spooled) -> Message:
-        names, payload = self._link.names, item.payload
+        names, payload = self._names, item.payload
         if item.kind != "report":
             headers = {"Nats-Msg-Id": f"{names.namespace}-{item.kind}-{item.id}"}
             return Message(names.occurrences(item.issue), payload, headers)

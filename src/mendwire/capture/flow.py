@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from mendwire.capture.segment import Segment, Spooled
 from mendwire.errors import AccessRefused, MendwireError, StreamFull, Unreachable
-from mendwire.wire.api import NobodyListens
 from mendwire.wire.bus import Ack
-from mendwire.wire.pipeline import Pipeline
+from mendwire.wire.refusals import NobodyListens
+from mendwire.wire.window import Window
 
 LATER = (Unreachable, AccessRefused, StreamFull, NobodyListens)
 """What another try may mend; anything else about one report is final."""
@@ -56,15 +56,13 @@ class _Sent:
 class Flow:
     """What one connection has under way."""
 
-    def __init__(self, pipeline: Pipeline, settle: Settle) -> None:
-        self._pipeline = pipeline
+    def __init__(self, window: Window, settle: Settle) -> None:
+        self._window = window
         self._settle = settle
         self._sent: deque[_Sent] = deque()
         self._failure: MendwireError | None = None
 
-    async def send(
-        self, item: Spooled, place: Place | None, message: Message | MendwireError
-    ) -> None:
+    def send(self, item: Spooled, place: Place | None, message: Message | MendwireError) -> None:
         """Send one more, or settle it at once as what cannot be sent at all.
 
         Raises what another try may mend, of this message or one before; this one is held then too.
@@ -83,17 +81,15 @@ class Flow:
             return
         try:
             sent.is_out = True
-            await self._pipeline.publish(
-                message.subject, message.payload, message.headers, answered
-            )
+            self._window.publish(message.subject, message.payload, message.headers, answered)
         except LATER:
             raise
         except MendwireError as problem:
             answered(problem)
 
-    async def rest(self) -> None:
+    def rest(self) -> None:
         """Wait for every answer; raises what another try may mend."""
-        await self._pipeline.settle()
+        self._window.settle()
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

@@ -1,7 +1,7 @@
 """Loading what the sender's thread needs, while nobody forks.
 
 A module that is being loaded at a fork stays locked in the child for ever: neither we nor the host
-could load asyncio there. So a fork waits until the thread has loaded everything: a part of a
+could load it there. So a fork waits until the thread has loaded everything: a part of a
 second, once in the life of a process, and only where its first error and a fork coincide.
 """
 
@@ -20,10 +20,7 @@ _forking: int | None = None
 def load() -> None:
     """Load it all; on the sender's thread."""
     with _lock:
-        import encodings.idna  # noqa: F401, PLC0415 - the socket module would, for an address
-        import tempfile  # noqa: F401, PLC0415 - the spool would
-
-        from mendwire.capture import delivery, digest  # noqa: F401, PLC0415 - with the NATS client
+        from mendwire.capture import delivery, digest  # noqa: F401, PLC0415 - with all that sends
 
 
 def before_fork() -> None:

@@ -1,7 +1,7 @@
 """The one thread behind capture: it sees to it that what waits reaches the server.
 
 A daemon that starts when there is something to send. What it does is in ``delivery``, which it
-loads then: a host that has no errors loads no event loop and no NATS client.
+loads then: a host that has no errors loads nothing that sends.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ RESERVE: Final = 1024 * 1024
 """Beyond that, for counts and for what is to be told of dropped reports."""
 SEGMENT_BYTES: Final = 4 * 1024 * 1024
 _ABANDONED_S: Final = 60.0
+_SHARED: Final = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - what lies there is guarded against
 
 
 class Spool:
@@ -155,9 +156,10 @@ def make_private(folder: Path) -> None:
 
 
 def _temporary() -> Path:
-    import tempfile  # noqa: PLC0415 - a host without errors need not load it
-
-    return Path(tempfile.gettempdir())
+    """Where everybody's temporary files are, as ``tempfile`` finds it, which is large to load."""
+    named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    places = [Path(place) for place in (*named, *_SHARED) if place]
+    return next((place.absolute() for place in places if place.is_dir()), Path.cwd())
 
 
 def _is_own(folder: Path) -> bool:

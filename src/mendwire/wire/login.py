@@ -38,6 +38,22 @@ def client_options(address: ServerAddress, variables: Mapping[str, str]) -> dict
     return options
 
 
+def login_fields(options: Mapping[str, Any], nonce: str) -> dict[str, str]:
+    """The same options as the fields of the protocol's ``CONNECT``; ``nonce`` is the server's."""
+    fields: dict[str, str] = {}
+    if seed := options.get("nkeys_seed_str"):
+        fields["nkey"] = _key_pair(seed).public_key.decode()
+        fields["sig"] = _signer(seed)(nonce).decode()
+    if "user_jwt_cb" in options:
+        fields["jwt"] = options["user_jwt_cb"]().decode()
+        fields["sig"] = options["signature_cb"](nonce).decode() if nonce else ""
+    if "user" in options:
+        fields.update({"user": options["user"], "pass": options["password"]})
+    if "token" in options:
+        fields["auth_token"] = options["token"]
+    return fields
+
+
 def wants_tls(address: ServerAddress) -> bool:
     """Whether the operator asked for an encrypted connection."""
     named = any(url.startswith("tls://") for url in address.urls)
