@@ -11,7 +11,6 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-import sysconfig
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -31,13 +30,8 @@ _ARGUMENTS_TEXT: Final = 32_000
 _MAX_FILES: Final = 4_000
 _VARARGS: Final = 0x04
 _VARKEYWORDS: Final = 0x08
-_NOT_OURS: Final = tuple(
-    {
-        f"{os.path.normpath(path)}{os.sep}"
-        for name in ("stdlib", "platstdlib", "purelib", "platlib")
-        if (path := sysconfig.get_paths().get(name))
-    }
-)
+_PYTHONS_OWN: Final = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120 - text of frames
+_INSTALLED: Final = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 _may_be_ours: dict[str, bool] = {}
 """By file; looked at by the host's threads, where a lost race costs one more look."""
 
@@ -121,7 +115,8 @@ def _is_candidate(file: str) -> bool:
     if known is None:
         if len(_may_be_ours) > _MAX_FILES:
             _may_be_ours.clear()
-        known = _may_be_ours[file] = not file.startswith(("<", *_NOT_OURS))
+        is_foreign = file.startswith(("<", _PYTHONS_OWN)) or any(one in file for one in _INSTALLED)
+        known = _may_be_ours[file] = not is_foreign
     return known
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from traceback import FrameSummary, StackSummary
 
 from mendwire.capture.frames import Call, frames_of
 from mendwire.capture.guard import Guard
 from mendwire.capture.messages import TRACEBACK
+from mendwire.capture.moment import moment
 from mendwire.capture.occurrence import Taken
 from mendwire.capture.traceback_text import body_of_text
 from mendwire.capture.written import MAX_STACK, context_of, look_anew
@@ -29,11 +29,10 @@ def body_of_message(taken: Taken, directory: str, guard: Guard) -> dict[str, JSO
     nothing: list[JSONValue] = []
     guard.run(lambda: look_anew(taken), None)
     frames = guard.run(lambda: frames_of(taken.calls, directory), nothing)
-    at = datetime.fromtimestamp(taken.at, UTC)
     return {
         "error": text or "(an empty message)",
         "stack": guard.run(lambda: _stack(taken.link.calls), ""),
-        "timestamp": at.isoformat(timespec="milliseconds"),
+        "timestamp": moment(taken.at),
         "context": context_of(taken, frames),
         "frames": frames,
         "language": "python",

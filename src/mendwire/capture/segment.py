@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 import struct
-import zlib
+from binascii import crc32
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def packed(item: Spooled) -> bytes:
         "tried": item.is_tried,
     }
     body = json.dumps(head).encode() + b"\n" + item.payload
-    return _RECORD.pack(len(body), zlib.crc32(body)) + body
+    return _RECORD.pack(len(body), crc32(body)) + body
 
 
 class Segment:
@@ -153,7 +153,7 @@ class Segment:
             if end > len(data):
                 return
             body = data[begin:end]
-            item = _unpacked(body, end <= self._sent) if zlib.crc32(body) == check else None
+            item = _unpacked(body, end <= self._sent) if crc32(body) == check else None
             yield Found(item=item, end=end)
             at = end
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+import time
 from typing import Final
 
+from mendwire.capture.moment import moment
 from mendwire.model.report import ErrorReport, Frame, JSONValue
 from mendwire.model.signature import (
     MAX_LINE,
@@ -47,7 +48,7 @@ def body_of_text(text: str) -> dict[str, JSONValue]:
     body: dict[str, JSONValue] = {
         "error": _message(raised, stack),
         "stack": stack,
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "timestamp": moment(time.time()),
         "context": {"file": crash.file, "line": crash.line} if crash else {},
     }
     if raised and raised[0].type:

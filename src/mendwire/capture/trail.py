@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from mendwire.capture.guard import Guard
+from mendwire.capture.moment import moment
 
 if TYPE_CHECKING:
     import asyncio
@@ -174,7 +175,9 @@ def _outermost_first(trail: Trail) -> list[Trail]:
 
 
 def _shown(crumb: Crumb) -> dict[str, JSONValue]:
-    from datetime import UTC, datetime  # noqa: PLC0415 - a host without errors need not load it
-
-    at = datetime.fromtimestamp(crumb.at, UTC).isoformat(timespec="milliseconds")
-    return {"at": at, "level": crumb.level, "from": crumb.source, "message": crumb.text}
+    return {
+        "at": moment(crumb.at),
+        "level": crumb.level,
+        "from": crumb.source,
+        "message": crumb.text,
+    }

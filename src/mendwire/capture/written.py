@@ -8,11 +8,11 @@ from __future__ import annotations
 import linecache
 import socket
 import sys
-from datetime import UTC, datetime
 from typing import Final
 
 from mendwire.capture.frames import frames_of
 from mendwire.capture.guard import Guard
+from mendwire.capture.moment import moment
 from mendwire.capture.occurrence import Taken
 from mendwire.capture.stack_text import stack_text
 from mendwire.model.report import JSONValue
@@ -27,11 +27,10 @@ def body_of(taken: Taken, directory: str, guard: Guard) -> dict[str, JSONValue]:
     guard.run(lambda: look_anew(taken), None)
     frames = guard.run(lambda: frames_of(taken.calls, directory), nothing)
     kind, message = taken.link.kind, taken.link.message
-    at = datetime.fromtimestamp(taken.at, UTC)
     return {
         "error": f"{kind}: {message}" if message else kind,
         "stack": guard.run(lambda: _stack(taken), ""),
-        "timestamp": at.isoformat(timespec="milliseconds"),
+        "timestamp": moment(taken.at),
         "context": context_of(taken, frames),
         "type": kind,
         "code": taken.code,

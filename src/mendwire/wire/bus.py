@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from mendwire.model.delivery import MessageRef, Received
+if TYPE_CHECKING:  # the SDK needs nothing of it but what the server answers
+    from mendwire.model.delivery import MessageRef, Received
 
 Hear = Callable[[str, bytes, Mapping[str, str]], None]
 """Called with subject, payload and headers of what was published; must be quick."""

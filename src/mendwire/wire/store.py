@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import time
+from base64 import urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -154,9 +154,9 @@ def make_login(store: Path) -> Login:
     login = read_login(store)
     if login is None:
         login = Login(
-            name=f"mendwire-{secrets.token_hex(8)}",
+            name=f"mendwire-{os.urandom(8).hex()}",
             user="mendwire",
-            password=Secret(secrets.token_urlsafe(32)),
+            password=Secret(urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()),
         )
         _write_context(store, login, "")
     return login
