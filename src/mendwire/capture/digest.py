@@ -5,12 +5,10 @@ Loaded by the sender's thread when there is something to send.
 
 from __future__ import annotations
 
-import json
-
 from mendwire.capture.guard import Guard
 from mendwire.capture.message_body import body_of_message
 from mendwire.capture.occurrence import Taken
-from mendwire.capture.outgoing import outgoing, without_scrubbed_arguments
+from mendwire.capture.outgoing import outgoing_calls
 from mendwire.capture.segment import Spooled
 from mendwire.capture.written import body_of
 from mendwire.model.names import Names
@@ -30,10 +28,8 @@ def digested(
 ) -> Spooled:
     """The message that is sent, or put on disk, for one occurrence."""
     write = body_of if taken.link.kind else body_of_message
-    policy = policy or DEFAULT
-    written = taken.body if taken.body is not None else write(taken, directory, guard)
-    body = without_scrubbed_arguments(written, policy)
-    made = outgoing(json.dumps(body).encode(), names, environment, MAX_PAYLOAD, policy)
+    body = taken.body if taken.body is not None else write(taken, directory, guard)
+    made = outgoing_calls(body, names, environment, MAX_PAYLOAD, policy or DEFAULT)
     return Spooled(
         kind="report",
         environment=environment,

@@ -13,6 +13,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -28,6 +29,7 @@ _MAX_CODE: Final = 400
 _ARGUMENTS_NODES: Final = 2_000
 _ARGUMENTS_TEXT: Final = 32_000
 _MAX_FILES: Final = 4_000
+_REMEMBERED: Final = 512
 _VARARGS: Final = 0x04
 _VARKEYWORDS: Final = 0x08
 _PYTHONS_OWN: Final = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120 - text of frames
@@ -136,6 +138,7 @@ def _frame(call: Call, directory: str) -> JSONValue:
     return shown
 
 
+@lru_cache(_REMEMBERED)
 def _is_ours(file: str, directory: str) -> bool:
     from mendwire.model.signature import is_in_app  # noqa: PLC0415 - not on the host's way
 

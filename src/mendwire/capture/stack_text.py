@@ -7,15 +7,17 @@ guesses (``Did you mean``) are left out: for them it searches the host's live ob
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from traceback import FrameSummary, StackSummary, TracebackException
+from types import CodeType
 from typing import Final
 
-from mendwire.capture.frames import Call
 from mendwire.capture.occurrence import Link, Syntax
 
 MAX_MEMBERS: Final = 15
 MAX_DEPTH: Final = 10
+_REMEMBERED: Final = 512
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
@@ -96,33 +98,58 @@ class _Printer:
             margin = "|"
 
 
+def forget() -> None:
+    """Source files have changed: read them again."""
+    _shown.cache_clear()
+
+
 def _calls(link: Link, title: str) -> str:
     if not link.calls:
         return ""
-    summary = StackSummary.from_list([_summary(call) for call in link.calls])
+    summary = _Summary([_shown(call.code, call.line, call.instruction) for call in link.calls])
     return f"{title} (most recent call last):\n{''.join(summary.format())}"
 
 
-def _summary(call: Call) -> FrameSummary:
-    line, end_line, column, end_column = _place(call)
-    return FrameSummary(
-        call.code.co_filename,
+class _Shown(FrameSummary):
+    """A call with its text, which takes Python longer than everything else of a report."""
+
+    __slots__ = ("text",)
+    text: str
+
+
+class _Summary(StackSummary):
+    def format_frame_summary(self, frame_summary: FrameSummary) -> str:
+        if not isinstance(frame_summary, _Shown):
+            return super().format_frame_summary(frame_summary)
+        if not frame_summary.text:
+            frame_summary.text = super().format_frame_summary(frame_summary)
+        return frame_summary.text
+
+
+@lru_cache(_REMEMBERED)
+def _shown(code: CodeType, line: int, instruction: int) -> _Shown:
+    """A server's errors come from the same calls."""
+    end_line, column, end_column = _place(code, instruction)
+    shown = _Shown(
+        code.co_filename,
         line,
-        call.code.co_name,
+        code.co_name,
         lookup_line=False,
         end_lineno=end_line,
         colno=column,
         end_colno=end_column,
     )
+    shown.text = ""
+    return shown
 
 
-def _place(call: Call) -> tuple[int, int | None, int | None, int | None]:
-    if call.instruction < 0:
-        return call.line, None, None, None
+def _place(code: CodeType, instruction: int) -> tuple[int | None, int | None, int | None]:
+    if instruction < 0:
+        return None, None, None
     none = (None, None, None, None)
-    place = next(islice(call.code.co_positions(), call.instruction // 2, None), none)
+    place = next(islice(code.co_positions(), instruction // 2, None), none)
     _, end_line, column, end_column = place
-    return call.line, end_line, column, end_column
+    return end_line, column, end_column
 
 
 def _headline(link: Link) -> str:

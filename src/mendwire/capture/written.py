@@ -14,7 +14,7 @@ from mendwire.capture.frames import frames_of
 from mendwire.capture.guard import Guard
 from mendwire.capture.moment import moment
 from mendwire.capture.occurrence import Taken
-from mendwire.capture.stack_text import stack_text
+from mendwire.capture.stack_text import forget, stack_text
 from mendwire.model.report import JSONValue
 from mendwire.model.signature import capped
 
@@ -43,7 +43,10 @@ def body_of(taken: Taken, directory: str, guard: Guard) -> dict[str, JSONValue]:
 def look_anew(taken: Taken) -> None:
     """Source files may have been written since they were last read."""
     for file in {call.code.co_filename for call in taken.calls}:
+        known = linecache.cache.get(file)
         linecache.checkcache(file)
+        if linecache.cache.get(file) is not known:
+            forget()
 
 
 def _stack(taken: Taken) -> str:
