@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,9 +18,10 @@ from hypothesis import strategies as st
 
 from mendwire.capture.frames import calls_of, frames_of
 from mendwire.capture.guard import Guard
+from mendwire.capture.moment import moment
 from mendwire.capture.occurrence import Taken, rough_key, taken
 from mendwire.capture.outbox import MAX_QUEUED, Outbox, Target
-from mendwire.capture.outgoing import outgoing
+from mendwire.capture.outgoing import outgoing, outgoing_calls
 from mendwire.capture.plain import Copier, NotPlain, shown
 from mendwire.capture.release import release_of
 from mendwire.capture.segment import SUFFIX, Spooled
@@ -359,6 +361,39 @@ def test_a_trimmed_report_is_keyed_as_it_leaves() -> None:
     once = outgoing(body, NAMES, "staging", 4000)
     assert once.is_trimmed
     assert outgoing(once.payload, NAMES, "staging", 4000).msg_id == once.msg_id
+
+
+texts = st.text() | st.sampled_from(["password=hunter22", "ValueError: x", "f.py"])
+
+
+@given(
+    texts.filter(str.strip) | st.just("a\udc80b"),
+    st.lists(st.dictionaries(texts, texts | st.integers()), max_size=4),
+)
+def test_a_decoded_report_is_keyed_as_its_bytes(
+    error: str, arguments: list[dict[str, str | int]]
+) -> None:
+    """Also where a name of a file is no text, and a value a secret."""
+    frames: list[Any] = [
+        {"file": error, "line": 3, "function": "f", "in_app": True, "arguments": given}
+        for given in arguments
+    ]
+    read = json.loads(json.dumps({"error": error, "frames": frames}))
+    made = outgoing_calls(read, NAMES, "staging", 10**6)
+    again = outgoing(made.payload, NAMES, "staging", 10**6)
+    assert (made.payload, made.msg_id, made.issue) == (again.payload, again.msg_id, again.issue)
+    assert made.report == again.report
+    for before, frame in zip(arguments, json.loads(made.payload)["frames"], strict=True):
+        is_secret = "password=hunter22" in (*before, *before.values())
+        assert frame["arguments"] in ((None, None) if is_secret else (None, before))
+
+
+@given(st.floats(min_value=0, max_value=4e9))
+def test_a_moment_is_written_as_datetime_writes_it(at: float) -> None:
+    exact = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    assert moment(at)[:19] == exact[:19] or abs(round(at) - at) < 1e-5
+    read = datetime.fromisoformat(moment(at)).timestamp()
+    assert abs(read - at) < 0.0011
 
 
 def outbox_at(folder: Path, max_bytes: int = 10**6) -> Outbox:

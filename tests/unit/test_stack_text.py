@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from mendwire.capture.guard import Guard
 from mendwire.capture.occurrence import taken
 from mendwire.capture.stack_text import stack_text
+from mendwire.capture.written import body_of
 
 
 def plainly() -> None:
@@ -148,3 +151,15 @@ def test_exceptions_without_traceback_and_with_odd_notes() -> None:
     problem = ValueError("never raised")
     problem.__notes__ = [1, "shown"]  # type: ignore[list-item]  # as a host might
     assert stack_text(taken(problem, {}, {}, Guard()).link) == "ValueError: never raised\nshown\n"
+
+
+def test_a_source_file_that_changed_is_read_again(tmp_path: Path) -> None:
+    source = tmp_path / "changing.py"
+    found: dict[str, Callable[[], None]] = {}
+    source.write_text("def f():\n    raise ValueError('one')\n")
+    exec(compile(source.read_text(), str(source), "exec"), found)  # noqa: S102 - our own text
+    for name in ("one", "another"):
+        source.write_text(f"def f():\n    raise ValueError('{name}')\n")
+        os.utime(source, (len(name), len(name)))
+        body = body_of(taken(_raised(found["f"]), {}, {}, Guard()), str(tmp_path), Guard())
+        assert f"raise ValueError('{name}')" in str(body["stack"])

@@ -35,6 +35,8 @@ class Window:
         self._timeout_s = timeout_s
         self._number = 0
         self._open: dict[str, tuple[Done, str, float]] = {}
+        self._is_deaf = False
+        """The server lets us hear no answers."""
         self._denials = Denials()
         self._denials.listen(self._refused)
         self._line.heard = self._answered
@@ -66,9 +68,12 @@ class Window:
     def publish(self, subject: str, payload: bytes, headers: Mapping[str, str], done: Done) -> None:
         """Send as soon as there is room; ``done`` gets the answer.
 
-        Raises what makes this message impossible (TooLarge, a bad subject) and, when the connection
+        Raises what makes this message impossible (TooLarge, a bad subject, no way to hear the
+        answer) and, when the connection
         is lost or the server silent, Unreachable: then no open message is answered any more.
         """
+        if self._is_deaf:
+            raise refused(subject)
         if len(self._open) >= self._size:
             self._until(self._size // 2)
         head = _head(headers)
@@ -104,7 +109,7 @@ class Window:
             self._line.pump(_LOOK_S)
             sent = next(iter(self._open.values()), None)
             if sent is not None and time.monotonic() - sent[2] > self._timeout_s:
-                raise self._unanswered(sent[1])
+                raise no_answer(sent[1])
 
     def _answered(self, subject: str, payload: bytes, status: str) -> None:
         found = self._open.pop(subject[len(self._inbox) :], None)
@@ -118,15 +123,12 @@ class Window:
             raise Unreachable(f"The NATS server ends the connection ({said[:120]}).")
         self._denials.note(WireError(text))
 
-    def _unanswered(self, subject: str) -> MendwireError:
-        is_deaf = self._denials.find(f"{self._inbox}*") is not None
-        return refused(subject) if is_deaf else no_answer(subject)
-
     def _is_denied(self, since: float) -> bool:
-        return any(self._denials.find(one, since) for one in (_INFO, f"{self._inbox}*"))
+        return self._is_deaf or self._denials.find(_INFO, since) is not None
 
     def _refused(self, action: str, subject: str) -> None:
         own_inbox = action == "subscription" and subject.startswith(self._inbox.lower())
+        self._is_deaf = self._is_deaf or own_inbox
         for token, (done, asked, _) in tuple(self._open.items()):
             if own_inbox or asked.lower() == subject:
                 del self._open[token]
