@@ -136,6 +136,7 @@ def forget() -> None:
         for one in vars(module).values():
             if isinstance(one, _lru_cache_wrapper) and one.__name__ not in {"pattern", "words"}:
                 one.cache_clear()
+    hashing._known.clear()  # noqa: SLF001 - the one memory that is no lru_cache
 
 
 def microseconds(work: Callable[[Given], None], given: Sequence[Given]) -> float:

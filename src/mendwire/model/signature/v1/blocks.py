@@ -9,6 +9,8 @@ Call = tuple[str, str, str, str, str]
 BLANK: Final = " \t\r"
 REMEMBERED: Final = 1024
 """How many lines and places are remembered: a server's errors come from the same lines of code."""
+STACKS: Final = 256
+"""How many whole stacks are, where they are short."""
 NAMED_BEFORE: Final = "\n"
 """Stands for a function that the line before names, as Go's and Rust's stacks do."""
 

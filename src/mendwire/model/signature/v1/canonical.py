@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from mendwire.model.report import UNKNOWN_RELEASE, ErrorReport, Frame
-from mendwire.model.signature.v1.blocks import REMEMBERED, Block, Call
+from mendwire.model.signature.v1.blocks import REMEMBERED, STACKS, Block, Call
 from mendwire.model.signature.v1.headlines import headline, last_name
 from mendwire.model.signature.v1.masking import shortened, template
 from mendwire.model.signature.v1.patterns import pattern
@@ -26,6 +26,10 @@ _PATH: Final = CAPS["path"]
 _NAME: Final = CAPS["name"]
 _LONGEST_LINE: Final = 999_999_999
 
+_SHORT: Final = 8 * 1024
+"""Characters of a stack whose calls are remembered as a whole."""
+
+Path = tuple[tuple[str, str], ...]
 Spot = tuple[tuple[str, str], str]
 """Path below its root and function, and the line as it is hashed."""
 
@@ -35,7 +39,7 @@ def canonical(report: ErrorReport) -> Canonical:
     text = stack_text(report)
     blocks = blocks_in(text)[0] if text else []
     kind, message = type_and_message(report, blocks)
-    spots = _spots(report, blocks)
+    calls, crash_line = _way(report, blocks, is_short=len(text) <= _SHORT)
     if report.stack and not report.frames and not _has_calls(blocks):
         message = (
             f"{message}\n{report.stack}"  # of no known form: rather a repeat than an error lost
@@ -46,8 +50,8 @@ def canonical(report: ErrorReport) -> Canonical:
         service=report.service,
         release=report.release or UNKNOWN_RELEASE,
         types=(kind, *[cause.type for cause in causes]),
-        calls=_collapsed([call for call, _ in spots]),
-        crash_line=spots[-1][1] if spots else "",
+        calls=calls,
+        crash_line=crash_line,
         code=report.code,
         template=shortened(report.message_template) or template(message),
         causes=_told(causes, places) if causes else (),
@@ -156,15 +160,23 @@ def _without_place(text: str) -> str:
     return text
 
 
-def _spots(report: ErrorReport, blocks: Sequence[Block]) -> list[Spot]:
+def _way(report: ErrorReport, blocks: Sequence[Block], *, is_short: bool) -> tuple[Path, str]:
+    """The calls that are hashed, and the line of the last."""
     if report.frames:
-        return _kept([_of_frame(frame) for frame in report.frames])
+        return _collapsed(_kept([_of_frame(frame) for frame in report.frames]))
     if blocks and blocks[0].calls:
-        return _kept(_of_calls(blocks[0].calls))
+        calls = blocks[0].calls
+        return _known_way(tuple(calls)) if is_short else _collapsed(_kept(_of_calls(calls)))
     file, line = report.context.get("file"), report.context.get("line")
     if not isinstance(file, str) or not file:
-        return []
-    return [((place(file[-_PATH:], "")[0], ""), context_line(line))]
+        return (), ""
+    return ((place(file[-_PATH:], "")[0], ""),), context_line(line)
+
+
+@lru_cache(STACKS)
+def _known_way(calls: tuple[Call, ...]) -> tuple[Path, str]:
+    """A server's errors come the same ways; of long stacks none is remembered."""
+    return _collapsed(_kept(_of_calls(calls)))
 
 
 def context_line(line: object) -> str:
@@ -212,10 +224,15 @@ def _last(spots: Sequence[Spot]) -> Spot:
     return spots[-1] if spots else (("", ""), "")
 
 
-def _collapsed(calls: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Repeated cycles of up to four calls once, so that the depth of a recursion does not count."""
+def _collapsed(spots: Sequence[Spot]) -> tuple[Path, str]:
+    """Repeated cycles of up to four calls once, so that the depth of a recursion does not count.
+
+    The line of the last stands beside them.
+    """
+    calls = [call for call, _ in spots]
+    line = spots[-1][1] if spots else ""
     if len(set(calls)) == len(calls) <= _FRAMES:
-        return tuple(calls)
+        return tuple(calls), line
     out: list[tuple[str, str]] = []
     for call in calls:
         out.append(call)
@@ -225,4 +242,4 @@ def _collapsed(calls: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
                 break
     if len(out) > _FRAMES:
         out = out[: _FRAMES // 2] + out[-_FRAMES // 2 :]
-    return tuple(out)
+    return tuple(out), line

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from mendwire.model.report import ErrorReport
-from mendwire.model.signature.v1.blocks import REMEMBERED
+from mendwire.model.signature.v1.blocks import REMEMBERED, STACKS
 from mendwire.model.signature.v1.canonical import canonical
 from mendwire.model.signature.v1.places import path_end
 from mendwire.model.signature.v1.record import Canonical, Keys
@@ -21,6 +21,9 @@ from mendwire.model.signature.v1.tables import VERSION
 
 _DIGITS: Final = 32
 _SCOPES: Final = 16
+_SHORT: Final = 8 * 1024
+_known: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
+"""What short stacks come down to; begins anew when it is full."""
 
 _Bytes = str
 """Bytes as a text of one character each (Latin-1): joining and measuring those is cheaper."""
@@ -99,16 +102,30 @@ def _is_default(part: str) -> bool:
 
 def _default(record: Canonical) -> tuple[_Bytes, _Bytes]:
     """What both keys have, and the lines and whole paths that the signature has beyond it."""
-    calls = [_call(path, name) for path, name in record.calls]
-    causes = [_call(path, name) for path, name, _ in record.causes]
-    whole = "".join([path for _, path in (*calls, *causes)])
-    of_causes = "".join(
-        [f"{call[0]}{_field(cause[2])}" for call, cause in zip(causes, record.causes, strict=True)]
-    )
+    calls, whole = _calls(record.calls)
+    of_causes = ""
+    for path, name, message in record.causes:
+        ends, path_field = _call(path, name)
+        of_causes += f"{ends}{_field(message)}"
+        whole += path_field
     types = _nested(_fields(record.types))
     message = _nested(f"{_field(record.code)}{_field(record.template)}")
-    shared = f"{types}{_nested(''.join([call for call, _ in calls]))}{message}{_nested(of_causes)}"
+    shared = f"{types}{calls}{message}{_nested(of_causes)}"
     return shared, f"{_field(record.crash_line)}{_fields(record.cause_lines)}{whole}"
+
+
+def _calls(calls: tuple[tuple[str, str], ...]) -> tuple[_Bytes, _Bytes]:
+    """The field of all calls in both keys, and their whole paths."""
+    known = _known.get(calls)
+    if known is None:
+        each = [_call(path, name) for path, name in calls]
+        ends, whole = "".join([call for call, _ in each]), "".join([path for _, path in each])
+        known = _nested(ends), whole
+        if len(ends) + len(whole) <= _SHORT:
+            if len(_known) >= STACKS:
+                _known.clear()
+            _known[calls] = known
+    return known
 
 
 @lru_cache(REMEMBERED)

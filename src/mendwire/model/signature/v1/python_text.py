@@ -19,8 +19,9 @@ def python_blocks(lines: list[str]) -> list[Block]:
     """The exceptions, the one that ended the program first."""
     blocks: list[Block] = []
     current: Block | None = None
+    is_flat = False
     for at, line in enumerate(lines):
-        if current is not None and not current.depth:
+        if is_flat and current is not None:
             call = _read(line)
             if call is not None:
                 if call is not _CODE:
@@ -40,6 +41,7 @@ def python_blocks(lines: list[str]) -> list[Block]:
                 current = None
         elif current is not None and _ends(current, line):
             current = None
+        is_flat = current is not None and not current.depth
     outer = min([block.depth for block in blocks], default=0)
     main = [block for block in blocks if block.depth == outer]
     return [*main[::-1], *(block for block in blocks if block.depth != outer)]
