@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -361,6 +362,56 @@ def test_a_trimmed_report_is_keyed_as_it_leaves() -> None:
     once = outgoing(body, NAMES, "staging", 4000)
     assert once.is_trimmed
     assert outgoing(once.payload, NAMES, "staging", 4000).msg_id == once.msg_id
+
+
+class Attribute(Exception):
+    def __init__(self, code: int) -> None:
+        super().__init__("same")
+        self.code = code
+
+
+class Slot(Exception):
+    __slots__ = ("status",)
+
+    def __init__(self, code: int) -> None:
+        super().__init__("same")
+        self.status = code
+
+
+class Property(Exception):
+    def __init__(self, code: int) -> None:
+        super().__init__("same")
+        self.found = code
+
+    @property
+    def sqlstate(self) -> str:
+        return str(self.found)
+
+
+class Asked(Property):
+    def __getattr__(self, name: str) -> object:
+        if name == "pgcode":
+            return self.found
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("kind", [Attribute, Slot, Property, Asked, OSError])
+def test_a_code_tells_apart_however_an_exception_carries_it(kind: Callable[..., Exception]) -> None:
+    one, same, other = (
+        rough_key(kind(code, "same") if kind is OSError else kind(code)) for code in (4, 4, 5)
+    )
+    assert one == same
+    assert one != other
+
+
+def test_a_code_that_is_given_later_tells_apart() -> None:
+    keys = []
+    for code in (None, 4, 5):
+        problem = ValueError("same")
+        if code is not None:
+            problem.code = code  # type: ignore[attr-defined]  # as hosts do
+        keys.append(rough_key(problem))
+    assert len(set(keys)) == 3
 
 
 texts = st.text() | st.sampled_from(["password=hunter22", "ValueError: x", "f.py"])

@@ -27,7 +27,11 @@ MAX_LINKS: Final = 20
 MAX_STACK_CALLS: Final = 200
 """Of one exception, the innermost: what the stack's text shows."""
 _MAX_NOTES: Final = 20
-_CODES: Final = ("errno", "sqlstate", "pgcode", "code", "status_code", "status")
+_CODES: Final = dict.fromkeys(("errno", "sqlstate", "pgcode", "code", "status_code", "status"))
+"""By which attributes an exception tells its code, the first one first."""
+_MAX_KINDS: Final = 1_000
+_may_have_code: dict[type[BaseException], bool] = {}
+"""By type; looked at by the host's threads, where a lost race costs one more look."""
 _MAX_CODE: Final = 64
 _CALL_WEIGHT: Final = 150
 _LINK_WEIGHT: Final = 500
@@ -89,28 +93,42 @@ def rough_key(exc: BaseException) -> Key:
 
     The reverse does not hold; the signature itself is computed later, off the host's threads.
     """
+    # On the way of every repeat, with cold caches: what is cold here is each function that is
+    # called, so few are.
+    is_alone = exc.__cause__ is exc.__context__ is None and not isinstance(exc, BaseExceptionGroup)
     parts: list[object] = []
-    if exc.__cause__ is exc.__context__ is None and not isinstance(exc, BaseExceptionGroup):
-        _note_key(exc, parts)  # the usual case, on the way of every repeat
-    else:
-        for link in _links(exc):
-            _note_key(link, parts)
+    for link in (exc,) if is_alone else _links(exc):
+        kind = type(link)
+        try:
+            message = hash(str(link))
+        except Exception:  # noqa: BLE001 - the host's own code; the report says that it has no text
+            message = 0
+        may_have_code = _may_have_code.get(kind)
+        if may_have_code is None:
+            may_have_code = _note_kind(kind)
+        is_bare = not may_have_code and _CODES.keys().isdisjoint(link.__dict__)
+        parts += (kind, message, "" if is_bare else _code(link))
+        entry = link.__traceback__
+        while entry is not None:
+            code = entry.tb_frame.f_code
+            parts += (code.co_filename, code.co_qualname, entry.tb_lineno)
+            entry = entry.tb_next
     if len(parts) > 3 * MAX_STACK_CALLS:
         return (len(parts), *parts[:3], hash(tuple(parts)))
     return tuple(parts)
 
 
-def _note_key(exc: BaseException, parts: list[object]) -> None:
-    try:
-        message = hash(str(exc))
-    except Exception:  # noqa: BLE001 - the host's own code; the report says that it has no text
-        message = 0
-    parts += (type(exc), message, _code(exc))
-    entry = exc.__traceback__
-    while entry is not None:
-        code = entry.tb_frame.f_code
-        parts += (code.co_filename, code.co_qualname, entry.tb_lineno)
-        entry = entry.tb_next
+def _note_kind(kind: type[BaseException]) -> bool:
+    """Whether objects of the type may have a code that does not stand in their ``__dict__``."""
+    may = (
+        kind.__getattribute__ is not BaseException.__getattribute__
+        or hasattr(kind, "__getattr__")
+        or any(hasattr(kind, name) for name in _CODES)
+    )
+    if len(_may_have_code) >= _MAX_KINDS:
+        _may_have_code.clear()
+    _may_have_code[kind] = may
+    return may
 
 
 def taken(
@@ -146,14 +164,6 @@ def shown_context(
     return {
         key: guard.run(partial(shown, value, left), unprintable) for key, value in context.items()
     }
-
-
-def innermost(exc: BaseException) -> object:
-    """What stays the same while one occurrence travels up: its innermost traceback entry."""
-    entry = exc.__traceback__
-    while entry is not None and entry.tb_next is not None:
-        entry = entry.tb_next
-    return entry
 
 
 def type_name(exc: BaseException) -> str:

@@ -27,14 +27,14 @@ from mendwire.capture.guard import Guard
 from mendwire.capture.hooks import Hooks
 from mendwire.capture.logs import Logs, level_of
 from mendwire.capture.messages import Message, message_key, message_taken
-from mendwire.capture.occurrence import Key, Taken, fixed_fields, innermost, rough_key, taken
+from mendwire.capture.occurrence import Key, Taken, fixed_fields, rough_key, taken
 from mendwire.capture.outbox import Outbox, Target
 from mendwire.capture.plain import shown
 from mendwire.capture.release import release_of
 from mendwire.capture.sender import Sender
 from mendwire.capture.signals import Signals
 from mendwire.capture.spool import Spool
-from mendwire.capture.tally import Tally
+from mendwire.capture.tally import Seen, Tally
 from mendwire.capture.uncaught import is_error
 from mendwire.settings.environment import read_environment
 
@@ -265,20 +265,29 @@ def _queue(
 ) -> bool:
     if _was_seen(exc):
         return True
+    key = rough_key(exc)
+    seen = installed.tally.admit(key)
+    if seen is None:
+        return True
 
     def take() -> Taken:
         around, fixed = _around(installed, level)
         return taken(exc, {**around, **context}, fixed, _guard)
 
-    return _admitted(installed, rough_key(exc), take)
+    return _put(installed, key, seen, take)
 
 
 def _queue_message(installed: _Installed, message: Message) -> bool:
+    key = message_key(message)
+    seen = installed.tally.admit(key)
+    if seen is None:
+        return True
+
     def take() -> Taken:
         around, fixed = _around(installed, message.level)
         return message_taken(message, around, fixed, _guard)
 
-    return _admitted(installed, message_key(message), take)
+    return _put(installed, key, seen, take)
 
 
 def _around(installed: _Installed, level: str) -> tuple[Mapping[str, object], Mapping[str, str]]:
@@ -288,10 +297,7 @@ def _around(installed: _Installed, level: str) -> tuple[Mapping[str, object], Ma
     return found.context, {**fixed, "trace_id": found.trace_id} if found.trace_id else fixed
 
 
-def _admitted(installed: _Installed, key: Key, take: Callable[[], Taken]) -> bool:
-    seen = installed.tally.admit(key)
-    if seen is None:
-        return True
+def _put(installed: _Installed, key: Key, seen: Seen, take: Callable[[], Taken]) -> bool:
     sender = installed.sender
     try:
         occurrence = take()
@@ -306,10 +312,14 @@ def _admitted(installed: _Installed, key: Key, take: Callable[[], Taken]) -> boo
 def _was_seen(exc: BaseException) -> bool:
     """Whether this occurrence was captured on its way up already: logged, then raised on."""
     try:
-        mark = id(innermost(exc))
-        if exc.__dict__.get(_SEEN) == mark and exc.__traceback__ is not None:
+        # What stays the same while it travels up: the innermost entry of its traceback.
+        entry = exc.__traceback__
+        while entry is not None and (inner := entry.tb_next) is not None:
+            entry = inner
+        marks, mark = exc.__dict__, id(entry)
+        if marks.get(_SEEN) == mark and entry is not None:
             return True
-        exc.__dict__[_SEEN] = mark
+        marks[_SEEN] = mark
     except Exception:  # noqa: BLE001 - the host's own class; then it may be counted twice
         return False
     return False
