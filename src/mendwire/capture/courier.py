@@ -19,7 +19,7 @@ from mendwire.errors import AccessRefused, MendwireError, Unreachable
 from mendwire.model.fitting import ROOM_FOR_HEADERS
 from mendwire.model.names import Names
 from mendwire.model.scrub import DEFAULT
-from mendwire.wire.bus import Ack
+from mendwire.wire.ack import Ack
 from mendwire.wire.dialling import dialled
 from mendwire.wire.wake import Wake
 from mendwire.wire.window import WINDOW, Window

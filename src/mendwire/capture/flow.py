@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mendwire.capture.segment import Segment, Spooled
 from mendwire.errors import AccessRefused, MendwireError, StreamFull, Unreachable
-from mendwire.wire.bus import Ack
+from mendwire.wire.ack import Ack
 from mendwire.wire.refusals import NobodyListens
 from mendwire.wire.window import Window
 

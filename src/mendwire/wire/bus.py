@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:  # the SDK needs nothing of it but what the server answers
-    from mendwire.model.delivery import MessageRef, Received
+from mendwire.model.delivery import MessageRef, Received
+from mendwire.wire.ack import Ack
+
+__all__ = ["Ack", "Bucket", "Bus", "Entry", "Hear"]
+
 
 Hear = Callable[[str, bytes, Mapping[str, str]], None]
 """Called with subject, payload and headers of what was published; must be quick."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ack:
-    """The server has stored a message."""
-
-    stream: str
-    seq: int
-    duplicate: bool
-    """The server had this ``Nats-Msg-Id`` within its window and dropped the message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ Heard = Callable[[str, bytes, str], None]
 Complained = Callable[[str], None]
 """Called with the server's words; may raise, which ends the connection."""
 
-_CHUNK: Final = 128 * 1024
+_CHUNK: Final = 32 * 1024
 _LONGEST: Final = 1024 * 1024
 """Bytes of a line or a message; answers are short."""
 _LATE_MS: Final = 1

@@ -16,8 +16,8 @@ from typing import Final
 from nats.aio.msg import Msg
 
 from mendwire.errors import MendwireError, Unreachable
+from mendwire.wire.ack import Ack
 from mendwire.wire.api import Api, unsubscribe
-from mendwire.wire.bus import Ack
 from mendwire.wire.refusals import TIMEOUT_S, answer_of, no_answer, refused
 
 WINDOW: Final = 256

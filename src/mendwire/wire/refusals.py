@@ -17,7 +17,7 @@ from mendwire.errors import (
     Unreachable,
     WireError,
 )
-from mendwire.wire.bus import Ack
+from mendwire.wire.ack import Ack
 
 TIMEOUT_S: Final = 5.0
 """How long an answer may take."""

@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import time
-from base64 import urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -156,7 +155,7 @@ def make_login(store: Path) -> Login:
         login = Login(
             name=f"mendwire-{os.urandom(8).hex()}",
             user="mendwire",
-            password=Secret(urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()),
+            password=Secret(os.urandom(32).hex()),
         )
         _write_context(store, login, "")
     return login

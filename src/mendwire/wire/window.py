@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from mendwire.errors import MendwireError, Unreachable, WireError
-from mendwire.wire.bus import Ack
+from mendwire.wire.ack import Ack
 from mendwire.wire.denials import Denials
 from mendwire.wire.dialling import Dialled
 from mendwire.wire.finding import lacks_jetstream, without_jetstream
 from mendwire.wire.refusals import NO_RESPONDERS, TIMEOUT_S, TooLarge, answer_of, no_answer, refused
 
 WINDOW: Final = 256
-_ENOUGH: Final = 64 * 1024
+_ENOUGH: Final = 32 * 1024
 """Bytes that are sent at once."""
 _LOOK_S: Final = 0.25
 _ASK_S: Final = 2.0
