@@ -118,11 +118,12 @@ class _Shown(FrameSummary):
 
 
 class _Summary(StackSummary):
-    def format_frame_summary(self, frame_summary: FrameSummary) -> str:
+    def format_frame_summary(self, frame_summary: FrameSummary, **how: bool) -> str:
+        # From Python 3.13 on it is told whether to colour, which it is not here.
         if not isinstance(frame_summary, _Shown):
-            return super().format_frame_summary(frame_summary)
+            return super().format_frame_summary(frame_summary, **how)
         if not frame_summary.text:
-            frame_summary.text = super().format_frame_summary(frame_summary)
+            frame_summary.text = super().format_frame_summary(frame_summary, **how)
         return frame_summary.text
 
 
