@@ -248,7 +248,9 @@ def _hook() -> None:
 def report(exc: BaseException | None, level: str, context: Mapping[str, object]) -> bool:
     """The same for the hooks, with a level; what is no error (being cancelled) is left alone."""
     installed = _installed
-    if installed is None or exc is None or not is_error(exc):
+    if installed is None or exc is None:
+        return False
+    if not isinstance(exc, Exception) and not is_error(exc):  # few are asked: see ``_queue``
         return False
     return _guard.once(_queue, installed, exc, level, context)
 
@@ -263,8 +265,20 @@ def _say(message: Message) -> bool:
 def _queue(
     installed: _Installed, exc: BaseException, level: str, context: Mapping[str, object]
 ) -> bool:
-    if _was_seen(exc):
-        return True
+    # Here, and in what is called from here, a repeat spends its time: with cold caches most of it
+    # goes into calling functions, so few are.
+    entry = exc.__traceback__
+    while entry is not None and (inner := entry.tb_next) is not None:
+        entry = inner
+    try:
+        # The innermost entry stays the same while one occurrence travels up: where it was captured
+        # already, it was logged and then raised on.
+        marks, mark = exc.__dict__, id(entry)
+        if marks.get(_SEEN) == mark and entry is not None:
+            return True
+        marks[_SEEN] = mark
+    except Exception:  # noqa: BLE001 - the host's own class; then it may be counted twice
+        entry = None
     key = rough_key(exc)
     seen = installed.tally.admit(key)
     if seen is None:
@@ -307,22 +321,6 @@ def _put(installed: _Installed, key: Key, seen: Seen, take: Callable[[], Taken])
     is_queued = sender.outbox.put(key, seen, occurrence)
     sender.start()
     return is_queued
-
-
-def _was_seen(exc: BaseException) -> bool:
-    """Whether this occurrence was captured on its way up already: logged, then raised on."""
-    try:
-        # What stays the same while it travels up: the innermost entry of its traceback.
-        entry = exc.__traceback__
-        while entry is not None and (inner := entry.tb_next) is not None:
-            entry = inner
-        marks, mark = exc.__dict__, id(entry)
-        if marks.get(_SEEN) == mark and entry is not None:
-            return True
-        marks[_SEEN] = mark
-    except Exception:  # noqa: BLE001 - the host's own class; then it may be counted twice
-        return False
-    return False
 
 
 def _tag(name: str, value: object) -> None:
