@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import nats
 from nats.aio.client import Client
@@ -47,6 +47,7 @@ from mendwire.wire.window import WINDOW, Window
 ENVIRONMENT = "production"
 NAMES = Names(namespace="bench")
 OURS, BARE, FULL = "mendwire", "sentry-bare", "sentry"
+DEEP = 15
 SHOWN = {
     OURS: "mendwire",
     BARE: "sentry-sdk, no frameworks",
@@ -240,7 +241,30 @@ async def _counted(on: Place) -> int:
     return counted
 
 
-Round = Callable[[], Awaitable[float]]
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast one run was."""
+
+    per_second: float
+    processor_us: float
+    """Of this process, for one message; other work on the machine hardly changes it."""
+
+
+class Stopwatch:
+    """Times a block, by the clock and by the processor."""
+
+    def __enter__(self) -> Self:
+        self.began, self.busy = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.took, self.busy = time.perf_counter() - self.began, time.process_time() - self.busy
+
+    def pace(self, count: int) -> Pace:
+        return Pace(per_second=count / self.took, processor_us=1e6 * self.busy / count)
+
+
+Round = Callable[[], Awaitable[Pace]]
 
 
 async def publishing(on: Place, repeats: int, count: int, full: int) -> Table:
@@ -249,9 +273,12 @@ async def publishing(on: Place, repeats: int, count: int, full: int) -> Table:
     rounds: dict[str, Round] = {
         f"raw nats-py, {WINDOW} in flight": lambda: raw_rate(on, count, numbers),
         "from the spool": lambda: spool_rate(on, count, numbers),
-        "from exceptions": lambda: full_rate(on, full, numbers),
+        "from exceptions": lambda: full_rate(on, full, numbers, 0),
+        "from exceptions, not sent": lambda: unsent_rate(on, full, numbers, 0),
+        f"from exceptions, {DEEP} frames": lambda: full_rate(on, full, numbers, DEEP),
+        f"the same, not sent, {DEEP} frames": lambda: unsent_rate(on, full, numbers, DEEP),
     }
-    found: dict[str, list[float]] = {name: [] for name in rounds}
+    found: dict[str, list[Pace]] = {name: [] for name in rounds}
     for _ in range(repeats):
         for name, run in rounds.items():
             await on.clear()
@@ -259,20 +286,24 @@ async def publishing(on: Place, repeats: int, count: int, full: int) -> Table:
     raw, *others = found
 
     def figures(name: str) -> dict[str, Figure]:
-        mine = {"per second": figure(found[name])}
+        mine = {
+            "per second": figure([one.per_second for one in found[name]]),
+            "µs of processor": figure([one.processor_us for one in found[name]]),
+        }
         if name in others:
-            pairs = zip(found[name], found[raw], strict=True)
-            mine["ratio"] = figure([one / other for one, other in pairs])
+            pairs = list(zip(found[name], found[raw], strict=True))
+            mine["ratio"] = figure([one.per_second / it.per_second for one, it in pairs])
+            mine["by processor"] = figure([it.processor_us / one.processor_us for one, it in pairs])
         return mine
 
     return Table(
         title=f"Messages stored and acknowledged per second, sync 2m, {count} a run",
-        columns={"per second": 0, "ratio": 2},
+        columns={"per second": 0, "ratio": 2, "µs of processor": 0, "by processor": 2},
         rows=[Row(what=name, figures=figures(name)) for name in found],
     )
 
 
-async def raw_rate(on: Place, count: int, numbers: Iterator[int]) -> float:
+async def raw_rate(on: Place, count: int, numbers: Iterator[int]) -> Pace:
     """nats-py's own acknowledged publish, as many at once as the window."""
     jetstream, left = on.client.jetstream(timeout=60), iter(range(count))
     payloads = [report(next(numbers)) for _ in range(count)]
@@ -282,12 +313,12 @@ async def raw_rate(on: Place, count: int, numbers: Iterator[int]) -> float:
             headers = {"Nats-Msg-Id": f"raw-{number}"}
             await jetstream.publish("raw.errors", payloads[number], headers=headers, timeout=60)
 
-    began = time.perf_counter()
-    await asyncio.gather(*(publish() for _ in range(WINDOW)))
-    return count / (time.perf_counter() - began)
+    with Stopwatch() as watch:
+        await asyncio.gather(*(publish() for _ in range(WINDOW)))
+    return watch.pace(count)
 
 
-async def spool_rate(on: Place, count: int, numbers: Iterator[int]) -> float:
+async def spool_rate(on: Place, count: int, numbers: Iterator[int]) -> Pace:
     """The SDK's courier over a spool of reports that are scrubbed and keyed, some 700 bytes each.
 
     Reading the files, noting what was sent, settling and removing them are within the time.
@@ -296,23 +327,60 @@ async def spool_rate(on: Place, count: int, numbers: Iterator[int]) -> float:
     for _ in range(0, count, 500):
         outbox.target.spool.add([_ready(report(next(numbers)), next(numbers)) for _ in range(500)])
     outbox.ledger.spooled = count
-    took = await asyncio.to_thread(_timed, outbox, Courier.send_spooled)
+    watch = await asyncio.to_thread(_timed, outbox, Courier.send_spooled)
     assert outbox.ledger.stored == count, "every report is stored"
-    return count / took
+    return watch.pace(count)
 
 
-async def full_rate(on: Place, count: int, numbers: Iterator[int]) -> float:
+async def full_rate(on: Place, count: int, numbers: Iterator[int], depth: int) -> Pace:
     """From exceptions as they were taken: written down, scrubbed, signed and sent."""
+    outbox = _full(on, count, numbers, depth)
+    watch = await asyncio.to_thread(_timed, outbox, Courier.send_queued)
+    assert outbox.ledger.stored == count, "every report is stored"
+    return watch.pace(count)
+
+
+async def unsent_rate(on: Place, count: int, numbers: Iterator[int], depth: int) -> Pace:
+    """The part of it that has nothing to do with publishing."""
+    outbox = _full(on, count, numbers, depth)
+
+    def work() -> Stopwatch:
+        with Stopwatch() as watch:
+            while outbox.digest():
+                pass
+        return watch
+
+    watch = await asyncio.to_thread(work)
+    assert len(outbox.ready) == count, "every report is ready"
+    return watch.pace(count)
+
+
+def _full(on: Place, count: int, numbers: Iterator[int], depth: int) -> Outbox:
+    """An outbox with exceptions as they were taken."""
     outbox = _outbox(on)
     for _ in range(count):
-        problem = ValueError(f"no price for {_letters(next(numbers))}")
+        problem = _raised(f"no price for {_letters(next(numbers))}", depth)
         key = rough_key(problem)
         seen = outbox.tally.admit(key)
         assert seen is not None
         outbox.put(key, seen, taken(problem, {}, {"release": "1"}, outbox.guard))
-    took = await asyncio.to_thread(_timed, outbox, Courier.send_queued)
-    assert outbox.ledger.stored == count, "every report is stored"
-    return count / took
+    return outbox
+
+
+def _raised(text: str, depth: int) -> ValueError:
+    """An exception that went up so many calls; with 0 it was never raised."""
+
+    def fail(left: int, items: list[str]) -> None:
+        if left <= 1:
+            raise ValueError(text)
+        fail(left - 1, items)
+
+    try:
+        if depth:
+            fail(depth - 1, ["book", "pen"])
+    except ValueError as problem:
+        return problem
+    return ValueError(text)
 
 
 def _outbox(on: Place) -> Outbox:
@@ -325,18 +393,17 @@ def _outbox(on: Place) -> Outbox:
     return Outbox(target, Tally(60), Guard())
 
 
-def _timed(outbox: Outbox, send: Callable[[Courier, Flow], None]) -> float:
-    """Seconds that it takes over a connection that stands already."""
+def _timed(outbox: Outbox, send: Callable[[Courier, Flow], None]) -> Stopwatch:
+    """How long it takes over a connection that stands already."""
     wake = Wake()
     with dialled(outbox.target.surroundings, wake, names=NAMES) as to:
         window = Window(to)
         courier = Courier(outbox, window, NAMES, to.max_payload)
         flow = Flow(window, courier.settle)
-        began = time.perf_counter()
-        send(courier, flow)
-        took = time.perf_counter() - began
+        with Stopwatch() as watch:
+            send(courier, flow)
     wake.close()
-    return took
+    return watch
 
 
 def _ready(payload: bytes, number: int) -> Spooled:

@@ -23,7 +23,7 @@ Complained = Callable[[str], None]
 _CHUNK: Final = 32 * 1024
 _LONGEST: Final = 1024 * 1024
 """Bytes of a line or a message; answers are short."""
-_LATE_MS: Final = 1
+_LATE_MS: Final = 5
 LOST: Final = "The connection to the NATS server is lost."
 
 
@@ -80,7 +80,7 @@ class Line:
         self._pumped = time.monotonic()
 
     def breathe(self) -> None:
-        """The same without waiting, if the last time was a millisecond ago."""
+        """The same without waiting, if the last time was a few milliseconds ago."""
         if time.monotonic() - self._pumped > _LATE_MS / 1000:
             self.pump(0)
 
