@@ -49,7 +49,7 @@ async def test_a_quick_run_with_messages_waiting_tells_the_ratio_as_json(name: s
 async def test_a_quick_run_over_signatures_prints_its_tables() -> None:
     out = await _ran("benchmarks.signature")
     assert "Java, 2 kB" in out
-    assert "Milliseconds for a hostile report" in out
+    assert "Milliseconds of processor for a hostile report" in out
 
 
 async def test_a_quick_run_over_export_requests_prints_its_table() -> None:
@@ -70,6 +70,9 @@ async def test_a_quick_run_of_capture_prints_its_tables_as_json() -> None:
         "raw nats-py, 256 in flight",
         "from the spool",
         "from exceptions",
+        "from exceptions, not sent",
+        "from exceptions, 15 frames",
+        "the same, not sent, 15 frames",
     ]
 
 
