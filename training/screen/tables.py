@@ -71,7 +71,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "agents": ("assistants", "bots", "models", "automated fixers", "AIs"),
     "assistant": ("agent", "helper", "model", "AI"),
     "tests": ("checks", "test cases", "specs"),
-    "review": ("approval", "inspection", "a second look"),
+    "review": ("approval", "inspection", "sign-off"),
     "push": ("publish", "send up", "transfer"),
     "merge": ("integrate", "land", "bring in"),
     "commit": ("check in", "record", "save"),

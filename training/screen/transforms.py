@@ -387,7 +387,7 @@ def _plain(shown: str) -> str:
 
 
 def _piled(text: str, rng: random.Random) -> str:
-    marks = [chr(code) for code in range(0x0300, 0x0370)]
+    marks = [chr(code) for code in range(0x0300, 0x034F)]
     return "".join(
         char + "".join(rng.choices(marks, k=rng.randrange(1, 4))) if char.isalpha() else char
         for char in text
