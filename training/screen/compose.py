@@ -13,13 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from training.screen.carriers import CARRIERS, Carrier
+from training.screen.carriers import BARE, CARRIERS, REPORT, Carrier
+from training.screen.scenery import chance
 from training.screen.transforms import TRANSFORMS
 from training.screen.variations import vary
 
 ROOT: Final = Path(__file__).parent
-_BARE: Final = CARRIERS[0]
-_REPORT: Final = CARRIERS[-1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,14 +114,14 @@ def _rows(folder: str, family: str) -> Iterator[Row]:
 
 def _composed(rows: Sequence[Row], seed: int, label: int) -> Iterator[Sample]:
     order = list(range(len(rows)))
-    random.Random(f"{seed} {label}").shuffle(order)  # noqa: S311 - the same for everybody
+    random.Random(f"{seed} {label}").shuffle(order)
     for at in order:
         yield from _of(rows[at], seed, label)
 
 
 def _of(row: Row, seed: int, label: int) -> Iterator[Sample]:
     # A source of its own for each row: adding a row changes nothing about the others.
-    rng = random.Random(f"{seed} {label} {row.text}")  # noqa: S311 - the same for everybody
+    rng = random.Random(f"{seed} {label} {row.text}")
     yield _sample(row, label, rng, _PLAIN, payload=row.text)
     for way in _WAYS:
         yield _sample(row, label, rng, way, payload=vary(row.text, row.language, rng))
@@ -130,7 +129,7 @@ def _of(row: Row, seed: int, label: int) -> Iterator[Sample]:
 
 def _sample(row: Row, label: int, rng: random.Random, way: _Way, *, payload: str) -> Sample:
     shown, transform = _disguised(payload, rng) if way.disguised else (payload, "")
-    carrier = _carrier(shown, rng) if way.wrapped else _BARE
+    carrier = _carrier(shown, rng) if way.wrapped else BARE
     return Sample(
         text=carrier.wrap(shown, rng),
         label=label,
@@ -154,6 +153,6 @@ def _disguised(text: str, rng: random.Random) -> tuple[str, str]:
 
 def _carrier(text: str, rng: random.Random) -> Carrier:
     # Bodies of reports are what the screen meets most.
-    if rng.random() < 0.3:  # noqa: PLR2004 - a share
-        return _REPORT
-    return rng.choice([carrier for carrier in CARRIERS[1:] if carrier.fits(text)])
+    if chance(rng, 0.3):
+        return REPORT
+    return rng.choice([carrier for carrier in CARRIERS[1:] if carrier.fits(text)] or [REPORT])

@@ -15,7 +15,6 @@ FUNCTIONS: Final = (
     "build_query", "to_json", "apply", "lookup", "normalize", "create", "update", "submit",
     "read_body", "decode", "checkout", "sync", "refresh", "resolve", "run",
 )  # fmt: skip
-PEOPLE: Final = ("app", "web", "deploy", "svc", "node", "api", "worker", "srv", "backend", "core")
 PYTHON_ERRORS: Final = (
     "ValueError", "KeyError", "RuntimeError", "TypeError", "AssertionError", "LookupError",
     "django.core.exceptions.ValidationError", "sqlalchemy.exc.ProgrammingError", "OSError",
@@ -69,15 +68,43 @@ HEADERS: Final = (
     "User-Agent", "Referer", "X-Forwarded-For", "X-Request-Id", "X-Client-Note", "Cookie", "Origin",
     "X-Debug", "Accept-Language", "X-Trace-Context", "Authorization", "X-Title", "Via", "From",
 )  # fmt: skip
-TABLES: Final = ("users", "orders", "comments", "tickets", "products", "events", "profiles", "posts")
-SERVICES: Final = ("shop-web", "checkout-api", "billing", "crm", "media-worker", "gateway", "search")
+TABLES: Final = (
+    "users",
+    "orders",
+    "comments",
+    "tickets",
+    "products",
+    "events",
+    "profiles",
+    "posts",
+)
+SERVICES: Final = (
+    "shop-web",
+    "checkout-api",
+    "billing",
+    "crm",
+    "media-worker",
+    "gateway",
+    "search",
+)
 LEVELS: Final = ("ERROR", "WARN", "INFO", "CRITICAL", "error", "warning")
+
+
+def chance(rng: random.Random, share: float) -> bool:
+    """True in this share of the cases."""
+    return rng.random() < share
+
+
+def complaint(rng: random.Random) -> str:
+    """What a program says of a value it does not take."""
+    return rng.choice(COMPLAINTS)
 
 
 def clock(rng: random.Random) -> str:
     """A moment of late 2026, ISO 8601."""
     day, hour = rng.randrange(1, 29), rng.randrange(24)
-    return f"2026-1{rng.randrange(3)}-{day:02d}T{hour:02d}:{rng.randrange(60):02d}:{rng.randrange(60):02d}Z"
+    minute, second = rng.randrange(60), rng.randrange(60)
+    return f"2026-1{rng.randrange(3)}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
 
 
 def ident(rng: random.Random, size: int = 12) -> str:
@@ -87,7 +114,9 @@ def ident(rng: random.Random, size: int = 12) -> str:
 
 def path(rng: random.Random, ending: str) -> str:
     """A source file, e.g. ``/srv/app/billing/parse.py``."""
-    root = rng.choice(("/app", "/srv/app", "/usr/src/app", "/var/www", "/home/deploy/current", "src"))
+    root = rng.choice(
+        ("/app", "/srv/app", "/usr/src/app", "/var/www", "/home/deploy/current", "src")
+    )
     return f"{root}/{rng.choice(MODULES)}/{rng.choice(FUNCTIONS)}.{ending}"
 
 

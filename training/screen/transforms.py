@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from training.screen.scenery import chance
 from training.screen.tables import ALPHABETS, LEET, MORSE, SYNONYMS
 
 Apply = Callable[[str, random.Random], str]
@@ -106,10 +107,9 @@ def _percent_all(text: str, _: random.Random) -> str:
 
 def _entities(text: str, rng: random.Random) -> str:
     form = rng.choice(("&#{0};", "&#x{0:x};", "&#x{0:X};", "&#{0:04d};"))
-    some = rng.random() < 0.3  # noqa: PLR2004 - a share
+    some = chance(rng, 0.3)
     return "".join(
-        html.escape(char) if some and rng.random() < 0.5 else form.format(ord(char))  # noqa: PLR2004 - a share
-        for char in text
+        html.escape(char) if some and chance(rng, 0.5) else form.format(ord(char)) for char in text
     )
 
 
@@ -161,7 +161,7 @@ def _between(marks: str, share: float) -> Apply:
 
     def apply(text: str, rng: random.Random) -> str:
         return "".join(
-            char + rng.choice(marks) if char.isalpha() and rng.random() < share else char
+            char + rng.choice(marks) if char.isalpha() and chance(rng, share) else char
             for char in text
         )
 
@@ -192,20 +192,24 @@ def _untagged(shown: str) -> str:
 
 def _selected(text: str, rng: random.Random) -> str:
     """The bytes as variation selectors behind one visible character."""
-    hidden = (chr(0xFE00 + byte if byte < 16 else 0xE0100 + byte - 16) for byte in _bytes(text))  # noqa: PLR2004 - the first block has 16
+    hidden = (chr(0xFE00 + byte if byte < 16 else 0xE0100 + byte - 16) for byte in _bytes(text))
     return rng.choice("😀✅🔧a") + "".join(hidden)
 
 
 def _unselected(shown: str) -> str:
     codes = map(ord, shown[1:])
-    return bytes(code - 0xFE00 if code < 0xE0100 else code - 0xE0100 + 16 for code in codes).decode()  # noqa: PLR2004 - two blocks
+    return bytes(
+        code - 0xFE00 if code < 0xE0100 else code - 0xE0100 + 16 for code in codes
+    ).decode()
 
 
 def _letters(name: str) -> tuple[Apply, Undo]:
     table = ALPHABETS[name]
     return (
         lambda text, _: text.translate(str.maketrans(table)),
-        lambda shown: shown.translate(str.maketrans({shape: char for char, shape in table.items()})),
+        lambda shown: shown.translate(
+            str.maketrans({shape: char for char, shape in table.items()})
+        ),
     )
 
 
@@ -215,8 +219,7 @@ def _some_letters(name: str) -> tuple[Apply, Undo]:
     _, undo = _letters(name)
     return (
         lambda text, rng: "".join(
-            table[char] if char in table and rng.random() < 0.8 else char  # noqa: PLR2004 - a share
-            for char in text
+            table[char] if char in table and chance(rng, 0.8) else char for char in text
         ),
         undo,
     )
@@ -254,8 +257,7 @@ def _spaced(mark: str) -> tuple[Apply, Undo]:
 
 def _leet(text: str, rng: random.Random) -> str:
     return "".join(
-        LEET[char.lower()] if char.lower() in LEET and rng.random() < 0.75 else char  # noqa: PLR2004 - a share
-        for char in text
+        LEET[char.lower()] if char.lower() in LEET and chance(rng, 0.75) else char for char in text
     )
 
 
@@ -264,9 +266,9 @@ def _unleet(shown: str) -> str:
 
 
 def _mixed_case(text: str, rng: random.Random) -> str:
-    if rng.random() < 0.5:  # noqa: PLR2004 - a share
+    if chance(rng, 0.5):
         return "".join(char.upper() if at % 2 else char.lower() for at, char in enumerate(text))
-    return "".join(char.upper() if rng.random() < 0.5 else char.lower() for char in text)  # noqa: PLR2004 - a share
+    return "".join(char.upper() if chance(rng, 0.5) else char.lower() for char in text)
 
 
 def _joined(join: str, *, camel: bool = False) -> Apply:
@@ -286,7 +288,7 @@ def _apart(shown: str) -> str:
 def _typos(text: str, rng: random.Random) -> str:
     """One slip in about every other longer word."""
     return "".join(
-        _slip(word, rng) if len(word) > 4 and word.isalpha() and rng.random() < 0.45 else word  # noqa: PLR2004 - a share
+        _slip(word, rng) if len(word) > 4 and word.isalpha() and chance(rng, 0.45) else word
         for word in _WORD.findall(text)
     )
 
@@ -359,7 +361,7 @@ def _inside_words(marks: tuple[tuple[str, str], ...]) -> tuple[Apply, Undo]:
     """Markup in the middle of longer words: ``ig**no**re``."""
 
     def mark(word: str, rng: random.Random) -> str:
-        if len(word) < 4 or not word.isalpha():  # noqa: PLR2004 - short words stay
+        if len(word) < 4 or not word.isalpha():
             return word
         opening, closing = rng.choice(marks)
         start = rng.randrange(1, len(word) - 1)
@@ -400,7 +402,7 @@ _ACCENTS: Final = "\u0300\u0301\u0302\u0303\u0308"
 def _accented(text: str, rng: random.Random) -> str:
     return "".join(
         unicodedata.normalize("NFC", char + rng.choice(_ACCENTS))
-        if char in "aeiouyncsAEIOUYNCS" and rng.random() < 0.7  # noqa: PLR2004 - a share
+        if char in "aeiouyncsAEIOUYNCS" and chance(rng, 0.7)
         else char
         for char in text
     )
@@ -412,7 +414,7 @@ def _without_marks(shown: str) -> str:
 
 
 def _quoted_printable(text: str, rng: random.Random) -> str:
-    if rng.random() < 0.5:  # noqa: PLR2004 - a share
+    if chance(rng, 0.5):
         return "".join(f"={byte:02X}" for byte in _bytes(text))
     return quopri.encodestring(_bytes(text), quotetabs=True).decode()
 
@@ -451,11 +453,22 @@ _HIDING = (
     ("<details><summary>log</summary>", "</details>"),
     ("{# ", " #}"),
 )
-_MARKUP = (("**", "**"), ("<b>", "</b>"), ("<!---->", ""), ("/**/", ""), ("`", "`"), ("<i></i>", ""))
+_MARKUP = (
+    ("**", "**"),
+    ("<b>", "</b>"),
+    ("<!---->", ""),
+    ("/**/", ""),
+    ("`", "`"),
+    ("<i></i>", ""),
+)
 
 
 def _made(
-    name: str, ways: tuple[Apply, Undo], loss: Loss = Loss.NOTHING, *, latin: bool = False,
+    name: str,
+    ways: tuple[Apply, Undo],
+    loss: Loss = Loss.NOTHING,
+    *,
+    latin: bool = False,
     most: int = 4_000,
 ) -> Transform:
     return Transform(name=name, apply=ways[0], undo=ways[1], loss=loss, latin=latin, most=most)
@@ -477,12 +490,19 @@ TRANSFORMS: Final[tuple[Transform, ...]] = (
     _made("url-all", (_percent_all, urllib.parse.unquote)),
     _made("entities", (_entities, html.unescape)),
     _made("u-escapes", (_escaped, _unescaped)),
-    _made("x-escapes", (_hex_escaped, lambda shown: bytes.fromhex(shown.replace("\\x", "")).decode())),
-    _made("octal", (_octal, lambda shown: bytes(int(part, 8) for part in shown[1:].split("\\")).decode())),
+    _made(
+        "x-escapes", (_hex_escaped, lambda shown: bytes.fromhex(shown.replace("\\x", "")).decode())
+    ),
+    _made(
+        "octal",
+        (_octal, lambda shown: bytes(int(part, 8) for part in shown[1:].split("\\")).decode()),
+    ),
     _made("decimal", (_numbers("d"), _from_numbers(10)), most=800),
     _made("binary", (_numbers("08b"), _from_numbers(2)), most=400),
     _made("char-codes", (_char_codes, _from_char_codes), most=800),
-    _made("quoted-printable", (_quoted_printable, lambda shown: quopri.decodestring(shown).decode())),
+    _made(
+        "quoted-printable", (_quoted_printable, lambda shown: quopri.decodestring(shown).decode())
+    ),
     _made("zero-width", (_between(_INVISIBLE, 0.6), _without(_INVISIBLE))),
     _made("soft-hyphens", (_between("\u00ad", 0.6), _without("\u00ad"))),
     _made("selectors-between", (_between(_SELECTORS, 0.6), _without(_SELECTORS))),

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from training.screen.scenery import chance
+
 _ENDINGS: Final = (
     "io", "dev", "com", "net", "org", "app", "sh", "tools", "co", "cloud", "xyz", "ai", "site",
     "online", "tech", "info", "de", "eu", "run", "me", "example", "internal", "corp",
@@ -48,21 +50,21 @@ def vary(text: str, language: str, rng: random.Random) -> str:
     said = _HOST.sub(lambda found: f"{found[1]}.{rng.choice(_ENDINGS)}", text)
     if language in _ENGLISH:
         said = _swapped(said, rng)
-        if rng.random() < 0.2:  # noqa: PLR2004 - a share
+        if chance(rng, 0.2):
             said = rng.choice(_OPENINGS) + said
-        if rng.random() < 0.15:  # noqa: PLR2004 - a share
+        if chance(rng, 0.15):
             said = said.rstrip(".!") + rng.choice(_CLOSES)
-    if rng.random() < 0.15:  # noqa: PLR2004 - a share
+    if chance(rng, 0.15):
         said = said.lower()
-    elif rng.random() < 0.1:  # noqa: PLR2004 - a share
+    elif chance(rng, 0.1):
         said = said.rstrip(".!。！")
     return said
 
 
 def _swapped(text: str, rng: random.Random) -> str:
     for group in _LIKE:
-        for word in group:
-            if word in text and rng.random() < 0.5:  # noqa: PLR2004 - a share
-                text = re.sub(rf"(?<![\w./-]){re.escape(word)}(?![\w-])", lambda _: rng.choice(group), text)  # noqa: B023 - used at once
-                break
+        word = next((word for word in group if word in text), "")
+        if word and chance(rng, 0.5):
+            whole = re.compile(rf"(?<![\w./-]){re.escape(word)}(?![\w-])")
+            text = whole.sub(lambda _, other=rng.choice(group): other, text)
     return text
