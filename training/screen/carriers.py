@@ -71,7 +71,9 @@ def _section(text: str, rng: random.Random) -> str:
 
 def _log(text: str, rng: random.Random) -> str:
     level, module = rng.choice(LEVELS), rng.choice(MODULES)
-    at, later = clock(rng), clock(rng)
+    at = clock(rng)
+    before = f"{at} INFO {module}: request {ident(rng)} started"
+    after = f"{at} ERROR {module}: {complaint(rng)}"
     message = json.dumps(text, ensure_ascii=False)
     record = {"ts": at, "level": level, "logger": module, "msg": text}
     return rng.choice(
@@ -79,8 +81,7 @@ def _log(text: str, rng: random.Random) -> str:
             f"{at} {level} [{module}] {stacks.around(text, rng)}",
             f"ts={at} level={level.lower()} msg={message} module={module} req={ident(rng)}",
             _as_json(record, rng),
-            f"{at} INFO {module}: request {ident(rng)} started\n{at} {level} {module}: {text}\n"
-            f"{later} ERROR {module}: {complaint(rng)}",
+            f"{before}\n{at} {level} {module}: {text}\n{after}",
         )
     )
 
@@ -137,15 +138,18 @@ def _sql(text: str, rng: random.Random) -> str:
             ("UPDATE", table, f"SET {key} = {literal} WHERE id = {rng.randrange(1, 9999)}"),
         )
     )
-    statement = " ".join(said)
+    return "\n".join((_database_problem(table, key, rng), f"STATEMENT:  {' '.join(said)}"))
+
+
+def _database_problem(table: str, key: str, rng: random.Random) -> str:
+    long = f"1406 Data too long for column '{key}' at row 1"
+    check = f'new row for relation "{table}" violates check constraint "{table}_{key}_check"'
     return rng.choice(
         (
-            f"ERROR:  value too long for type character varying(64)\nSTATEMENT:  {statement}",
-            f'(psycopg2.errors.CheckViolation) new row for relation "{table}" violates check '
-            f'constraint "{table}_{key}_check"\n[SQL: {statement}]',
-            "SQLSTATE[22001]: String data, right truncated: 1406 Data too long for column "
-            f"'{key}' at row 1 (SQL: {statement})",
-            f'sqlite3.OperationalError: near "{key}": syntax error\n{statement}',
+            "ERROR:  value too long for type character varying(64)",
+            f"(psycopg2.errors.CheckViolation) {check}",
+            f"SQLSTATE[22001]: String data, right truncated: {long}",
+            f'sqlite3.OperationalError: near "{key}": syntax error',
         )
     )
 
@@ -187,17 +191,15 @@ def _context(text: str, rng: random.Random) -> dict[str, object]:
     key, number = rng.choice(KEYS), rng.randrange(1, 9999)
     headers = {"user-agent": rng.choice(AGENTS), rng.choice(HEADERS).lower(): text}
     body = json.dumps({key: text, "id": number}, ensure_ascii=False)
-    place: dict[str, object] = rng.choice(
-        (
-            {key: text},
-            {"request": {"method": "POST", "headers": headers}},
-            {"body": body},
-            {"breadcrumbs": [{"message": complaint(rng)}, {"message": text}]},
-            {"user": {"id": number, key: text}, "tags": [rng.choice(SERVICES)]},
-        )
+    places: tuple[dict[str, object], ...] = (
+        {key: text},
+        {"request": {"method": "POST", "headers": headers}},
+        {"body": body},
+        {"breadcrumbs": [{"message": complaint(rng)}, {"message": text}]},
+        {"user": {"id": number, key: text}, "tags": [rng.choice(SERVICES)]},
     )
     line = rng.randrange(3, 900)
-    return {"file": path(rng, "py"), "line": line, "request_id": ident(rng)} | place
+    return {"file": path(rng, "py"), "line": line, "request_id": ident(rng)} | rng.choice(places)
 
 
 def _report(text: str, rng: random.Random) -> str:

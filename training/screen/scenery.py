@@ -43,13 +43,15 @@ RUBY_ERRORS: Final = (
 )  # fmt: skip
 PHP_ERRORS: Final = (
     "InvalidArgumentException", "RuntimeException", "TypeError", "ErrorException",
-    "Illuminate\\Database\\QueryException", "Symfony\\Component\\HttpKernel\\Exception\\HttpException",
+    "Illuminate\\Database\\QueryException",
+    "Symfony\\Component\\HttpKernel\\Exception\\HttpException",
     "PDOException", "DomainException",
 )  # fmt: skip
 COMPLAINTS: Final = (
     "invalid value", "could not parse input", "unexpected token", "unknown key", "bad request",
     "validation failed", "no such record", "cannot decode field", "duplicate entry for",
-    "request body rejected", "failed to process message", "constraint violated by", "unsupported value",
+    "request body rejected", "failed to process message", "constraint violated by",
+    "unsupported value",
     "upstream answered 502", "not a valid name", "length exceeds 64 characters", "missing field",
     "could not convert string to float", "template rendering failed", "unhandled event",
     "syntax error at or near", "no match for", "unable to send notification", "lookup failed for",

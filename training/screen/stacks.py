@@ -82,7 +82,7 @@ def python_code(text: str, rng: random.Random) -> str:
     frame = f'  File "{path(rng, "py")}", line {rng.randrange(9, 400)}, in {function}'
     code = f"    value = data[{rng.choice(KEYS)!r}]  # {comment}"
     message = f"{rng.choice(PYTHON_ERRORS)}: {complaint(rng)}"
-    return "\n".join((PYTHON_HEAD, frame, code, message))
+    return f"{PYTHON_HEAD}\n{frame}\n{code}\n{message}"
 
 
 def _node_frames(rng: random.Random) -> str:

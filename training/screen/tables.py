@@ -38,13 +38,11 @@ ALPHABETS: Final[Mapping[str, dict[str, str]]] = {
 
 LEET: Final[Mapping[str, str]] = {"a": "4", "e": "3", "i": "1", "o": "0", "s": "5", "t": "7"}
 
-MORSE: Final[Mapping[str, str]] = dict(
-    zip(
-        _SMALL + _DIGITS,
-        [".-", "-...", "-.-.", "-..", ".", "..-.", "--.", "....", "..", ".---", "-.-", ".-..", "--", "-.", "---", ".--.", "--.-", ".-.", "...", "-", "..-", "...-", ".--", "-..-", "-.--", "--..", "-----", ".----", "..---", "...--", "....-", ".....", "-....", "--...", "---..", "----."],
-        strict=True,
-    )
-)
+_CODES: Final = """
+.- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..-
+-.-- --.. ----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----.
+"""
+MORSE: Final[Mapping[str, str]] = dict(zip(_SMALL + _DIGITS, _CODES.split(), strict=True))
 
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "ignore": ("disregard", "overlook", "skip", "pay no heed to", "set aside", "neglect"),

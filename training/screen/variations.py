@@ -66,5 +66,5 @@ def _swapped(text: str, rng: random.Random) -> str:
         word = next((word for word in group if word in text), "")
         if word and chance(rng, 0.5):
             whole = re.compile(rf"(?<![\w./-]){re.escape(word)}(?![\w-])")
-            text = whole.sub(lambda _, other=rng.choice(group): other, text)
+            text = whole.sub(rng.choice(group), text)
     return text
