@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from training.screen import stacks
+from training.screen import documents, stacks
 from training.screen.scenery import (
     AGENTS,
     HEADERS,
@@ -253,6 +253,13 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
     Carrier(name="file-name", wrap=_file_name, most=200, lines=False),
     Carrier(name="breadcrumbs", wrap=_breadcrumbs),
     Carrier(name="form", wrap=_form, most=600),
+    Carrier(name="ticket", wrap=documents.ticket),
+    Carrier(name="mail", wrap=documents.mail),
+    Carrier(name="page", wrap=documents.page),
+    Carrier(name="table-row", wrap=documents.table_row),
+    Carrier(name="markup", wrap=documents.markup),
+    Carrier(name="build", wrap=documents.build),
+    Carrier(name="history", wrap=documents.history),
     REPORT,
 )
 """Every one of them, in a fixed order."""
