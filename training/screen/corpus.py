@@ -16,10 +16,11 @@ from training.screen.carriers import CARRIERS
 HERE: Final = Path(__file__).parent
 _LOOKALIKE: Final = frozenset({"hard", "twin", "advice"})
 """Kinds of harmless texts that look like attacks: composed as fully as those."""
+_ERRORS: Final = frozenset({"message", "log", "warning", "trace", "json", "header"})
 _WRAPPED: Final = 4
 """Of the other harmless texts one in so many is learned in a carrier too."""
-_EVERY: Final = 2
-"""Of translated messages, which are many, one in so many is learned."""
+_EVERY: Final = {"i18n": 4, "doc": 5, "comment": 5, "help": 5}
+"""Of what is no error by itself one row in so many is learned: it orders its reader about, too."""
 _PARTS: Final = 10
 """Parts that the harmless texts of our own are left out in."""
 
@@ -37,6 +38,8 @@ class Text:
     """What is left out together: the group, and of harmless texts of our own a part of it."""
     twin: bool = False
     """A harmless text made to look like an attack: it counts more."""
+    is_error: bool = False
+    """A harmless text of the kinds that reports are made of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +96,7 @@ def _harmless(seed: int) -> Iterator[Text]:
         group = _source(row.family, row.source)
         if twin:
             texts = [sample.text for sample in compose._of(row, seed, 0)]  # noqa: SLF001 - as it composes all, of some rows alone
-        elif row.family == "i18n" and number % _EVERY:
+        elif number % _EVERY.get(row.family, 1):
             continue
         else:
             texts = [row.text]
@@ -101,7 +104,14 @@ def _harmless(seed: int) -> Iterator[Text]:
                 fitting = [carrier for carrier in CARRIERS if carrier.fits(row.text)]
                 texts += [drawn.choice(fitting).wrap(row.text, drawn)] if fitting else []
         for text in texts:
-            yield Text(text=text, payload="", group=group, left_out_with=group + part, twin=twin)
+            yield Text(
+                text=text,
+                payload="",
+                group=group,
+                left_out_with=group + part,
+                twin=twin,
+                is_error=row.family in _ERRORS,
+            )
 
 
 def _source(kind: str, source: str) -> str:

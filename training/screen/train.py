@@ -28,9 +28,9 @@ PACKAGE: Final = Path(__file__).parents[2] / "src/mendwire/screen"
 SEED: Final = 20261125
 FOLDS: Final = 3
 PLAN: Final = Plan()
-BUDGET: Final = 0.0005
-"""Share of held-out texts of packages, genuine errors, that may be restricted."""
-TWIN_BUDGET: Final = 0.01
+BUDGET: Final = 0.0015
+"""Share of held-out genuine errors that may be restricted."""
+TWIN_BUDGET: Final = 0.03
 """The same for harmless texts made to look like attacks."""
 _ROUNDS: Final = 40
 
@@ -102,6 +102,7 @@ def calibrated(texts: Sequence[Text], held: NDArray[np.float32]) -> tuple[float,
     """Platt's slope on scores of held-out texts, and the score at which a budget is spent."""
     attacks = np.array([bool(text.payload) for text in texts])
     twins = np.array([text.twin for text in texts])
+    errors = np.array([text.is_error for text in texts])
     seen = np.isfinite(held)
     x, y = held[seen].astype(float), attacks[seen].astype(float)
     share = np.where(y > 0, 0.5 / y.sum(), 0.5 / (1 - y).sum())
@@ -115,7 +116,7 @@ def calibrated(texts: Sequence[Text], held: NDArray[np.float32]) -> tuple[float,
         change = np.linalg.solve(second + 1e-3 * np.eye(2), [(gap * x).sum(), gap.sum()])
         slope, offset = slope - float(change[0]), offset - float(change[1])
     spent = max(
-        _spent(held[~attacks & ~twins], BUDGET),
+        _spent(held[errors], BUDGET),
         _spent(held[~attacks & twins], TWIN_BUDGET),
     )
     return round(slope, 4), round(spent, 4)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SCALES: Final = ((140, 70), (360, 180))
 """Lengths of windows and how far the next one begins behind, in letters."""
-SMOOTH: Final = 20.0
+SMOOTH: Final = 100.0
 """Features that every window is taken to have besides its own, for short ones say little."""
 _FLOOR: Final = -3.0
 """Log-odds below which a piece is nothing to speak of."""
