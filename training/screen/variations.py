@@ -32,6 +32,9 @@ _LIKE: Final[Sequence[tuple[str, ...]]] = (
     (".env", ".env.production", "secrets.yml", "config/credentials.json", ".env.local"),
     ("system prompt", "initial prompt", "hidden prompt", "developer message"),
     ("main", "master", "trunk", "production", "release"),
+    ("-i https:", "--index-url https:", "--extra-index-url https:"),
+    ("-i http:", "--index-url http:", "--extra-index-url http:"),
+    ("-f https:", "--extra-index-url https:", "--find-links https:"),
     ("Resolution:", "Fix:", "Solution:", "Remediation:", "How to fix:", "Workaround:", "Action:"),
 )
 _OPENINGS: Final = (
