@@ -13,17 +13,20 @@ from xml.etree import ElementTree as ET
 
 from training.screen.harvesting.fill import filled
 
-_CODES: Final = frozenset(
+_WORDS: Final = (
     "af am ar az be bg bn bs ca cs cy da de el eo es et eu fa fi fr ga gl gu he hi hr hu hy id is "
     "it ja ka kk km kn ko ky lo lt lv mk ml mn mr ms my nb ne nl nn no pa pl ps pt ro ru si sk sl "
-    "sq sr sv sw ta te tg th tk tr ug uk ur uz vi zh zu".split()
+    "sq sr sv sw ta te tg th tk tr ug uk ur uz vi zh zu"
 )
+_CODES: Final = frozenset(_WORDS.split())
 _ALIASES: Final = {"cn": "zh", "tw": "zh", "iw": "he", "kr": "ko", "cz": "cs", "ua": "uk"}
 _TAG: Final = re.compile(r"(?<![A-Za-z])([a-z]{2})(?:[-_@](?:[A-Za-z]{2,8}|\d{3}))*(?![A-Za-z])")
 _LITERAL: Final = re.compile(
     r'"((?:[^"\\\n]|\\.){3,400})"|\'((?:[^\'\\\n]|\\.){3,400})\'|`((?:[^`\\]|\\.){3,400})`'
 )
-_YAML_LINE: Final = re.compile(r"\s*[\w./\"' -]{1,80}:\s+(?:\"(.{3,400})\"|'(.{3,400})'|([^#{&*>|].*))")
+_YAML_LINE: Final = re.compile(
+    r"\s*[\w./\"' -]{1,80}:\s+(?:\"(.{3,400})\"|'(.{3,400})'|([^#{&*>|].*))"
+)
 SUFFIXES: Final = frozenset(
     {".po", ".mo", ".properties", ".xlf", ".yml", ".yaml", ".json", ".js", ".ts", ".mjs", ".cjs"}
     | {".go", ".java", ".php", ".rb", ".var"}
