@@ -28,9 +28,9 @@ PACKAGE: Final = Path(__file__).parents[2] / "src/mendwire/screen"
 SEED: Final = 20261125
 FOLDS: Final = 3
 PLAN: Final = Plan()
-BUDGET: Final = 0.0015
+BUDGET: Final = 0.002
 """Share of held-out genuine errors that may be restricted."""
-TWIN_BUDGET: Final = 0.03
+TWIN_BUDGET: Final = 0.04
 """The same for harmless texts made to look like attacks."""
 _ROUNDS: Final = 40
 
@@ -39,13 +39,12 @@ def main() -> None:
     """Train, measure by leaving groups out, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=PACKAGE, help="default: the package")
-    parser.add_argument("--folds", type=int, default=FOLDS, help="0: measure nothing")
+    parser.add_argument("--folds", type=int, default=FOLDS, help="parts to leave out in turn")
     arguments = parser.parse_args()
     corpus = read_corpus(SEED)
     material = learned(corpus.texts, PLAN.bits)
     say(f"{len(corpus.texts)} texts, {len(material.windows)} windows")
     held = left_out(corpus, material, arguments.folds)
-    np.savez("/root/mw/held.npz", held=held)
     given = fit(material.windows, PLAN)
     write(arguments.out, given, card(corpus, held))
 
@@ -133,8 +132,11 @@ def by_group(texts: Sequence[Text], held: NDArray[np.float32], zero: float) -> d
     found: dict[str, list[bool]] = defaultdict(list)
     for text, score in zip(texts, held, strict=True):
         label = "attack" if text.payload else "harmless"
-        found[f"{label} {text.group}"].append(bool(score >= zero))
+        ours = text.payload or text.group.startswith("own ")
+        found[f"{label} {text.group if ours else 'packages'}"].append(bool(score >= zero))
         found[f"{label} (all)"].append(bool(score >= zero))
+        if text.is_error:
+            found["harmless (errors)"].append(bool(score >= zero))
     return {
         name: {"texts": len(hits), "restricted": round(sum(hits) / len(hits), 4)}
         for name, hits in sorted(found.items())

@@ -31,6 +31,7 @@ SMOOTH: Final = 100.0
 _FLOOR: Final = -3.0
 """Log-odds below which a piece is nothing to speak of."""
 _MIN_LETTERS: Final = 8
+_RULERS: Final = re.compile(r"([^\w\s])\1{3,}")
 _JOINTS: Final = re.compile(r"[^a-z0-9]+")
 _SHOWN: Final = 90
 
@@ -156,8 +157,10 @@ def windows(given: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray
 def readable(piece: str) -> str:
     """The words of a piece as they are scored; empty where it is too little to tell anybody.
 
-    What holds no blank is a name or a path, and reads as the words it is made of.
+    What holds no blank is a name or a path, and reads as the words it is made of. A ruler of signs
+    is as good as three of them.
     """
+    piece = _RULERS.sub(r"\1\1\1", piece)
     if " " not in piece and piece.isascii():
         piece = _JOINTS.sub(" ", piece).strip()
         if " " not in piece:
