@@ -30,7 +30,9 @@ BENIGN: Final = HERE / "benign"
 _SHARES: Final = {"message": 0.5, "log": 0.15, "warning": 0.1, "help": 0.1}
 _REST: Final = 0.12
 _MAX_SOURCE: Final = 1_500_000
-_MOST_FILES: Final = 160
+_MAX_CODE: Final = 400_000
+_MOST_FILES: Final = 120
+_CODE: Final = frozenset({".py", *other_source.LANGUAGES})
 
 
 class Refused(Exception):
@@ -131,7 +133,7 @@ def texts(root: Path, package: Package) -> Iterator[tuple[str, str, str]]:
         language = catalogues.language_of(relative) if package.translated else ""
         if language and path.suffix in catalogues.SUFFIXES:
             translated[language].append(relative)
-        elif path.suffix == ".py" or path.suffix in other_source.LANGUAGES:
+        elif path.stat().st_size <= _MAX_CODE and path.suffix in _CODE:
             code.append(relative)
     for language, names in sorted(translated.items()):
         for name in sorted(names, key=order)[:_MOST_FILES] if language != "en" else []:

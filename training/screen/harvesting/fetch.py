@@ -13,14 +13,16 @@ from typing import Final
 from training.screen.harvesting.packages import Package
 
 _SECONDS: Final = 240
-_MAX_FILE: Final = 4_000_000
+_MAX_FILE: Final = 12_000_000
+_POM: Final = """<project><modelVersion>4.0.0</modelVersion><groupId>harvest</groupId>
+<artifactId>harvest</artifactId><version>0</version><packaging>pom</packaging><build><plugins>
+<plugin><artifactId>maven-dependency-plugin</artifactId><version>3.6.1</version><configuration>
+<artifactItems>{items}</artifactItems><outputDirectory>{folder}</outputDirectory>
+</configuration></plugin></plugins></build></project>"""
 
 
 class NotFetched(Exception):
     """A client did not bring what is pinned; says which and what it printed last."""
-
-    def __init__(self, package: Package, why: str) -> None:
-        super().__init__(f"{package.client} {package.name} {package.version}: {why}")
 
 
 def fetch(package: Package, folder: Path) -> Path:
@@ -43,7 +45,8 @@ def _run(package: Package, folder: Path, *command: str) -> str:
     )
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no word"]
-        raise NotFetched(package, last[0])
+        message = f"{package.client} {package.name} {package.version}: {last[0]}"
+        raise NotFetched(message)
     return done.stdout
 
 
@@ -58,23 +61,16 @@ def _npm(package: Package, folder: Path) -> None:
 
 
 def _maven(package: Package, folder: Path) -> None:
-    for kind in ("pom", "jar:sources", "jar"):
-        packaging, _, classifier = kind.partition(":")
-        pin = ":".join(filter(None, (package.name, package.version, packaging, classifier)))
-        try:
-            _run(
-                package,
-                folder,
-                "mvn",
-                "-q",
-                "-B",
-                "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy",
-                f"-Dartifact={pin}",
-                f"-DoutputDirectory={folder}",
-            )
-        except NotFetched:
-            if kind != "jar:sources":
-                raise
+    group, artifact = package.name.split(":")
+    items = "".join(
+        f"<artifactItem><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
+        f"<version>{package.version}</version>{kind}</artifactItem>"
+        for kind in ("<type>pom</type>", "<classifier>sources</classifier>" * bool(package.rows))
+    )
+    (folder / "pom.xml").write_text(_POM.format(items=items, folder=folder), encoding="utf-8")
+    plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+    _run(package, folder, "nice", "mvn", "-q", "-B", plugin)
+    (folder / "pom.xml").unlink()
 
 
 def _go(package: Package, folder: Path) -> None:

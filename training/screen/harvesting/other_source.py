@@ -40,10 +40,14 @@ _LOGGED: Final = (
     r"(?:warn|error|info|debug)!|warn(?:ing|Once|_once|Deprecated)?|deprecat\w*|puts|eprintln!|"
     r"fmt\.Fprintf?(?:ln)?|System\.err\.println|error_log"
 )
-_STRING: Final = re.compile(
-    r'"((?:[^"\\\n]|\\.){0,600})"|\'((?:[^\'\\\n]|\\.){0,600})\'|`((?:[^`\\]|\\.){0,600})`'
-)
-_WINDOW: Final = 700
+_DOUBLE: Final = r'"(?:[^"\\\n]|\\.){0,600}"|`(?:[^`\\]|\\.){0,600}`'
+_SINGLE: Final = r"|'(?:[^'\\\n]|\\.){0,600}'"
+_REST: Final = r"|[();{,\n]|(?:\+|\.(?=\s*\$))\s*(?P<joined>[\w.$>\[\]-]{1,60})"
+_TOKEN: Final = re.compile(_DOUBLE + _SINGLE + _REST)
+_TOKEN_OF_C: Final = re.compile(_DOUBLE + _REST)
+_ONE_CHARACTER: Final = frozenset({"rust", "go", "java", "csharp"})
+_BY_LINE: Final = frozenset({"ruby", "go"})
+_WINDOW: Final = 600
 _COMMENT_LINE: Final = re.compile(r"\s*(?://[/!]?|#|\*)\s?([^\n]*)")
 _COMMENT: Final = re.compile(r"[A-Z][^=;{}<>]*\s[^=;{}]*[a-z.!:]")
 _MIN_COMMENT: Final = 40
@@ -64,29 +68,20 @@ def sayings(source: str, suffix: str) -> Iterator[Saying]:
 def _argument(window: str, language: str) -> str:
     """String literals up to the call's end, with a value for what stands between them."""
     pieces: list[str] = []
-    place = 0
     depth = 0
-    while place < len(window):
-        char = window[place]
-        literal = _STRING.match(window, place)
-        if literal and not (char == "'" and language in {"rust", "go", "java", "csharp"}):
-            pieces.append(_unescaped(next(part for part in literal.groups() if part is not None)))
-            place = literal.end()
-            continue
-        if char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-        if depth < 0 or char in ";{" or (char == "\n" and language in {"ruby", "go"}):
+    for token in (_TOKEN_OF_C if language in _ONE_CHARACTER else _TOKEN).finditer(window):
+        said = token.group(0)
+        if said[0] in "\"'`":
+            pieces.append(_unescaped(said[1:-1]))
+        elif said in "()":
+            depth += 1 if said == "(" else -1
+        elif token["joined"]:
+            if pieces:
+                pieces.append(named(token["joined"], zlib.crc32(window.encode("utf-8", "replace"))))
+        elif said in ";{" or (said == "\n" and language in _BY_LINE):
             break
-        if char == "," and depth == 0 and pieces:
+        if depth < 0 or (said == "," and depth == 0 and pieces):
             break
-        joined = re.compile(r"(?:\+|\.(?=\s*\$))\s*([\w.$>\[\]()-]{1,60})").match(window, place)
-        if joined and pieces:
-            pieces.append(named(joined[1], zlib.crc32(window.encode("utf-8", "replace"))))
-            place = joined.end()
-            continue
-        place += 1
     return "".join(pieces)
 
 
