@@ -11,28 +11,32 @@ the same bytes: texts are chosen by their hash, not by chance.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from training.screen.harvesting import catalogues, other_source, python_source
+from training.screen.harvesting import binary_source, catalogues, other_source, python_source
 from training.screen.harvesting.fetch import NotFetched, fetch
 from training.screen.harvesting.packages import ALLOWED, Package, licence_of, pinned
-from training.screen.harvesting.rows import Row, cleaned, near, order, write
+from training.screen.harvesting.rows import Row, cleaned, near, order, read, write
 
 HERE: Final = Path(__file__).parent
 PINS: Final = HERE / "harvesting" / "pins.txt"
 BENIGN: Final = HERE / "benign"
 _SHARES: Final = {"message": 0.5, "log": 0.15, "warning": 0.1, "help": 0.1}
-_REST: Final = 0.12
+_REST: Final = 0.08
 _MAX_SOURCE: Final = 1_500_000
+_MAX_COMPILED: Final = 8_000_000
 _MAX_CODE: Final = 400_000
-_MOST_FILES: Final = 120
-_CODE: Final = frozenset({".py", *other_source.LANGUAGES})
+_MOST_FILES: Final = 60
+_COMPILED: Final = frozenset({".class", ".dll"})
+_CODE: Final = frozenset({".py", *other_source.LANGUAGES, *_COMPILED})
 
 
 class Refused(Exception):
@@ -85,6 +89,9 @@ def _collected(
 def candidates(package: Package, folder: Path) -> list[Row]:
     """Every text of the package that is fit to be a row, in the order of its hash."""
     root = fetch(package, folder)
+    kept = root / f".rows-{_code_version()}.jsonl"
+    if kept.exists():
+        return list(read(kept))
     licence = licence_of(root, package.client)
     if licence != package.licence or licence not in ALLOWED:
         message = f"{package.name}: its licence reads {licence or 'unknown'!r}"
@@ -104,7 +111,16 @@ def candidates(package: Package, folder: Path) -> list[Row]:
                     licence=licence,
                 ),
             )
-    return sorted(found.values(), key=lambda row: order(row.text))
+    rows = sorted(found.values(), key=lambda row: order(row.text))
+    kept.write_text("".join(row.line() + "\n" for row in rows), encoding="utf-8")
+    return rows
+
+
+@cache
+def _code_version() -> str:
+    """Texts read by other code than this are read again."""
+    sources = sorted((HERE / "harvesting").glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
 def chosen(package: Package, found: list[Row], seen: set[str]) -> list[Row]:
@@ -128,18 +144,27 @@ def texts(root: Path, package: Package) -> Iterator[tuple[str, str, str]]:
     translated: dict[str, list[str]] = defaultdict(list)
     for path in root.rglob("*"):
         relative = path.relative_to(root).as_posix()
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_SOURCE:
+        if path.is_symlink() or not path.is_file():
+            continue
+        if path.stat().st_size > (_MAX_COMPILED if path.suffix in _COMPILED else _MAX_SOURCE):
             continue
         language = catalogues.language_of(relative) if package.translated else ""
         if language and path.suffix in catalogues.SUFFIXES:
             translated[language].append(relative)
-        elif path.stat().st_size <= _MAX_CODE and path.suffix in _CODE:
+        elif path.suffix in _COMPILED or (
+            path.suffix in _CODE and path.stat().st_size <= _MAX_CODE
+        ):
             code.append(relative)
     for language, names in sorted(translated.items()):
         for name in sorted(names, key=order)[:_MOST_FILES] if language != "en" else []:
             for raw in catalogues.messages(name, (root / name).read_bytes()):
                 yield "i18n", language, raw
-    for name in sorted(code, key=order)[:_MOST_FILES] if package.rows else []:
+    for name in sorted(code, key=order)[: _MOST_FILES * 4] if package.rows else []:
+        if Path(name).suffix in _COMPILED:
+            said = binary_source.sayings((root / name).read_bytes(), Path(name).suffix)
+            yield from ((kind, "en", raw) for kind, raw in said)
+    readable = [name for name in code if Path(name).suffix not in _COMPILED]
+    for name in sorted(readable, key=order)[:_MOST_FILES] if package.rows else []:
         source = (root / name).read_text(encoding="utf-8", errors="replace")
         if name.endswith(".py"):
             found = python_source.sayings(source)

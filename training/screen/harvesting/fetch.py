@@ -14,11 +14,6 @@ from training.screen.harvesting.packages import Package
 
 _SECONDS: Final = 240
 _MAX_FILE: Final = 12_000_000
-_POM: Final = """<project><modelVersion>4.0.0</modelVersion><groupId>harvest</groupId>
-<artifactId>harvest</artifactId><version>0</version><packaging>pom</packaging><build><plugins>
-<plugin><artifactId>maven-dependency-plugin</artifactId><version>3.6.1</version><configuration>
-<artifactItems>{items}</artifactItems><outputDirectory>{folder}</outputDirectory>
-</configuration></plugin></plugins></build></project>"""
 
 
 class NotFetched(Exception):
@@ -44,7 +39,8 @@ def _run(package: Package, folder: Path, *command: str) -> str:
         command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
     )
     if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no word"]
+        lines = (done.stderr + done.stdout).splitlines()
+        last = [line for line in lines if "rror" in line][:1] or lines[-1:] or ["no word"]
         message = f"{package.client} {package.name} {package.version}: {last[0]}"
         raise NotFetched(message)
     return done.stdout
@@ -58,19 +54,6 @@ def _pypi(package: Package, folder: Path) -> None:
 def _npm(package: Package, folder: Path) -> None:
     pin = f"{package.name}@{package.version}"
     _run(package, folder, "npm", "pack", "--ignore-scripts", "--silent", pin)
-
-
-def _maven(package: Package, folder: Path) -> None:
-    group, artifact = package.name.split(":")
-    items = "".join(
-        f"<artifactItem><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
-        f"<version>{package.version}</version>{kind}</artifactItem>"
-        for kind in ("<type>pom</type>", "<classifier>sources</classifier>" * bool(package.rows))
-    )
-    (folder / "pom.xml").write_text(_POM.format(items=items, folder=folder), encoding="utf-8")
-    plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
-    _run(package, folder, "nice", "mvn", "-q", "-B", plugin)
-    (folder / "pom.xml").unlink()
 
 
 def _go(package: Package, folder: Path) -> None:
@@ -101,6 +84,9 @@ def _debian(package: Package, folder: Path) -> None:
     _run(package, folder, "apt-get", "download", "-q", f"{package.name}={package.version}")
     for archive in folder.glob("*.deb"):
         _run(package, folder, "dpkg-deb", "-x", str(archive), str(folder / "root"))
+    for jar in (folder / "root").rglob("*.jar"):
+        if not jar.is_symlink() and jar.exists():
+            _unpack(jar, folder)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -117,7 +103,6 @@ def _unpack(archive: Path, folder: Path) -> None:
 _CLIENTS: Final = {
     "pypi": _pypi,
     "npm": _npm,
-    "maven": _maven,
     "go": _go,
     "crate": _crate,
     "debian": _debian,

@@ -45,7 +45,7 @@ class Package:
     """One pinned package."""
 
     client: str
-    """pypi, npm, maven, go, crate or debian."""
+    """pypi, npm, go, crate or debian."""
     name: str
     version: str
     licence: str
@@ -118,15 +118,6 @@ def _npm(folder: Path) -> str:
     return ""
 
 
-def _maven(folder: Path) -> str:
-    for path in sorted(folder.glob("*.pom")):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        match = re.search(r"<license>\s*<name>([^<]+)</name>", text)
-        if match:
-            return match[1]
-    return ""
-
-
 def _crate(folder: Path) -> str:
     for path in sorted(folder.rglob("Cargo.toml"), key=lambda p: len(p.parts)):
         match = re.search(r'^license = "([^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -149,7 +140,6 @@ def _none(_folder: Path) -> str:
 _SAID: Final = {
     "pypi": _python,
     "npm": _npm,
-    "maven": _maven,
     "crate": _crate,
     "debian": _debian,
     "go": _none,

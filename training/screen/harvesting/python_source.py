@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -109,20 +107,15 @@ def _advice(docstring: str) -> Iterator[str]:
 
 
 def _comments(source: str) -> Iterator[str]:
+    """Blocks of whole-line comments; the tokenizer would cost more than all the rest."""
     block: list[str] = []
-    last = -1
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type != tokenize.COMMENT:
-                continue
-            if token.start[0] != last + 1:
-                yield from _prose(block)
-                block = []
-            last = token.start[0]
-            block.append(token.string.lstrip("#!: ").strip())
-    except (tokenize.TokenError, IndentationError, SyntaxError):
-        return
-    yield from _prose(block)
+    for line in source.splitlines():
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            block.append(stripped.lstrip("#!: "))
+        elif block:
+            yield from _prose(block)
+            block = []
 
 
 def _prose(block: list[str]) -> Iterator[str]:

@@ -97,5 +97,6 @@ def write(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read(path: Path) -> Iterator[Row]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        yield Row(**json.loads(line))
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if line:
+            yield Row(**json.loads(line))
