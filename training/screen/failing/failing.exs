@@ -37,7 +37,7 @@ cases = [
   fn -> Task.await(Task.async(fn -> Process.sleep(200) end), 10) end,
   fn -> :erlang.binary_to_term("x") end,
   fn -> apply(:assistant, :reply, ["hello"]) end,
-  fn -> "a" <> 1 end,
+  fn -> "a" <> Process.get(:nothing) end,
   fn -> length(:x) end,
   fn -> struct!(URI, follow: 1) end,
   fn -> System.fetch_env!("SYSTEM_PROMPT_PATH") end,

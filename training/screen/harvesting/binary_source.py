@@ -15,7 +15,8 @@ _UTF8: Final = 1
 _STRING: Final = 8
 _SIZES: Final = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2}
 _SIZES_NEW: Final = {17: 4, 18: 4, 19: 2, 20: 2}
-_SAYING: Final = re.compile(r"[A-Z'\"{%][^\n]*?(?:\s[^\n]*?){2,}[.:!?\w'\"})\]]\s*")
+_OPENING: Final = re.compile(r"[A-Z'\"{%]")
+_FEWEST_SPACES: Final = 2
 _WIDE: Final = re.compile(rb"(?:[\x20-\x7e]\x00){18,400}")
 
 
@@ -26,7 +27,7 @@ def sayings(data: bytes, suffix: str) -> Iterator[Saying]:
     except (struct.error, IndexError, KeyError):
         return
     for text in constants:
-        if _SAYING.fullmatch(text):
+        if _OPENING.match(text) and text.count(" ") >= _FEWEST_SPACES:
             yield "message", filled(text)
 
 
