@@ -51,6 +51,6 @@ for one <- cases do
   try do
     one.()
   catch
-    kind, reason -> IO.puts(["** ", Exception.format(kind, reason, __STACKTRACE__), "\n----"])
+    kind, reason -> IO.puts([Exception.format(kind, reason, __STACKTRACE__), "\n----"])
   end
 end
