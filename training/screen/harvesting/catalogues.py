@@ -23,7 +23,9 @@ _TAG: Final = re.compile(r"(?<![A-Za-z])([a-z]{2})(?:[-_@](?:[A-Za-z]{2,8}|\d{3}
 _LITERAL: Final = re.compile(
     r'"((?:[^"\\\n]|\\.){3,400})"|\'((?:[^\'\\\n]|\\.){3,400})\'|`((?:[^`\\]|\\.){3,400})`'
 )
-_YAML_LINE: Final = re.compile(r"\s*[\w./\"' -]{1,80}:\s+(?:\"(.{3,400})\"|'(.{3,400})'|([^#{&*>|].*))")
+_YAML_LINE: Final = re.compile(
+    r"\s*[\w./\"' -]{1,80}:\s+(?:\"(.{3,400})\"|'(.{3,400})'|([^#{&*>|].*))"
+)
 SUFFIXES: Final = frozenset(
     {".po", ".mo", ".properties", ".xlf", ".yml", ".yaml", ".json", ".js", ".ts", ".mjs", ".cjs"}
     | {".go", ".java", ".php", ".rb", ".var"}
