@@ -31,12 +31,12 @@ PINS: Final = HERE / "harvesting" / "pins.txt"
 BENIGN: Final = HERE / "benign"
 _SHARES: Final = {"message": 0.5, "log": 0.15, "warning": 0.1, "help": 0.1}
 _REST: Final = 0.08
-_MAX_SOURCE: Final = 1_500_000
+_MAX_CATALOGUE: Final = 1_500_000
 _MAX_COMPILED: Final = 8_000_000
 _MAX_CODE: Final = 400_000
 _MOST_FILES: Final = 60
 _COMPILED: Final = frozenset({".class", ".dll"})
-_CODE: Final = frozenset({".py", *other_source.LANGUAGES, *_COMPILED})
+_READABLE: Final = frozenset({".py", *other_source.LANGUAGES})
 
 
 class Refused(Exception):
@@ -140,37 +140,41 @@ def chosen(package: Package, found: list[Row], seen: set[str]) -> list[Row]:
 
 def texts(root: Path, package: Package) -> Iterator[tuple[str, str, str]]:
     """Kind, language and raw text of all that the package's files say."""
-    code: list[str] = []
-    translated: dict[str, list[str]] = defaultdict(list)
+    names: dict[str, list[str]] = defaultdict(list)
     for path in root.rglob("*"):
-        relative = path.relative_to(root).as_posix()
-        if path.is_symlink() or not path.is_file():
-            continue
-        if path.stat().st_size > (_MAX_COMPILED if path.suffix in _COMPILED else _MAX_SOURCE):
-            continue
-        language = catalogues.language_of(relative) if package.translated else ""
-        if language and path.suffix in catalogues.SUFFIXES:
-            translated[language].append(relative)
-        elif path.suffix in _COMPILED or (
-            path.suffix in _CODE and path.stat().st_size <= _MAX_CODE
-        ):
-            code.append(relative)
-    for language, names in sorted(translated.items()):
-        for name in sorted(names, key=order)[:_MOST_FILES] if language != "en" else []:
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and not path.is_symlink():
+            names[_part(name, path.stat().st_size, package)].append(name)
+    names.pop("", None)
+    compiled = sorted(names.pop("compiled", ()), key=order)[: _MOST_FILES * 4]
+    readable = sorted(names.pop("readable", ()), key=order)[:_MOST_FILES]
+    for language, found in sorted(names.items()):
+        for name in sorted(found, key=order)[:_MOST_FILES]:
             for raw in catalogues.messages(name, (root / name).read_bytes()):
                 yield "i18n", language, raw
-    for name in sorted(code, key=order)[: _MOST_FILES * 4] if package.rows else []:
-        if Path(name).suffix in _COMPILED:
-            said = binary_source.sayings((root / name).read_bytes(), Path(name).suffix)
-            yield from ((kind, "en", raw) for kind, raw in said)
-    readable = [name for name in code if Path(name).suffix not in _COMPILED]
-    for name in sorted(readable, key=order)[:_MOST_FILES] if package.rows else []:
-        source = (root / name).read_text(encoding="utf-8", errors="replace")
-        if name.endswith(".py"):
-            found = python_source.sayings(source)
-        else:
-            found = other_source.sayings(source, Path(name).suffix)
-        yield from ((kind, "en", raw) for kind, raw in found)
+    for name in (*compiled, *readable):
+        yield from ((kind, "en", raw) for kind, raw in _said(root / name))
+
+
+def _part(name: str, size: int, package: Package) -> str:
+    """``compiled``, ``readable``, a catalogue's language, or empty for what is left out."""
+    suffix = Path(name).suffix
+    if suffix in _COMPILED:
+        return "compiled" if package.rows and size <= _MAX_COMPILED else ""
+    if package.translated and suffix in catalogues.SUFFIXES and size <= _MAX_CATALOGUE:
+        language = catalogues.language_of(name)
+        if language:
+            return "" if language == "en" else language
+    return "readable" if package.rows and suffix in _READABLE and size <= _MAX_CODE else ""
+
+
+def _said(path: Path) -> Iterator[tuple[str, str]]:
+    if path.suffix in _COMPILED:
+        return binary_source.sayings(path.read_bytes(), path.suffix)
+    source = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".py":
+        return python_source.sayings(source)
+    return other_source.sayings(source, path.suffix)
 
 
 def notice(rows: Iterable[Row]) -> None:

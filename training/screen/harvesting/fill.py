@@ -9,7 +9,7 @@ from typing import Final
 _BY_NAME: Final = {
     "path": ("/srv/app/data/orders.csv", "/var/lib/app/cache.db", "./config/settings.yaml"),
     "file": ("invoice-2024-03.pdf", "settings.toml", "/srv/app/main.py", "users.json"),
-    "dir": ("/srv/app", "/tmp/build", "node_modules", "/var/log/app"),
+    "dir": ("/srv/app", "/tmp/build", "node_modules", "/var/log/app"),  # noqa: S108 - only a word in a message
     "url": ("https://api.shop.example/v1/orders", "http://localhost:8080/health"),
     "host": ("db-1.internal", "127.0.0.1", "cache.shop.example"),
     "port": ("5432", "8080", "443"),

@@ -107,7 +107,7 @@ def _python(folder: Path) -> str:
         classifiers = [c for c in message.get_all("Classifier", []) if c.startswith("License ::")]
         first_line = (message.get("License") or "").split("\n")[0]
         said = message.get("License-Expression") or "; ".join(classifiers) or first_line
-        return said if said else first_line
+        return said or first_line
     return ""
 
 

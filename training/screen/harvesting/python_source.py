@@ -69,33 +69,38 @@ def _first_texts(node: ast.Call) -> Iterator[str]:
 
 
 def _text(node: ast.expr) -> str:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return filled(node.value)
+    """The message that an expression makes, its unknown parts filled; empty if it makes none."""
+    if isinstance(node, ast.Constant):
+        return filled(node.value) if isinstance(node.value, str) else ""
     if isinstance(node, ast.JoinedStr):
-        seed = zlib.crc32(ast.dump(node).encode())
-        return "".join(
-            part.value
-            if isinstance(part, ast.Constant) and isinstance(part.value, str)
-            else named(ast.unparse(getattr(part, "value", part)), seed + place)
-            for place, part in enumerate(node.values)
-        )
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-        return _text(node.left)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = _text(node.left), _text(node.right)
-        if not left and not right:
-            return ""
-        return (left or named(ast.unparse(node.left), 3)) + (
-            right or named(ast.unparse(node.right), 5)
-        )
+        return _of_fstring(node)
+    if isinstance(node, ast.BinOp):
+        return _of_operator(node)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        inner = node.func
-        if inner.attr in {"format", "strip", "join"}:
-            return _text(inner.value)
-    if isinstance(node, ast.Call) and node.args:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        return _text(node.args[0]) if name in {"_", "dedent", "gettext"} else ""
+        if node.func.attr in {"format", "strip", "join"}:
+            return _text(node.func.value)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+        return _text(node.args[0]) if node.func.id in {"_", "dedent", "gettext"} else ""
     return ""
+
+
+def _of_fstring(node: ast.JoinedStr) -> str:
+    seed = zlib.crc32(ast.dump(node).encode())
+    return "".join(
+        part.value
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        else named(ast.unparse(getattr(part, "value", part)), seed + place)
+        for place, part in enumerate(node.values)
+    )
+
+
+def _of_operator(node: ast.BinOp) -> str:
+    if isinstance(node.op, ast.Mod):
+        return _text(node.left)
+    left, right = _text(node.left), _text(node.right)
+    if not isinstance(node.op, ast.Add) or not (left or right):
+        return ""
+    return (left or named(ast.unparse(node.left), 3)) + (right or named(ast.unparse(node.right), 5))
 
 
 def _advice(docstring: str) -> Iterator[str]:
