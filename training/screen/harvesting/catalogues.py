@@ -13,11 +13,12 @@ from xml.etree import ElementTree as ET
 
 from training.screen.harvesting.fill import filled
 
-_CODES: Final = frozenset(
+_WORDS: Final = (
     "af am ar az be bg bn bs ca cs cy da de el eo es et eu fa fi fr ga gl gu he hi hr hu hy id is "
     "it ja ka kk km kn ko ky lo lt lv mk ml mn mr ms my nb ne nl nn no pa pl ps pt ro ru si sk sl "
-    "sq sr sv sw ta te tg th tk tr ug uk ur uz vi zh zu".split()  # noqa: SIM905 - read more easily than a hundred quotes
+    "sq sr sv sw ta te tg th tk tr ug uk ur uz vi zh zu"
 )
+_CODES: Final = frozenset(_WORDS.split())
 _ALIASES: Final = {"cn": "zh", "tw": "zh", "iw": "he", "kr": "ko", "cz": "cs", "ua": "uk"}
 _TAG: Final = re.compile(r"(?<![A-Za-z])([a-z]{2})(?:[-_@](?:[A-Za-z]{2,8}|\d{3}))*(?![A-Za-z])")
 _LITERAL: Final = re.compile(
