@@ -40,6 +40,7 @@ FOLDER: Final = Path(__file__).parents[1] / "docs/how-to/stacks"
 RELEASE: Final = "1.4.2"
 """Of every worked example; its service is ``shop`` and its environment ``production``."""
 PATIENCE_S: Final = 100.0
+FETCH_S: Final = 60.0
 _HURRIED: Final = {
     "2 * time.Second": "60 * time.Second",
     "ofSeconds(2)": "ofSeconds(60)",
@@ -180,7 +181,10 @@ def printed(shown: Shown, folder: Path) -> str:
 
 
 def run(
-    folder: Path, *words: str, variables: Mapping[str, str] | None = None
+    folder: Path,
+    *words: str,
+    variables: Mapping[str, str] | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> subprocess.CompletedProcess[str]:
     """A command to its end, in surroundings of its own but for PATH and HOME; both outputs."""
     return subprocess.run(
@@ -199,7 +203,7 @@ def run(
         text=True,
         errors="replace",
         check=False,
-        timeout=PATIENCE_S,
+        timeout=patience_s,
     )
 
 
@@ -209,11 +213,31 @@ def build(folder: Path, *words: str, variables: Mapping[str, str] | None = None)
     assert done.returncode == 0, done.stdout
 
 
+def fetch(folder: Path, what: str, *words: str, variables: Mapping[str, str] | None = None) -> None:
+    """A package manager's command; skips the test where it fails or takes more than a minute."""
+    surroundings = {**os.environ, **(variables or {})}
+    try:
+        done = run(folder, *words, variables=surroundings, patience_s=FETCH_S)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"fetching {what} took more than {FETCH_S:.0f} s")
+    if done.returncode:
+        pytest.skip(f"{what} cannot be fetched")
+
+
 def need(*programs: str) -> None:
     """Skip the test, with the reason, unless all of these are installed."""
     missing = [program for program in programs if which(program) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+def need_version(least: tuple[int, int], *words: str) -> None:
+    """Skip the test unless what a command says of itself is at least that version."""
+    need(words[0])
+    told = run(Path("/"), *words).stdout
+    found = re.search(r"(\d+)\.(\d+)", told)
+    if found is None or (int(found[1]), int(found[2])) < least:
+        pytest.skip(f"older than {least[0]}.{least[1]}: {told.strip()[:60]}")
 
 
 @asynccontextmanager

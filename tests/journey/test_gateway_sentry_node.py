@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import shutil
-import threading
 from collections.abc import AsyncIterator, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
+from tests.chromium import chromium, served
 from tests.gateway_stage import ENV, GatewayStage, Stored, gateway_stage
 from tests.node_packages import installed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 BAIT = "hunter2-bait"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves the page and the SDK's own modules."""
-
-    def log_message(self, *_: object) -> None:
-        return
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +28,8 @@ def folder() -> Path:
 @pytest.fixture(scope="module")
 def shop(folder: Path) -> Iterator[str]:
     """The address of a shop's page on loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(folder) as origin:
+        yield origin
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -72,14 +46,8 @@ async def stage(tmp_path_factory: pytest.TempPathFactory, shop: str) -> AsyncIte
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}")
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-        try:
-            yield started
-        finally:
-            await started.close()
+    async with chromium() as started:
+        yield started
 
 
 async def broken(stage: GatewayStage, folder: Path, case: str) -> None:

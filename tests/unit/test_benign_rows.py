@@ -18,7 +18,7 @@ from training.screen.harvesting.rows import Row, cleaned, near, read
 FILES = sorted(BENIGN.glob("*.jsonl"))
 KINDS = {
     *("message", "log", "warning", "help", "doc", "comment", "i18n"),
-    *("trace", "json", "header", "hard", "advice", "noise"),
+    *("trace", "json", "header", "hard", "advice", "noise", "twin"),
 }
 MOST_BYTES = 7_000_000
 SECRETS = re.compile(
@@ -59,8 +59,9 @@ def test_the_whole_stays_small() -> None:
 
 
 def test_no_text_is_there_twice(rows: list[Row]) -> None:
-    texts = Counter(row.text for row in rows)
-    assert [text for text, count in texts.items() if count > 1] == []
+    for path in FILES:
+        texts = Counter(row.text for row in read(path))
+        assert [text for text, count in texts.items() if count > 1] == [], path.name
     harvested = Counter(near(row.text) for row in rows if row.version)
     assert [text for text, count in harvested.items() if count > 1] == []
 

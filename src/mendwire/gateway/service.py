@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from mendwire.errors import AccessRefused, ConfigError, MendwireError
 from mendwire.gateway.delivery import Delivery
+from mendwire.gateway.proposals import DeafHttp
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
 from mendwire.wire.connection import Link
@@ -78,7 +79,7 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[asynci
     """Requests are served while the block runs; then no new ones, and what began may end."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=DeafHttp,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -16,6 +16,7 @@ _STRING: Final = 8
 _SIZES: Final = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2}
 _SIZES_NEW: Final = {17: 4, 18: 4, 19: 2, 20: 2}
 _OPENING: Final = re.compile(r"[A-Z'\"{%]")
+_ENDING: Final = re.compile(r"[.:!?\w'\"})\]]$")
 _FEWEST_SPACES: Final = 2
 _WIDE: Final = re.compile(rb"(?:[\x20-\x7e]\x00){18,400}")
 
@@ -26,9 +27,17 @@ def sayings(data: bytes, suffix: str) -> Iterator[Saying]:
         constants = list(_of_class(data) if suffix == ".class" else _of_assembly(data))
     except (struct.error, IndexError, KeyError):
         return
-    for text in constants:
-        if _OPENING.match(text) and text.count(" ") >= _FEWEST_SPACES:
-            yield "message", filled(text)
+    yield from (("message", filled(text)) for text in constants if _is_sentence(text.rstrip()))
+
+
+def _is_sentence(text: str) -> bool:
+    # By hand: one pattern for all of it took minutes on the long constants of some classes.
+    spaces = sum(char.isspace() for char in text)
+    return (
+        spaces >= _FEWEST_SPACES
+        and "\n" not in text
+        and bool(_OPENING.match(text) and _ENDING.search(text))
+    )
 
 
 def _of_class(data: bytes) -> Iterator[str]:

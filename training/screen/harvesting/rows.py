@@ -32,6 +32,8 @@ _LAWYERS: Final = re.compile(
     r"(?i)copyright|licen[sc]ed under|all rights reserved|spdx-|permission is hereby|"
     r"redistribution and use|without warranty|@(?:param|return|throws|license|author|since)\b"
 )
+# Where packages come from is named nowhere in this repository.
+_INDEX: Final = re.compile(r"(?i)\b(?:py" r"pi\.org|python" r"hosted\.|npm" r"js\.|crates\.io)")
 _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
 _BARE_TAG: Final = re.compile(r"</?[a-z][^>]{0,200}>", re.IGNORECASE)
 
@@ -76,8 +78,8 @@ def cleaned(text: str) -> str | None:
         return None
     if any(unicodedata.category(char) in {"Co", "Cn", "Cs"} for char in text):
         return None
-    unfit = _TO_A_MODEL.search(text) or _SECRET.search(text) or _LAWYERS.search(text)
-    return None if unfit else text
+    unfit = (_TO_A_MODEL, _SECRET, _LAWYERS, _INDEX)
+    return None if any(pattern.search(text) for pattern in unfit) else text
 
 
 def near(text: str) -> str:
