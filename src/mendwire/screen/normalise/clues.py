@@ -1,0 +1,117 @@
+"""What a single word gives away: one look, remembered, decides which decoders a text is worth.
+
+Reports repeat their words, so that a typical text costs one look-up a word and nothing more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from mendwire.screen.normalise.ciphers import WRITTEN
+from mendwire.screen.normalise.mending import is_leet, mended
+from mendwire.screen.normalise.prose import VOCABULARY
+
+_REMEMBERED: Final = 16_384
+_LONGEST_KEPT: Final = 80
+_EDGES: Final = "\"'`()[]{}<>,.;:!?*#"
+_NUMBER: Final = re.compile(
+    r"(?:0[xbo]|\\x)?(?:[0-9a-fA-F]{2,4}|[01]{7,8}|[0-7]{3})h?|\d{1,3}|\d{1,2}(?:[-.]\d{1,2})+"
+)
+_NUMBERS: Final = re.compile(r"[0-9a-fA-Fx:;,|\\/._+\[\]-]{17,}")
+_GAPS: Final = re.compile(r"(?<=[0-9a-fA-F])[^0-9a-fA-F]+(?=[0-9a-fA-Fx])")
+_SEPARATED: Final = 6
+"""Codes in one word that make it worth a look by itself."""
+_MORSE: Final = re.compile(r"[.\-_·•−–—]{1,6}|[/|]")
+_CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
+_ODD: Final = re.compile(r"[!-~]{12,}")
+_MIXED: Final = re.compile(r"[a-z].*[A-Z]|[A-Z]{2}.*[a-z]|[0-9].*[A-Za-z]|[A-Za-z].*[0-9]")
+_MIN_LONG: Final = 16
+_SPELLING: Final = frozenset(
+    "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike "  # noqa: SIM905 - a row of words
+    "november oscar papa quebec romeo sierra tango uniform victor whiskey xray x-ray yankee "
+    "zulu".split()
+)
+
+
+# What kind of code a word may be part of.
+LETTER: Final = 1
+"""One character alone."""
+NUMBER: Final = 2
+"""The code of a character, or several."""
+MORSE: Final = 4
+CODED: Final = 8
+"""Letters and digits that make no word."""
+SPELT: Final = 16
+"""A word of the spelling alphabet."""
+LEET: Final = 32
+"""Digits for letters."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clue:
+    """What one word gives away."""
+
+    word: str
+    marks: int = 0
+    """Bits of the above."""
+    weight: int = 1
+    """Codes that it holds."""
+    mended: str = ""
+    """What it reads as without what was put into it."""
+    image: str = ""
+    """As it stands in the table of ciphers."""
+
+
+_NOTHING: Final = Clue(word="")
+_looked_at: dict[str, Clue] = {}
+
+
+def clues(words: Iterable[str]) -> list[Clue]:
+    """What the words give away, in their order; plain words nothing."""
+    get = _looked_at.get
+    return [clue for word in words if (clue := get(word) or _look(word)) is not _NOTHING]
+
+
+def _look(word: str) -> Clue:
+    clue = _clue(word)
+    if len(word) <= _LONGEST_KEPT:
+        if len(_looked_at) >= _REMEMBERED:
+            _looked_at.clear()
+        _looked_at[word] = clue
+    return clue
+
+
+def _clue(word: str) -> Clue:
+    core = word.strip(_EDGES)
+    lower = core.lower()
+    marks = _marks(word, core, lower)
+    if lower in VOCABULARY:
+        return Clue(word=word, marks=marks) if marks else _NOTHING
+    whole = word.lower()
+    image = lower if lower in WRITTEN else whole if whole in WRITTEN else ""
+    better = mended(core)
+    better = better and word.replace(core, better, 1)
+    if is_leet(core):
+        marks |= LEET
+    if not (marks or image or better):
+        return _NOTHING
+    weight = _SEPARATED if marks & NUMBER and len(_GAPS.findall(core)) >= _SEPARATED else 1
+    return Clue(word=word, marks=marks, weight=weight, mended=better, image=image)
+
+
+def _marks(word: str, core: str, lower: str) -> int:
+    if len(word) == 1:
+        return MORSE if word in "/|-._" else LETTER
+    if len(core) == 1:
+        return LETTER
+    if lower.isalpha() and len(core) < _MIN_LONG and (core in {lower, lower.capitalize()}):
+        return SPELT if lower in _SPELLING else 0
+    if _MORSE.fullmatch(word):
+        return MORSE
+    if _NUMBER.fullmatch(core) or _NUMBERS.fullmatch(core):
+        return NUMBER | (CODED if len(core) >= _MIN_LONG else 0)
+    coded = _CODED.fullmatch(core) and (len(core) >= _MIN_LONG or _MIXED.search(core))
+    return CODED if coded or (_ODD.fullmatch(word) and not word.isalpha()) else 0

@@ -1,0 +1,80 @@
+"""Text that was broken where it should not be, or put in another order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from mendwire.screen.normalise.view import Piece
+
+_HYPHEN: Final = re.compile(r"(?<=[^\W\d_])-[ \t]*\r?\n[ \t]*(?=[^\W\d_])")
+_BREAK: Final = re.compile(r"(?<=[^\W_])[ \t]*\r?\n[ \t]*(?=[^\W_])")
+_NARROW: Final = 16
+"""Characters of a line, on average, that is too short to have been written so."""
+_MIN_LINES: Final = 4
+_MIN_PAIRS: Final = 2
+_PAIRS: Final = frozenset(
+    (first, second)
+    for first, seconds in {
+        "all": "previous prior of the instructions your tests",
+        "the": "previous prior following user system test tests command instructions environment",
+        "previous": "instructions instruction rules messages",
+        "ignore": "all the any your previous everything",
+        "do": "not",
+        "you": "are must should will can have need",
+        "your": "instructions system new task rules",
+        "of": "the this your",
+        "to": "the this your do run main",
+        "in": "the this",
+        "run": "the this npx curl",
+        "and": "then the do run push",
+        "must": "be run first now",
+        "need": "to",
+        "have": "to",
+        "push": "to it the",
+        "delete": "the all every",
+        "environment": "variables variable",
+        "system": "prompt",
+        "from": "the now",
+        "this": "is error issue",
+        "with": "the",
+        "on": "the",
+        "for": "the",
+        "is": "the a to not",
+    }.items()
+    for second in seconds.split()
+)
+_BACKWARDS: Final = frozenset((second, first) for first, second in _PAIRS)
+
+
+def unbroken(text: str) -> list[Piece]:
+    """Words that go on in the next line: after a hyphen, or where lines are very narrow."""
+    count = text.count("\n")
+    if not count:
+        return []
+    if count >= _MIN_LINES and len(text) < _NARROW * count:
+        pattern = _BREAK
+    elif "-" in text:
+        pattern = _HYPHEN
+    else:
+        return []
+    pieces: list[Piece] = []
+    at = 0
+    for gap in pattern.finditer(text):
+        pieces.append((text[at : gap.start()], at, gap.start()))
+        at = gap.end()
+    return [*pieces, (text[at:], at, len(text))] if pieces else []
+
+
+def reordered(text: str, words: Sequence[str]) -> list[Piece]:
+    """A sentence whose last word comes first; ``words`` are its own."""
+    if len(_BACKWARDS.intersection(pairwise(words))) < _MIN_PAIRS:
+        return []
+    if not _PAIRS.isdisjoint(pairwise(words)):
+        return []
+    pieces: list[Piece] = []
+    for word in re.finditer(r"\S+", text):
+        pieces += ((" ", word.start(), word.start()), (word.group(), *word.span()))
+    return pieces[::-1]

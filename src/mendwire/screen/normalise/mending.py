@@ -1,0 +1,119 @@
+"""One word as it was before something was put into it, taken out of it or done to its letters."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mendwire.screen.normalise.prose import VOCABULARY, is_pronounced, respaced
+from mendwire.screen.normalise.words import COMMON, ENGLISH, KNOWN
+
+MIN_SENTENCE: Final = 3
+"""Words that a name is made of before it counts as a sentence."""
+MIN_CALLED: Final = 5
+"""The same for a call: code says ``loop.run_until_complete(main())``."""
+_LONGEST: Final = 400
+_PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|[0-9@$!|€£+]+")
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_LEET: Final = (
+    str.maketrans("0123456789@$!|+€£¡", "oizeasgtbgasilteli"),
+    str.maketrans("0123456789@$!|+€£¡", "olzeasbtbgaslitell"),
+)
+_LEET_SIGNS: Final = re.compile(r"[0-9@$!|+€£¡]")
+_LEET_INSIDE: Final = re.compile(r"[A-Za-z][0134578@$]+[A-Za-z]|\b[0134578@$]+[A-Za-z]{2}")
+_LEET_WORD: Final = re.compile(
+    r"[A-Za-z0-9@$!|+€£¡]*[A-Za-z][0-9@$!|+€£¡A-Za-z]*|(?<!\S)[14@](?!\S)"
+)
+_MIN_SQUEEZED: Final = 14
+_MIN_SCRAMBLED: Final = 6
+_MIN_SKELETON: Final = 4
+_MIN_JOINED: Final = 4
+_VOWELS: Final = str.maketrans("", "", "aeiou")
+_REPEATED: Final = re.compile(r"([^\W\d_])\1+")
+
+
+def _key(word: str) -> str:
+    """The same for all words with these letters that begin and end alike."""
+    return word[0] + "".join(sorted(word[1:-1])) + word[-1]
+
+
+def _single(word: str) -> str:
+    return _REPEATED.sub(r"\1", word)
+
+
+_LONG: Final = sorted(word for word in COMMON if len(word) >= _MIN_JOINED and word.isascii())
+_SCRAMBLED: Final = {_key(word): word for word in _LONG if len(word) >= _MIN_SCRAMBLED}
+_SQUEEZED: Final = {_single(word): word for word in _LONG}
+_SKELETONS: Final = {
+    bare: word
+    for word in sorted(ENGLISH, reverse=True)
+    if len(bare := word.translate(_VOWELS)) >= _MIN_SKELETON
+}
+
+
+def mended(core: str) -> str:
+    """What an unknown word, without the punctuation around it, may have been; empty if nothing."""
+    if len(core) > _LONGEST:
+        return ""
+    if core.isalpha():
+        lower = core.lower()
+        if lower == core or core.isupper() or core == lower.capitalize():
+            return _of_letters(lower)
+    return _of_parts(core) or _leet(core)
+
+
+def _of_letters(word: str) -> str:
+    if len(word) >= _MIN_SQUEEZED:
+        apart = respaced(word)
+        if apart:
+            return apart
+    found = _SCRAMBLED.get(_key(word), "") if len(word) >= _MIN_SCRAMBLED else ""
+    if not found and len(word) > _MIN_JOINED:
+        found = _SQUEEZED.get(_single(word), "")
+    if not found and len(word) >= _MIN_SKELETON:
+        found = _SKELETONS.get(word, "")
+    return found if found != word else ""
+
+
+def _of_parts(core: str) -> str:
+    parts = _PARTS.findall(core)
+    if len(parts) < 2:  # noqa: PLR2004 - nothing stands between
+        return ""
+    lower = [part.lower() for part in parts]
+    sayings = [part for part in lower if part in ENGLISH]
+    least = MIN_CALLED if "(" in core else MIN_SENTENCE
+    if len(sayings) >= least and 2 * len(sayings) >= len(parts):
+        return " ".join(parts)
+    joined = "".join(lower)
+    if len(joined) < _MIN_JOINED or not joined.isalpha():
+        return ""
+    if joined in VOCABULARY:
+        return joined if not all(part in VOCABULARY for part in lower) else ""
+    if max(map(len, parts)) <= 2 or 3 * len(parts) >= len(joined):  # noqa: PLR2004 - spelt
+        return respaced(joined)
+    return ""
+
+
+def is_leet(core: str) -> bool:
+    """Whether signs stand for letters in it, so that it can be pronounced without them."""
+    if not _LEET_INSIDE.search(core):
+        return False
+    parts = [part for part in _LETTERS.findall(core.lower().translate(_LEET[0])) if len(part) > 2]  # noqa: PLR2004 - shorter ones say nothing
+    return any(map(is_pronounced, parts))
+
+
+def unleet(text: str) -> str:
+    """A text with letters for the signs, the likelier ones."""
+    return _LEET_WORD.sub(lambda word: word.group().translate(_LEET[0]), text)
+
+
+def _leet(core: str) -> str:
+    if not _LEET_SIGNS.search(core):
+        return ""
+    for table in _LEET:
+        read = core.lower().translate(table)
+        if read in VOCABULARY and len(read) > 1:
+            return read
+    read = core.lower().translate(_LEET[0])
+    parts = [part for part in _LETTERS.findall(read) if part in KNOWN]
+    return read if len(parts) >= MIN_SENTENCE else ""
