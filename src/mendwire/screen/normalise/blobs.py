@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 import zlib
 from collections.abc import Callable
@@ -24,6 +25,8 @@ _BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]+")
 _B58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _MAX_BASE58: Final = 600
 _MIN_BLOB: Final = 12
+_NESTED: Final = re.compile(r"[A-Za-z0-9+/_-]+")
+MAX_NESTED: Final = 3
 _GZIP: Final = b"\x1f\x8b"
 _WIDE: Final = 5
 """Zeros after the first six letters: they take two bytes each."""
@@ -32,9 +35,17 @@ _MIN_UNPACKED: Final = 8
 
 def opened(blob: str) -> tuple[str, str]:
     """The name of an encoding and what the blob says in it; empty strings if nothing."""
-    body = blob.rstrip("=")
-    if len(body) < _MIN_BLOB:
+    body = blob.removeprefix("<~").removesuffix("~>").rstrip("=")
+    if not _MIN_BLOB <= len(body) <= MAX_DECODED:
         return "", ""
+    for turn, turned in _TURNS:
+        name, text = _opened(turned(body), MAX_NESTED)
+        if text:
+            return f"{turn}{name}", text
+    return "", ""
+
+
+def _opened(body: str, depth: int) -> tuple[str, str]:
     for name, form, undo in _ENCODINGS:
         if not form.fullmatch(body):
             continue
@@ -42,19 +53,21 @@ def opened(blob: str) -> tuple[str, str]:
             data = undo(body)
         except (ValueError, binascii.Error):
             continue
-        text = _said(data)
-        if text:
+        if text := _said(data, depth):
             return name, text
     return "", ""
 
 
-def _said(data: bytes) -> str:
+def _said(data: bytes, depth: int) -> str:
+    """What bytes say: language, or one more encoding of it (left as it stands)."""
     text = _text(data)
-    if text and is_prose(text):
+    if not text and (unpacked := _unpacked(data)):
+        text = _text(unpacked)
+    if not text or is_prose(text):
         return text
-    unpacked = _unpacked(data)
-    text = _text(unpacked) if unpacked else ""
-    return text if text and is_prose(text) else ""
+    inner = "".join(text.split()).rstrip("=")
+    nested = depth > 1 and len(inner) >= _MIN_BLOB and _NESTED.fullmatch(inner)
+    return text if nested and _opened(inner, depth - 1)[1] else ""
 
 
 def _text(data: bytes) -> str:
@@ -112,3 +125,9 @@ _ENCODINGS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bytes]], ...
     ("base85", re.compile(r"[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]+"), base64.b85decode),
     ("base58", _BASE58, _from_base58),
 )
+_TURNS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
+    ("", str),
+    ("reversed+", lambda body: body[::-1]),
+    ("rot13+", lambda body: codecs.encode(body, "rot13")),
+)
+"""What is done to a blob so that it does not look like one."""

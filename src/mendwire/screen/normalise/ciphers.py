@@ -14,7 +14,7 @@ from typing import Final
 from mendwire.screen.normalise.words import COMMON
 
 _AZ: Final = "abcdefghijklmnopqrstuvwxyz"
-_ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_ROWS: Final = ("qwertyuiop[", "asdfghjkl;", "zxcvbnm,")
 _MIN_LENGTH: Final = 3
 _MIN_SCORE: Final = 6
 _MIN_WORDS: Final = 2
@@ -36,7 +36,7 @@ class Cipher:
 
 def _substitution(name: str, target: str, source: str = _AZ) -> Cipher:
     make = str.maketrans(source + source.upper(), target + target.upper())
-    back = str.maketrans(target + target.upper(), source + source.upper())
+    back = {**str.maketrans(target.upper(), source.upper()), **str.maketrans(target, source)}
     return Cipher(
         name=name,
         made=lambda word: word.translate(make),

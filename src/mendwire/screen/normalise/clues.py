@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mendwire.screen.normalise.ciphers import WRITTEN
-from mendwire.screen.normalise.mending import is_leet, mended
+from mendwire.screen.normalise.mending import guessed, is_leet, mended
 from mendwire.screen.normalise.prose import VOCABULARY
 
 _REMEMBERED: Final = 16_384
@@ -20,14 +20,14 @@ _EDGES: Final = "\"'`()[]{}<>,.;:!?*#"
 _NUMBER: Final = re.compile(
     r"(?:0[xbo]|\\x)?(?:[0-9a-fA-F]{2,4}|[01]{7,8}|[0-7]{3})h?|\d{1,3}|\d{1,2}(?:[-.]\d{1,2})+"
 )
-_NUMBERS: Final = re.compile(r"[0-9a-fA-Fx:;,|\\/._+\[\]-]{17,}")
-_GAPS: Final = re.compile(r"(?<=[0-9a-fA-F])[^0-9a-fA-F]+(?=[0-9a-fA-Fx])")
-_SEPARATED: Final = 6
+_CODES: Final = re.compile(r"(?:\d{1,3}\D{1,7}){7}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42}")
+MANY: Final = 6
 """Codes in one word that make it worth a look by itself."""
 _MORSE: Final = re.compile(r"[.\-_·•−–—]{1,6}|[/|]")
 _CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
 _ODD: Final = re.compile(r"[!-~]{12,}")
 _MIXED: Final = re.compile(r"[a-z].*[A-Z]|[A-Z]{2}.*[a-z]|[0-9].*[A-Za-z]|[A-Za-z].*[0-9]")
+_LONGEST_CHUNK: Final = 8
 _MIN_LONG: Final = 16
 _SPELLING: Final = frozenset(
     "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike "  # noqa: SIM905 - a row of words
@@ -48,6 +48,8 @@ SPELT: Final = 16
 """A word of the spelling alphabet."""
 LEET: Final = 32
 """Digits for letters."""
+CHUNK: Final = 64
+"""A few letters that are no word we know: part of one, or of another language."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +63,8 @@ class Clue:
     """Codes that it holds."""
     mended: str = ""
     """What it reads as without what was put into it."""
+    guess: str = ""
+    """What it may read as if other words were mended."""
     image: str = ""
     """As it stands in the table of ciphers."""
 
@@ -85,7 +89,7 @@ def _look(word: str) -> Clue:
 
 
 def _clue(word: str) -> Clue:
-    core = word.strip(_EDGES)
+    core = max(word.split('"'), key=len).strip(_EDGES)
     lower = core.lower()
     marks = _marks(word, core, lower)
     if lower in VOCABULARY:
@@ -93,13 +97,20 @@ def _clue(word: str) -> Clue:
     whole = word.lower()
     image = lower if lower in WRITTEN else whole if whole in WRITTEN else ""
     better = mended(core)
-    better = better and word.replace(core, better, 1)
+    guess = "" if better else guessed(core)
     if is_leet(core):
         marks |= LEET
-    if not (marks or image or better):
+    if not (marks or image or better or guess):
         return _NOTHING
-    weight = _SEPARATED if marks & NUMBER and len(_GAPS.findall(core)) >= _SEPARATED else 1
-    return Clue(word=word, marks=marks, weight=weight, mended=better, image=image)
+    weight = MANY if marks & NUMBER and _CODES.search(core) else 1
+    return Clue(
+        word=word,
+        marks=marks,
+        weight=weight,
+        mended=better and word.replace(core, better, 1),
+        guess=guess and word.replace(core, guess, 1),
+        image=image,
+    )
 
 
 def _marks(word: str, core: str, lower: str) -> int:
@@ -108,10 +119,11 @@ def _marks(word: str, core: str, lower: str) -> int:
     if len(core) == 1:
         return LETTER
     if lower.isalpha() and len(core) < _MIN_LONG and (core in {lower, lower.capitalize()}):
-        return SPELT if lower in _SPELLING else 0
+        chunk = lower not in VOCABULARY and len(core) <= _LONGEST_CHUNK
+        return SPELT if lower in _SPELLING else CHUNK if chunk else 0
     if _MORSE.fullmatch(word):
         return MORSE
-    if _NUMBER.fullmatch(core) or _NUMBERS.fullmatch(core):
+    if _NUMBER.fullmatch(core) or (len(core) >= _MIN_LONG and _CODES.search(core)):
         return NUMBER | (CODED if len(core) >= _MIN_LONG else 0)
     coded = _CODED.fullmatch(core) and (len(core) >= _MIN_LONG or _MIXED.search(core))
     return CODED if coded or (_ODD.fullmatch(word) and not word.isalpha()) else 0

@@ -18,7 +18,8 @@ _ESCAPE: Final = re.compile(
 )
 _HEX: Final = re.compile(r"[0-9a-fA-F]{2}")
 _OCTAL: Final = re.compile(r"[0-7]{3}")
-_QUOTED: Final = re.compile(r"(?P<bytes>(?:=[0-9A-F]{2}(?:=\r?\n)?)+)|=\r?\n")
+_QUOTED: Final = re.compile(r"(?P<bytes>(?:=[0-9A-Fa-f]{2}(?:=\r?\n)?)+)|=\r?\n")
+_SURELY_QUOTED: Final = re.compile(r"(?:=[0-9A-Fa-f]{2}){2}|=20|=\r?\n")
 _MIN_QUOTED: Final = 3
 _INLINE: Final = (
     "a|abbr|b|big|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strike|strong|sub|sup|tt|u|wbr"
@@ -49,7 +50,7 @@ def escapes(text: str) -> list[Piece]:
 
 def quoted_printable(text: str) -> list[Piece]:
     """``=69=67`` of mail."""
-    if text.count("=") < _MIN_QUOTED or len(_QUOTED.findall(text)) < _MIN_QUOTED:
+    if text.count("=") < _MIN_QUOTED or not _SURELY_QUOTED.search(text):
         return []
     return _replaced(text, _QUOTED, lambda found: _utf8(_bytes(found["bytes"] or "")))
 

@@ -9,7 +9,17 @@ from typing import Final
 
 from mendwire.screen.normalise.blobs import opened
 from mendwire.screen.normalise.ciphers import suspected
-from mendwire.screen.normalise.clues import CODED, LEET, LETTER, MORSE, NUMBER, SPELT, Clue, clues
+from mendwire.screen.normalise.clues import (
+    CHUNK,
+    CODED,
+    LEET,
+    LETTER,
+    MORSE,
+    NUMBER,
+    SPELT,
+    Clue,
+    clues,
+)
 from mendwire.screen.normalise.escapes import (
     escapes,
     glued,
@@ -17,7 +27,7 @@ from mendwire.screen.normalise.escapes import (
     quoted_printable,
     tags,
 )
-from mendwire.screen.normalise.lines import reordered, unbroken
+from mendwire.screen.normalise.lines import chunks, reordered, turned_han, unbroken
 from mendwire.screen.normalise.mending import unleet
 from mendwire.screen.normalise.spelling import (
     bits,
@@ -47,6 +57,7 @@ _OF_SIGNS: Final[tuple[tuple[str, Decoder], ...]] = (
     ("tags", tags),
     ("glued", glued),
     ("unbroken", unbroken),
+    ("reversed", turned_han),
 )
 _OF_MARKS: Final[tuple[tuple[int, tuple[tuple[str, Decoder], ...]], ...]] = (
     (
@@ -68,8 +79,7 @@ _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 MAX_BLOBS: Final = 200
 """Runs of letters and digits in one text that are tried."""
 _FEW_WORDS: Final = 12
-_STRONG: Final = 4
-"""Letters of a mended word that is no coincidence."""
+_MIN_CHUNKS: Final = 4
 _opened = lru_cache(4_096)(opened)
 
 
@@ -109,20 +119,24 @@ def _of_clues(
         backwards = cipher.name.startswith("reversed") and cipher.name != "reversed-words"
         yield cipher.name, [(undone, len(text), 0) if backwards else (undone, 0, len(text))]
     better = [clue for clue in found if clue.mended]
-    strong = [clue.mended for clue in better if len(clue.mended) >= _STRONG]
     leet = sum(mark & LEET for mark, _ in marks) >= 2 * LEET
     few = len(words) <= _FEW_WORDS
-    if leet or len(strong) > 1 or (strong and (few or any(" " in said for said in strong))):
-        yield "mended", _mended(text, better, unleet if leet else str)
+    if leet or len(better) > 1 or (better and (few or " " in better[0].mended)):
+        yield "mended", _mended(text, found, unleet if leet else str)
+    if sum(mark & CHUNK for mark, _ in marks) >= _MIN_CHUNKS * CHUNK and (pieces := chunks(text)):
+        yield "chunks", pieces
 
 
-def _mended(text: str, better: Sequence[Clue], between: Callable[[str], str]) -> list[Piece]:
+def _mended(text: str, found: Sequence[Clue], between: Callable[[str], str]) -> list[Piece]:
     pieces: list[Piece] = []
     at = 0
-    for clue in better:
+    for clue in found:
+        better = clue.mended or clue.guess
+        if not better:
+            continue
         start = text.index(clue.word, at)
         end = start + len(clue.word)
-        pieces += ((between(text[at:start]), at, start), (clue.mended, start, end))
+        pieces += ((between(text[at:start]), at, start), (better, start, end))
         at = end
     return [*pieces, (between(text[at:]), at, len(text))]
 

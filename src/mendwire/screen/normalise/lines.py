@@ -7,10 +7,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+from mendwire.screen.normalise.prose import respaced
 from mendwire.screen.normalise.view import Piece
 
 _HYPHEN: Final = re.compile(r"(?<=[^\W\d_])-[ \t]*\r?\n[ \t]*(?=[^\W\d_])")
 _BREAK: Final = re.compile(r"(?<=[^\W_])[ \t]*\r?\n[ \t]*(?=[^\W_])")
+_CHUNKS: Final = re.compile(
+    "|".join(
+        rf"\b[A-Za-z]{{{length}}}(?:\s+[A-Za-z]{{{length}}}){{3,}}(?:\s+[A-Za-z]{{1,{length}}})?\b"
+        for length in range(2, 9)
+    )
+)
+_SKIPPED: Final = 3
+"""Words before the first group that happen to be as long."""
 _NARROW: Final = 16
 """Characters of a line, on average, that is too short to have been written so."""
 _MIN_LINES: Final = 4
@@ -46,6 +55,11 @@ _PAIRS: Final = frozenset(
     }.items()
     for second in seconds.split()
 )
+_TURNED_HAN: Final = re.compile(
+    "略忽|视无|視無|令指|示指|令命|行执|行実|行運|行运|除删|除刪|除削|送发|送發|信送|统系|統系"
+    "|词示提|有所|前之|前以|的前|てべす|いさだく|てしく|시무|시지|령명|행실|두모|제삭"
+)
+_MIN_TURNED: Final = 2
 _BACKWARDS: Final = frozenset((second, first) for first, second in _PAIRS)
 
 
@@ -68,11 +82,33 @@ def unbroken(text: str) -> list[Piece]:
     return [*pieces, (text[at:], at, len(text))] if pieces else []
 
 
+def chunks(text: str) -> list[Piece]:
+    """Letters in groups of one length, as ciphers are written: words are sought in them."""
+    pieces: list[Piece] = []
+    at = 0
+    for run in _CHUNKS.finditer(text):
+        groups = list(re.finditer(r"\S+", run.group()))
+        for skipped in range(min(_SKIPPED, len(groups))):
+            start = run.start() + groups[skipped].start()
+            said = respaced("".join(group.group().lower() for group in groups[skipped:]))
+            if said:
+                pieces += ((text[at:start], at, start), (said, start, run.end()))
+                at = run.end()
+                break
+    return [*pieces, (text[at:], at, len(text))] if pieces else []
+
+
+def turned_han(text: str) -> list[Piece]:
+    """Chinese, Japanese and Korean from the end to the start: it has no words to know it by."""
+    if text.isascii() or len(set(_TURNED_HAN.findall(text))) < _MIN_TURNED:
+        return []
+    return [(text[::-1], len(text), 0)]
+
+
 def reordered(text: str, words: Sequence[str]) -> list[Piece]:
     """A sentence whose last word comes first; ``words`` are its own."""
-    if len(_BACKWARDS.intersection(pairwise(words))) < _MIN_PAIRS:
-        return []
-    if not _PAIRS.isdisjoint(pairwise(words)):
+    backwards = len(_BACKWARDS.intersection(pairwise(words)))
+    if backwards < _MIN_PAIRS or backwards <= len(_PAIRS.intersection(pairwise(words))):
         return []
     pieces: list[Piece] = []
     for word in re.finditer(r"\S+", text):

@@ -13,7 +13,7 @@ MIN_SENTENCE: Final = 3
 MIN_CALLED: Final = 5
 """The same for a call: code says ``loop.run_until_complete(main())``."""
 _LONGEST: Final = 400
-_PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|[0-9@$!|€£+]+")
+_PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|[0-9]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _LEET: Final = (
     str.maketrans("0123456789@$!|+€£¡", "oizeasgtbgasilteli"),
@@ -26,8 +26,10 @@ _LEET_WORD: Final = re.compile(
 )
 _MIN_SQUEEZED: Final = 14
 _MIN_SCRAMBLED: Final = 6
-_MIN_SKELETON: Final = 4
-_MIN_JOINED: Final = 4
+_MIN_SURE: Final = 4
+"""Letters of a word that is no coincidence."""
+_LONGEST_GUESSED: Final = 24
+_REPEATS: Final = re.compile(r"(?:([a-z])\1+)+|[a-z]*([a-z])\2{2,}[a-z]*")
 _VOWELS: Final = str.maketrans("", "", "aeiou")
 _REPEATED: Final = re.compile(r"([^\W\d_])\1+")
 
@@ -41,57 +43,36 @@ def _single(word: str) -> str:
     return _REPEATED.sub(r"\1", word)
 
 
-_LONG: Final = sorted(word for word in COMMON if len(word) >= _MIN_JOINED and word.isascii())
-_SCRAMBLED: Final = {_key(word): word for word in _LONG if len(word) >= _MIN_SCRAMBLED}
-_SQUEEZED: Final = {_single(word): word for word in _LONG}
+_ASCII: Final = sorted(word for word in COMMON if word.isascii())
+_SCRAMBLED: Final = {_key(word): word for word in _ASCII if len(word) >= _MIN_SCRAMBLED}
+_SQUEEZED: Final = {_single(word): word for word in _ASCII if len(word) > 1}
 _SKELETONS: Final = {
     bare: word
     for word in sorted(ENGLISH, reverse=True)
-    if len(bare := word.translate(_VOWELS)) >= _MIN_SKELETON
+    if len(bare := word.translate(_VOWELS)) > 1 and bare not in COMMON
 }
 
 
 def mended(core: str) -> str:
-    """What an unknown word, without the punctuation around it, may have been; empty if nothing."""
+    """What an unknown word, without the punctuation around it, surely was; empty if nothing."""
     if len(core) > _LONGEST:
         return ""
-    if core.isalpha():
-        lower = core.lower()
-        if lower == core or core.isupper() or core == lower.capitalize():
-            return _of_letters(lower)
-    return _of_parts(core) or _leet(core)
+    return _of_letters(core.lower()) if _is_plain(core) else _of_parts(core) or _leet(core)
 
 
-def _of_letters(word: str) -> str:
-    if len(word) >= _MIN_SQUEEZED:
-        apart = respaced(word)
-        if apart:
-            return apart
-    found = _SCRAMBLED.get(_key(word), "") if len(word) >= _MIN_SCRAMBLED else ""
-    if not found and len(word) > _MIN_JOINED:
-        found = _SQUEEZED.get(_single(word), "")
-    if not found and len(word) >= _MIN_SKELETON:
-        found = _SKELETONS.get(word, "")
-    return found if found != word else ""
-
-
-def _of_parts(core: str) -> str:
-    parts = _PARTS.findall(core)
-    if len(parts) < 2:  # noqa: PLR2004 - nothing stands between
+def guessed(core: str) -> str:
+    """What a short word may have been, in a text where others were mended; empty if nothing."""
+    word = core.lower()
+    if not 1 < len(core) <= _LONGEST_GUESSED:
         return ""
-    lower = [part.lower() for part in parts]
-    sayings = [part for part in lower if part in ENGLISH]
-    least = MIN_CALLED if "(" in core else MIN_SENTENCE
-    if len(sayings) >= least and 2 * len(sayings) >= len(parts):
-        return " ".join(parts)
-    joined = "".join(lower)
-    if len(joined) < _MIN_JOINED or not joined.isalpha():
-        return ""
+    if _is_plain(core):
+        return (_REPEATS.fullmatch(word) and _SQUEEZED.get(_single(word))) or _SKELETONS.get(
+            word, ""
+        )
+    joined = "".join(_LETTERS.findall(word))
     if joined in VOCABULARY:
-        return joined if not all(part in VOCABULARY for part in lower) else ""
-    if max(map(len, parts)) <= 2 or 3 * len(parts) >= len(joined):  # noqa: PLR2004 - spelt
-        return respaced(joined)
-    return ""
+        return joined
+    return next((read for table in _LEET if (read := word.translate(table)) in VOCABULARY), "")
 
 
 def is_leet(core: str) -> bool:
@@ -107,12 +88,46 @@ def unleet(text: str) -> str:
     return _LEET_WORD.sub(lambda word: word.group().translate(_LEET[0]), text)
 
 
+def _is_plain(core: str) -> bool:
+    lower = core.lower()
+    return core.isalpha() and (core in {lower, lower.capitalize()} or core.isupper())
+
+
+def _of_letters(word: str) -> str:
+    if len(word) >= _MIN_SQUEEZED and (apart := respaced(word)):
+        return apart
+    if len(word) < _MIN_SURE:
+        return ""
+    found = _SCRAMBLED.get(_key(word), "") or _SQUEEZED.get(_single(word), "")
+    found = found or _SKELETONS.get(word, "")
+    return found if found != word and len(found) >= _MIN_SURE else ""
+
+
+def _of_parts(core: str) -> str:
+    parts = _PARTS.findall(core)
+    if len(parts) < 2:  # noqa: PLR2004 - nothing stands between
+        return ""
+    lower = [part.lower() for part in parts]
+    sayings = [part for part in lower if part in ENGLISH]
+    least = MIN_CALLED if "(" in core else MIN_SENTENCE
+    if len(sayings) >= least and 2 * len(sayings) >= len(parts):
+        return " ".join(parts)
+    joined = "".join(lower)
+    if len(joined) < _MIN_SURE or not joined.isalpha():
+        return ""
+    if joined in VOCABULARY:
+        return joined if not all(part in VOCABULARY for part in lower) else ""
+    if 2 * len(parts) >= len(joined):
+        return respaced(joined)
+    return ""
+
+
 def _leet(core: str) -> str:
     if not _LEET_SIGNS.search(core):
         return ""
     for table in _LEET:
         read = core.lower().translate(table)
-        if read in VOCABULARY and len(read) > 1:
+        if read in VOCABULARY and len(read) >= _MIN_SURE:
             return read
     read = core.lower().translate(_LEET[0])
     parts = [part for part in _LETTERS.findall(read) if part in KNOWN]

@@ -16,7 +16,7 @@ _MAX_RUNS: Final = 12
 _HEX: Final = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}h?[ :;,|\\/._+\[\]\n-]{0,2}){8,}")
 _BITS: Final = re.compile(r"(?:[01]{7,8}[ ,;|\n]{0,2}){6,}")
 _OCTAL: Final = re.compile(r"(?:\\?0?o?[01][0-7]{2}[ ,;|\n]{1,2}){6,}[01][0-7]{2}")
-_CODES: Final = re.compile(r"(?<![\d.])(?:\d{2,3}[ ,;|\n]{1,2}){6,}\d{2,3}(?![\d.])")
+_CODES: Final = re.compile(r"(?<![\d.])(?:\d{2,3}[^\d]{1,7}){6,}\d{2,3}(?![\d.])")
 _PLACES: Final = re.compile(r"(?<![\d.])\d{1,2}(?:[ ,./|_-]{1,3}\d{1,2}){6,}(?![\d.])")
 _MORSE_RUN: Final = re.compile(r"(?:[.\-_·•−–—]{1,6}[ /|]{1,3}){4,}[.\-_·•−–—]{1,6}")
 _MORSE: Final = dict(
@@ -97,7 +97,7 @@ def _of_bytes(data: bytes) -> str:
 
 
 def _from_hex(run: str) -> str:
-    digits = re.sub(r"0x|\\x|[^0-9a-fA-F]", "", run)
+    digits = re.sub(r"(?m)^[0-9a-fA-F]{6,8}:?[ \t]+|0x|\\x|[^0-9a-fA-F]", "", run)
     return _of_bytes(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
