@@ -10,33 +10,51 @@ import binascii
 import codecs
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from mendwire.screen.normalise.prose import is_prose
 
-MAX_DECODED: Final = 65_536
+MAX_DECODED: Final = 16_384
 """Bytes that one blob may decode or unpack to."""
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2}){6,}")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+")
-_BASE32: Final = re.compile(r"[A-Za-z2-7]+")
-_BASE85: Final = re.compile(r"[!-u\s]+z?")
-_BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]+")
+_BASE32: Final = re.compile(r"[A-Z2-7]+|[a-z2-7]+")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+")
+_ASCII85: Final = re.compile(r"[!-u\s]+z?")
+_BASE85: Final = re.compile(r"[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]+")
+_SIGNS: Final = re.compile(r"[^A-Za-z0-9/.]")
+_MIN_SIGNS: Final = 3
+_BASE58: Final = re.compile(
+    r"(?=[A-Za-z]*[0-9])(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[1-9A-HJ-NP-Za-km-z]{20,600}"
+)
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _B58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_MAX_BASE58: Final = 600
-_MIN_BLOB: Final = 12
+MIN_BLOB: Final = 12
 _NESTED: Final = re.compile(r"[A-Za-z0-9+/_-]+")
 MAX_NESTED: Final = 3
 _GZIP: Final = b"\x1f\x8b"
+_PACKED: Final = frozenset(
+    [b"\x1f", b"\x78", *(bytes([first]) for first in range(256) if first % 8 in {3, 4, 5})]
+)
+"""First bytes of gzip, zlib and most of bare deflate."""
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _WIDE: Final = 5
 """Zeros after the first six letters: they take two bytes each."""
 _MIN_UNPACKED: Final = 8
 
 
+def candidates(word: str) -> Iterator[tuple[int, int]]:
+    """From where to where there may be a blob: the whole, and runs within it."""
+    yield 0, len(word)
+    for run in _RUN.finditer(word):
+        if run.end() - run.start() < len(word):
+            yield run.span()
+
+
 def opened(blob: str) -> tuple[str, str]:
     """The name of an encoding and what the blob says in it; empty strings if nothing."""
     body = blob.removeprefix("<~").removesuffix("~>").rstrip("=")
-    if not _MIN_BLOB <= len(body) <= MAX_DECODED:
+    if len(body) < MIN_BLOB:
         return "", ""
     for turn, turned in _TURNS:
         name, text = _opened(turned(body), MAX_NESTED)
@@ -46,8 +64,9 @@ def opened(blob: str) -> tuple[str, str]:
 
 
 def _opened(body: str, depth: int) -> tuple[str, str]:
-    for name, form, undo in _ENCODINGS:
-        if not form.fullmatch(body):
+    signed = not body.isalnum() and len(_SIGNS.findall(body)) >= _MIN_SIGNS
+    for name, form, head, undo in _WITH_SIGNS if signed else _ENCODINGS:
+        if not form.fullmatch(body) or not _begins(body[:head], undo):
             continue
         try:
             data = undo(body)
@@ -58,6 +77,20 @@ def _opened(body: str, depth: int) -> tuple[str, str]:
     return "", ""
 
 
+def _begins(head: str, undo: Callable[[str], bytes]) -> bool:
+    """Whether the first few bytes could be a text's: spares most of what is none."""
+    if not head:
+        return True
+    try:
+        data = undo(head)
+    except (ValueError, binascii.Error):
+        return False
+    if data[:1] in _PACKED or data[1:2] == b"\0":
+        return True
+    text = _text(data)
+    return bool(text) and not _UNPRINTABLE.search(text)
+
+
 def _said(data: bytes, depth: int) -> str:
     """What bytes say: language, or one more encoding of it (left as it stands)."""
     text = _text(data)
@@ -66,7 +99,7 @@ def _said(data: bytes, depth: int) -> str:
     if not text or is_prose(text):
         return text
     inner = "".join(text.split()).rstrip("=")
-    nested = depth > 1 and len(inner) >= _MIN_BLOB and _NESTED.fullmatch(inner)
+    nested = depth > 1 and len(inner) >= MIN_BLOB and _NESTED.fullmatch(inner)
     return text if nested and _opened(inner, depth - 1)[1] else ""
 
 
@@ -104,30 +137,30 @@ def _from_base32(body: str) -> bytes:
     return base64.b32decode(body + "=" * (-len(body) % 8), casefold=True)
 
 
-def _from_base85(body: str) -> bytes:
-    return base64.a85decode(body)
-
-
 def _from_base58(body: str) -> bytes:
-    if len(body) > _MAX_BASE58:
-        raise ValueError
     number = 0
     for char in body:
         number = number * 58 + _B58.index(char)
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
-_ENCODINGS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bytes]], ...]] = (
-    ("hex", _HEX, bytes.fromhex),
-    ("base32", _BASE32, _from_base32),
-    ("base64", re.compile(r"[A-Za-z0-9+/_-]+"), _from_base64),
-    ("ascii85", _BASE85, _from_base85),
-    ("base85", re.compile(r"[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]+"), base64.b85decode),
-    ("base58", _BASE58, _from_base58),
+_Undo = Callable[[str], bytes]
+_ENCODINGS: Final[tuple[tuple[str, re.Pattern[str], int, _Undo], ...]] = (
+    ("hex", _HEX, 24, bytes.fromhex),
+    ("base32", _BASE32, 16, _from_base32),
+    ("base64", _BASE64, 16, _from_base64),
+    ("base58", _BASE58, 0, _from_base58),
 )
+"""Their names, forms, and how many letters make a head that decodes by itself."""
+_WITH_SIGNS: Final[tuple[tuple[str, re.Pattern[str], int, _Undo], ...]] = (
+    *_ENCODINGS,
+    ("ascii85", _ASCII85, 10, base64.a85decode),
+    ("base85", _BASE85, 10, base64.b85decode),
+)
+_ROT13: Final = {at: codecs.encode(chr(at), "rot13") for at in range(ord("A"), ord("z") + 1)}
 _TURNS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
     ("", str),
     ("reversed+", lambda body: body[::-1]),
-    ("rot13+", lambda body: codecs.encode(body, "rot13")),
+    ("rot13+", lambda body: body.translate(_ROT13)),
 )
 """What is done to a blob so that it does not look like one."""

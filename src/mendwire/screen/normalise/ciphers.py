@@ -32,6 +32,8 @@ class Cipher:
     """A lower-case word as the cipher writes it."""
     undo: Callable[[str], str]
     """A whole text read."""
+    turns: bool = False
+    """It puts the last letter first."""
 
 
 def _substitution(name: str, target: str, source: str = _AZ) -> Cipher:
@@ -81,6 +83,7 @@ def _then(first: Cipher, second: Cipher) -> Cipher:
         name=f"{first.name}+{second.name}",
         made=lambda word: first.made(second.made(word)),
         undo=lambda text: second.undo(first.undo(text)),
+        turns=first.turns,
     )
 
 
@@ -89,7 +92,7 @@ _SHIFTS: Final = tuple(
     _substitution("rot13" if by == 13 else f"caesar{by}", _AZ[by:] + _AZ[:by])  # noqa: PLR2004 - the one with a name
     for by in range(1, 26)
 )
-_REVERSED: Final = Cipher(name="reversed", made=_backwards, undo=_backwards)
+_REVERSED: Final = Cipher(name="reversed", made=_backwards, undo=_backwards, turns=True)
 _ATBASH: Final = _substitution("atbash", _AZ[::-1])
 _RIGHT: Final = "".join(row[1:] + row[:1] for row in _ROWS)
 _LEFT: Final = "".join(row[-1:] + row[:-1] for row in _ROWS)

@@ -10,22 +10,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from mendwire.screen.normalise.blobs import MIN_BLOB, candidates, opened
 from mendwire.screen.normalise.ciphers import WRITTEN
 from mendwire.screen.normalise.mending import guessed, is_leet, mended
 from mendwire.screen.normalise.prose import VOCABULARY
 
 _REMEMBERED: Final = 16_384
-_LONGEST_KEPT: Final = 80
+_LONGEST_KEPT: Final = 200
 _EDGES: Final = "\"'`()[]{}<>,.;:!?*#"
 _NUMBER: Final = re.compile(
     r"(?:0[xbo]|\\x)?(?:[0-9a-fA-F]{2,4}|[01]{7,8}|[0-7]{3})h?|\d{1,3}|\d{1,2}(?:[-.]\d{1,2})+"
 )
 _CODES: Final = re.compile(r"(?:\d{1,3}\D{1,7}){7}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42}")
-MANY: Final = 6
+MANY: Final = 8
 """Codes in one word that make it worth a look by itself."""
 _MORSE: Final = re.compile(r"[.\-_·•−–—]{1,6}|[/|]")
 _CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
-_ODD: Final = re.compile(r"[!-~]{12,}")
 _MIXED: Final = re.compile(r"[a-z].*[A-Z]|[A-Z]{2}.*[a-z]|[0-9].*[A-Za-z]|[A-Za-z].*[0-9]")
 _LONGEST_CHUNK: Final = 8
 _MIN_LONG: Final = 16
@@ -48,6 +48,8 @@ SPELT: Final = 16
 """A word of the spelling alphabet."""
 LEET: Final = 32
 """Digits for letters."""
+BLOB: Final = 128
+"""It decodes to language by itself."""
 CHUNK: Final = 64
 """A few letters that are no word we know: part of one, or of another language."""
 
@@ -124,6 +126,9 @@ def _marks(word: str, core: str, lower: str) -> int:
     if _MORSE.fullmatch(word):
         return MORSE
     if _NUMBER.fullmatch(core) or (len(core) >= _MIN_LONG and _CODES.search(core)):
-        return NUMBER | (CODED if len(core) >= _MIN_LONG else 0)
+        return NUMBER | (CODED | BLOB if len(core) >= _MIN_LONG else 0)
     coded = _CODED.fullmatch(core) and (len(core) >= _MIN_LONG or _MIXED.search(core))
-    return CODED if coded or (_ODD.fullmatch(word) and not word.isalpha()) else 0
+    blob = len(word) >= MIN_BLOB and any(
+        opened(word[start:end])[1] for start, end in candidates(word)
+    )
+    return (CODED if coded else 0) | (BLOB if blob else 0)

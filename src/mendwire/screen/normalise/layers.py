@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from mendwire.screen.normalise.blobs import opened
+from mendwire.screen.normalise.blobs import candidates, opened
 from mendwire.screen.normalise.ciphers import suspected
 from mendwire.screen.normalise.clues import (
+    BLOB,
     CHUNK,
     CODED,
     LEET,
@@ -45,86 +45,113 @@ from mendwire.screen.normalise.spelling import (
 from mendwire.screen.normalise.view import Piece
 
 Decoder = Callable[[str], list[Piece]]
+Layers = Iterator[tuple[str, list[Piece]]]
+"""What was undone, and what came of it: no pieces where there was more than may be undone."""
 _OF_RAW: Final[tuple[tuple[str, Decoder], ...]] = (
     ("selectors", selectors),
     ("bidi", overridden),
     ("turned", turned),
     ("braille", braille),
 )
-_OF_SIGNS: Final[tuple[tuple[str, Decoder], ...]] = (
-    ("escapes", escapes),
-    ("quoted-printable", quoted_printable),
-    ("tags", tags),
-    ("glued", glued),
-    ("unbroken", unbroken),
-    ("reversed", turned_han),
+_OF_NUMBERS: Final[tuple[tuple[str, Decoder], ...]] = (
+    ("hex", hex_codes),
+    ("bits", bits),
+    ("octal", octal),
+    ("codes", codes),
+    ("places", places),
 )
-_OF_MARKS: Final[tuple[tuple[int, tuple[tuple[str, Decoder], ...]], ...]] = (
-    (
-        NUMBER,
-        (
-            ("hex", hex_codes),
-            ("bits", bits),
-            ("octal", octal),
-            ("codes", codes),
-            ("places", places),
-        ),
-    ),
-    (MORSE, (("morse", morse),)),
-    (LETTER, (("spelt", spelt),)),
-    (SPELT, (("named", named),)),
-)
-_MIN_MARKS: Final = 5
-_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
-MAX_BLOBS: Final = 200
-"""Runs of letters and digits in one text that are tried."""
-_FEW_WORDS: Final = 12
+_MIN_NUMBERS: Final = 8
+_MIN_LETTERS: Final = 5
 _MIN_CHUNKS: Final = 4
+_MAX_RUNS: Final = 200
+"""Runs of coded words in one text that are tried."""
+_MAX_SAID: Final = 32_768
+"""Characters that all blobs of one text may say."""
+_FEW_WORDS: Final = 12
 _opened = lru_cache(4_096)(opened)
 
 
-def raw_layers(text: str) -> Iterator[tuple[str, list[Piece]]]:
+def raw_layers(text: str) -> Layers:
     """What is undone before invisible characters are dropped."""
     for name, decode in _OF_RAW:
         if pieces := decode(text):
             yield name, pieces
 
 
-def plain_layers(text: str, words: Sequence[str]) -> Iterator[tuple[str, list[Piece]]]:
+def plain_layers(text: str, words: Sequence[str]) -> Layers:
     """What is undone in a plain text, of which ``words`` are the words."""
     found = clues(words)
     if found:
         yield from _of_clues(text, words, found)
-    for name, decode in _OF_SIGNS:
-        if pieces := decode(text):
-            yield name, pieces
-    if pieces := reordered(text, words):
+    yield from _of_signs(text)
+    if not text.isascii() and (pieces := turned_han(text)):
+        yield "reversed", pieces
+    if len(words) > _MIN_CHUNKS and (pieces := reordered(text, words)):
         yield "reordered", pieces
 
 
-def _of_clues(
-    text: str, words: Sequence[str], found: Sequence[Clue]
-) -> Iterator[tuple[str, list[Piece]]]:
-    marks = [(clue.marks, clue.weight) for clue in found if clue.marks]
-    if any(mark & CODED for mark, _ in marks):
+def _of_signs(text: str) -> Layers:
+    if ("\\" in text or "%" in text or "&" in text or "U+" in text) and (pieces := escapes(text)):
+        yield "escapes", pieces
+    if "=" in text and (pieces := quoted_printable(text)):
+        yield "quoted-printable", pieces
+    if "<" in text and ">" in text and (pieces := tags(text)):
+        yield "tags", pieces
+    if ('"' in text or "'" in text) and (pieces := glued(text)):
+        yield "glued", pieces
+    if "\n" in text and (pieces := unbroken(text)):
+        yield "unbroken", pieces
+
+
+def _of_clues(text: str, words: Sequence[str], found: Sequence[Clue]) -> Layers:
+    all_marks = weight = better = 0
+    sentence = False
+    for clue in found:
+        all_marks |= clue.marks
+        weight += clue.weight
+        if clue.mended:
+            better += 1
+            sentence = sentence or " " in clue.mended
+    if all_marks & BLOB or (all_marks & CODED and _count(found, CODED) > 1):
         yield from _blobs(text, found)
-    for kind, decoders in _OF_MARKS if sum(weight for _, weight in marks) >= _MIN_MARKS else ():
-        if sum(weight for mark, weight in marks if mark & kind) >= _MIN_MARKS:
-            for name, decode in decoders:
-                if pieces := decode(text):
-                    yield name, pieces
+    if weight >= _MIN_LETTERS:
+        yield from _of_marks(text, found, all_marks)
+    if len(found) > 1:
+        yield from _of_ciphers(text, found)
+    leet = all_marks & LEET and _count(found, LEET) > 1
+    if leet or better > 1 or (better and (sentence or len(words) <= _FEW_WORDS)):
+        yield "mended", _mended(text, found, unleet if leet else str)
+
+
+def _count(found: Sequence[Clue], mark: int) -> int:
+    return sum([clue.weight for clue in found if clue.marks & mark])
+
+
+def _of_marks(text: str, found: Sequence[Clue], all_marks: int) -> Layers:
+    if all_marks & NUMBER and _count(found, NUMBER) >= _MIN_NUMBERS:
+        for name, decode in _OF_NUMBERS:
+            if pieces := decode(text):
+                yield name, pieces
+    if all_marks & MORSE and _count(found, MORSE) >= _MIN_LETTERS and (pieces := morse(text)):
+        yield "morse", pieces
+    if all_marks & LETTER and _count(found, LETTER) >= _MIN_LETTERS and (pieces := spelt(text)):
+        yield "spelt", pieces
+    if all_marks & SPELT and _count(found, SPELT) > _MIN_LETTERS and (pieces := named(text)):
+        yield "named", pieces
+    if all_marks & CHUNK and _of_one_length(found) and (pieces := chunks(text)):
+        yield "chunks", pieces
+
+
+def _of_one_length(found: Sequence[Clue]) -> bool:
+    lengths = [len(clue.word) for clue in found if clue.marks & CHUNK]
+    return len(lengths) >= _MIN_CHUNKS and max(map(lengths.count, set(lengths))) >= _MIN_CHUNKS
+
+
+def _of_ciphers(text: str, found: Sequence[Clue]) -> Layers:
     images = {clue.image for clue in found if clue.image}
     for cipher in suspected(images) if len(images) > 1 else ():
         undone = cipher.undo(text)
-        backwards = cipher.name.startswith("reversed") and cipher.name != "reversed-words"
-        yield cipher.name, [(undone, len(text), 0) if backwards else (undone, 0, len(text))]
-    better = [clue for clue in found if clue.mended]
-    leet = sum(mark & LEET for mark, _ in marks) >= 2 * LEET
-    few = len(words) <= _FEW_WORDS
-    if leet or len(better) > 1 or (better and (few or " " in better[0].mended)):
-        yield "mended", _mended(text, found, unleet if leet else str)
-    if sum(mark & CHUNK for mark, _ in marks) >= _MIN_CHUNKS * CHUNK and (pieces := chunks(text)):
-        yield "chunks", pieces
+        yield cipher.name, [(undone, len(text), 0) if cipher.turns else (undone, 0, len(text))]
 
 
 def _mended(text: str, found: Sequence[Clue], between: Callable[[str], str]) -> list[Piece]:
@@ -141,28 +168,22 @@ def _mended(text: str, found: Sequence[Clue], between: Callable[[str], str]) -> 
     return [*pieces, (between(text[at:]), at, len(text))]
 
 
-def _blobs(text: str, found: Sequence[Clue]) -> Iterator[tuple[str, list[Piece]]]:
+def _blobs(text: str, found: Sequence[Clue]) -> Layers:
     kinds: dict[str, list[Piece]] = {}
-    tried = 0
-    for start, end in _coded_runs(text, found):
-        for at, stop in _candidates(text, start, end):
-            tried += 1
-            kind, said = _opened("".join(text[at:stop].split()))
+    left = _MAX_SAID
+    for number, (start, end) in enumerate(_coded_runs(text, found)):
+        for at, stop in candidates(text[start:end]):
+            kind, said = _opened("".join(text[start + at : start + stop].split()))
             if said:
-                kinds.setdefault(kind, []).extend(((said, at, stop), (" ", stop, stop)))
-                if (at, stop) == (start, end):
+                left -= len(said)
+                place = start + at, start + stop
+                kinds.setdefault(kind, []).extend(((said, *place), (" ", place[1], place[1])))
+                if stop - at == end - start:
                     break
-        if tried > MAX_BLOBS:
+        if number == _MAX_RUNS or left < 0:
+            yield "blobs", []
             break
     yield from kinds.items()
-
-
-def _candidates(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    run = text[start:end]
-    yield start, end
-    for part in _RUN.finditer(run):
-        if part.span() != (0, len(run)):
-            yield start + part.start(), start + part.end()
 
 
 def _coded_runs(text: str, found: Sequence[Clue]) -> Iterator[tuple[int, int]]:
@@ -170,11 +191,11 @@ def _coded_runs(text: str, found: Sequence[Clue]) -> Iterator[tuple[int, int]]:
     at = begin = 0
     stop = -1
     for clue in found:
-        if not clue.marks & CODED:
+        if not clue.marks & (CODED | BLOB):
             continue
         start = text.index(clue.word, at)
         at = start + len(clue.word)
-        if stop >= 0 and text[stop:start].isspace():
+        if stop >= 0 and clue.marks & CODED and text[stop:start].isspace():
             stop = at
             continue
         if stop >= 0:

@@ -38,6 +38,7 @@ def read(text: str) -> Reading:
     """A text with all its views; those with nothing in them are left out."""
     found: dict[str, View] = {}
     left = _SHOWN * len(text) + _SPARE
+    cut = False
     waiting: deque[tuple[str, Layer | None, int]] = deque([(text, None, 0)])
     while waiting:
         outer, below, depth = waiting.popleft()
@@ -47,23 +48,23 @@ def read(text: str) -> Reading:
         if not folded or folded in found:
             continue
         if left < 0 or len(found) == MAX_VIEWS:
-            return Reading(views=tuple(found.values()), cut=True)
+            cut = True
+            break
         left -= len(folded)
         path = below.path if below else ""
         found[folded] = View(text=folded, layer=path, unfolded=outer, undone=below)
-        if depth < MAX_DEPTH:
-            waiting += (
-                (inner, layer, depth + 1) for inner, layer in _undone(outer, shown, words, below)
-            )
-    return Reading(views=tuple(found.values()))
+        if depth == MAX_DEPTH:
+            continue
+        for layer in _undone(outer, shown, words, below):
+            cut = cut or not layer.pieces
+            waiting.append((joined(layer.pieces), layer, depth + 1))
+    return Reading(views=tuple(found.values()), cut=cut)
 
 
-def _undone(
-    outer: str, shown: str, words: Sequence[str], below: Layer | None
-) -> Iterator[tuple[str, Layer]]:
+def _undone(outer: str, shown: str, words: Sequence[str], below: Layer | None) -> Iterator[Layer]:
     if not outer.isascii():
         for name, pieces in raw_layers(outer):
-            yield joined(pieces), Layer(name=name, pieces=pieces, below=below)
+            yield Layer(name=name, pieces=pieces, below=below)
     source = "" if shown == outer else outer
     for name, pieces in plain_layers(shown, words):
-        yield joined(pieces), Layer(name=name, pieces=pieces, source=source, below=below)
+        yield Layer(name=name, pieces=pieces, source=source, below=below)

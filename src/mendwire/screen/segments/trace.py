@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from mendwire.screen.segments.frames import frame_in, names_in
@@ -14,14 +13,12 @@ from mendwire.screen.segments.segment import Kind, Part, Segment
 _MIN_GAPS: Final = 3
 """Spaces of a line that says something by itself."""
 _MAX_SAYINGS: Final = 60
+_LONG: Final = 240
+"""Characters in which one line can drown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line and where it stands in its field."""
-
-    text: str
-    start: int
+Line = tuple[str, int]
+"""A line, and where it stands in its field."""
 
 
 def of_trace(text: str, where: str, kind: Kind) -> Iterator[Segment]:
@@ -38,7 +35,8 @@ def of_trace(text: str, where: str, kind: Kind) -> Iterator[Segment]:
         whole = _together(prose, where, kind)
         yield whole
         yield from inside(whole)
-        yield from _sayings(prose, where, kind)
+        if len(whole.text) > _LONG:
+            yield from _sayings(prose, where, kind)
     if code:
         source = _together(code, f"{where} code", Kind.STACK, where)
         yield source
@@ -62,16 +60,15 @@ def _sorted(text: str) -> tuple[list[Line], list[Line], list[str]]:
     for raw in text.splitlines(keepends=True):
         bare = raw.strip()
         if bare:
-            at = start + raw.index(bare[0])
+            deep = raw.index(bare)
             frame = frame_in(bare)
-            if frame is not None:
-                if bare[0] not in "^~":
-                    indent = at - start if bare[:6] == 'File "' else -1
-                names += names_in(frame)
-            else:
+            if frame is None:
                 # Python shows a frame's line of code beneath it, deeper than the frame.
-                into = code if 0 <= indent < at - start else prose
-                into.append(Line(bare, at))
+                into = code if 0 <= indent < deep else prose
+                into.append((bare, start + deep))
+            elif bare[0] not in "^~":
+                indent = deep if bare[:6] == 'File "' else -1
+                names += names_in(frame)
         start += len(raw)
     return prose, code, names
 
@@ -79,12 +76,12 @@ def _sorted(text: str) -> tuple[list[Line], list[Line], list[str]]:
 def _together(lines: list[Line], where: str, kind: Kind, origin: str = "") -> Segment:
     parts: list[Part] = []
     at = 0
-    for line in lines:
-        parts.append(Part(at=at, where=origin or where, start=line.start))
-        at += len(line.text) + 1
-    text = "\n".join([line.text for line in lines])
     if len(lines) == 1:
-        return Segment(where=where, text=text, kind=kind, start=lines[0].start)
+        return Segment(where=where, text=lines[0][0], kind=kind, start=lines[0][1])
+    for line, start in lines:
+        parts.append(Part(at=at, where=origin or where, start=start))
+        at += len(line) + 1
+    text = "\n".join([line for line, _ in lines])
     return Segment(where=where, text=text, kind=kind, parts=parts)
 
 
@@ -92,9 +89,9 @@ def _sayings(lines: list[Line], where: str, kind: Kind) -> Iterator[Segment]:
     """Lines that say something by themselves: an instruction must not drown in the others."""
     if len(lines) < 2:  # noqa: PLR2004 - it is the whole
         return
-    said = [line for line in lines if line.text.count(" ") >= _MIN_GAPS]
-    for line in said[:_MAX_SAYINGS]:
-        yield Segment(where=where, text=line.text, kind=kind, start=line.start)
+    said = [line for line in lines if line[0].count(" ") >= _MIN_GAPS]
+    for line, start in said[:_MAX_SAYINGS]:
+        yield Segment(where=where, text=line, kind=kind, start=start)
 
 
 def _named(names: list[str], where: str) -> Iterator[Segment]:
