@@ -30,13 +30,21 @@ _BASE58: Final = re.compile(
 _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _B58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 MIN_BLOB: Final = 12
-_NESTED: Final = re.compile(r"[A-Za-z0-9+/_-]+")
-MAX_NESTED: Final = 3
-_GZIP: Final = b"\x1f\x8b"
-_PACKED: Final = frozenset(
-    [b"\x1f", b"\x78", *(bytes([first]) for first in range(256) if first % 8 in {3, 4, 5})]
+_DISGUISED: Final = re.compile(
+    r"(?:(?:%|=|\\x|\\u00|0x)[0-9a-fA-F]{2}|\\[0-3][0-7]{2}|&#?\w{1,8};|\\?u\{?\+?[0-9a-fA-F]{2,6}\}?"
+    r"|[.-]{1,6}[ /]|\d{1,3}\D{1,7}|[0-9a-fA-F]{2}[ :]|[01]{7,8}[ ,]?|\w[^\w\s]){5}|<!--|</\w"
 )
-"""First bytes of gzip, zlib and most of bare deflate."""
+"""Signs that what was decoded is disguised once more."""
+MAX_NESTED: Final = 3
+_MIN_TURNED: Final = 24
+"""Letters of a blob before it is looked at from the other side."""
+_MIN_BARE: Final = 32
+"""The same for deflate without a header, which begins like anything."""
+_GZIP: Final = b"\x1f\x8b"
+_PACKED: Final = frozenset([b"\x1f", b"\x78"])
+"""First bytes of gzip and zlib."""
+_BARE: Final = frozenset(bytes([first]) for first in range(256) if first % 8 in {3, 4, 5})
+"""Those of most bare deflate."""
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _WIDE: Final = 5
 """Zeros after the first six letters: they take two bytes each."""
@@ -51,13 +59,13 @@ def candidates(word: str) -> Iterator[tuple[int, int]]:
             yield run.span()
 
 
-def opened(blob: str) -> tuple[str, str]:
+def opened(blob: str, depth: int = MAX_NESTED) -> tuple[str, str]:
     """The name of an encoding and what the blob says in it; empty strings if nothing."""
     body = blob.removeprefix("<~").removesuffix("~>").rstrip("=")
     if len(body) < MIN_BLOB:
         return "", ""
-    for turn, turned in _TURNS:
-        name, text = _opened(turned(body), MAX_NESTED)
+    for turn, turned in _TURNS if len(body) >= _MIN_TURNED else _TURNS[:1]:
+        name, text = _opened(turned(body), depth)
         if text:
             return f"{turn}{name}", text
     return "", ""
@@ -66,7 +74,7 @@ def opened(blob: str) -> tuple[str, str]:
 def _opened(body: str, depth: int) -> tuple[str, str]:
     signed = not body.isalnum() and len(_SIGNS.findall(body)) >= _MIN_SIGNS
     for name, form, head, undo in _WITH_SIGNS if signed else _ENCODINGS:
-        if not form.fullmatch(body) or not _begins(body[:head], undo):
+        if not form.fullmatch(body) or not _begins(body[:head], undo, len(body)):
             continue
         try:
             data = undo(body)
@@ -77,7 +85,7 @@ def _opened(body: str, depth: int) -> tuple[str, str]:
     return "", ""
 
 
-def _begins(head: str, undo: Callable[[str], bytes]) -> bool:
+def _begins(head: str, undo: Callable[[str], bytes], length: int) -> bool:
     """Whether the first few bytes could be a text's: spares most of what is none."""
     if not head:
         return True
@@ -86,6 +94,8 @@ def _begins(head: str, undo: Callable[[str], bytes]) -> bool:
     except (ValueError, binascii.Error):
         return False
     if data[:1] in _PACKED or data[1:2] == b"\0":
+        return True
+    if length >= _MIN_BARE and data[:1] in _BARE:
         return True
     text = _text(data)
     return bool(text) and not _UNPRINTABLE.search(text)
@@ -98,9 +108,10 @@ def _said(data: bytes, depth: int) -> str:
         text = _text(unpacked)
     if not text or is_prose(text):
         return text
-    inner = "".join(text.split()).rstrip("=")
-    nested = depth > 1 and len(inner) >= MIN_BLOB and _NESTED.fullmatch(inner)
-    return text if nested and _opened(inner, depth - 1)[1] else ""
+    if _DISGUISED.search(text) and text.isprintable():
+        return text
+    inner = "".join(text.split())
+    return text if depth > 1 and inner.isascii() and opened(inner, depth - 1)[1] else ""
 
 
 def _text(data: bytes) -> str:

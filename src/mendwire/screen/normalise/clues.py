@@ -96,13 +96,12 @@ def _clue(word: str) -> Clue:
     marks = _marks(word, core, lower)
     if lower in VOCABULARY:
         return Clue(word=word, marks=marks) if marks else _NOTHING
-    whole = word.lower()
-    image = lower if lower in WRITTEN else whole if whole in WRITTEN else ""
+    image = lower if lower in WRITTEN else word.lower()
     better = mended(core)
     guess = "" if better else guessed(core)
-    if is_leet(core):
+    if not core.isalpha() and is_leet(core):
         marks |= LEET
-    if not (marks or image or better or guess):
+    if not (marks or better or guess or image in WRITTEN):
         return _NOTHING
     weight = MANY if marks & NUMBER and _CODES.search(core) else 1
     return Clue(
@@ -111,7 +110,7 @@ def _clue(word: str) -> Clue:
         weight=weight,
         mended=better and word.replace(core, better, 1),
         guess=guess and word.replace(core, guess, 1),
-        image=image,
+        image=image if image in WRITTEN else "",
     )
 
 

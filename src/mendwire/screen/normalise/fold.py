@@ -30,7 +30,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 _LATIN: Final = re.compile(r"[A-Za-z]")
 _OTHER: Final = re.compile(f"[{''.join(LOOKS)}]")
 _LOOK_TABLE: Final = str.maketrans(LOOKS)
-_LONGEST: Final = 6
+_LONGEST: Final = 4
 """Letters that one character may become: a few ligatures spell a whole sentence."""
 _REMEMBERED: Final = 20_000
 _MIN_WHOLE: Final = 3
@@ -115,8 +115,8 @@ def _folded_run(run: re.Match[str]) -> str:
 def _folded(char: str) -> str:
     if ord(char) in _TAGS:
         return chr(ord(char) - 0xE0000).lower()
-    if char in DRAWN:
-        return DRAWN[char]
+    if char.lower() in DRAWN:
+        return DRAWN[char.lower()]
     if char in LOOKS:
         return char  # as large as it is: a Greek Eta passes for H, its small letter for n
     category = unicodedata.category(char)
@@ -126,7 +126,7 @@ def _folded(char: str) -> str:
         return " "
     apart = unicodedata.normalize("NFKD", char)
     bare = "".join(
-        DRAWN.get(part, part)
+        DRAWN.get(part.lower(), part)
         for part in apart
         if unicodedata.category(part) not in _INVISIBLE and part not in _FILLERS
     )

@@ -171,8 +171,8 @@ def _mended(text: str, found: Sequence[Clue], between: Callable[[str], str]) -> 
 def _blobs(text: str, found: Sequence[Clue]) -> Layers:
     kinds: dict[str, list[Piece]] = {}
     left = _MAX_SAID
-    for number, (start, end) in enumerate(_coded_runs(text, found)):
-        for at, stop in candidates(text[start:end]):
+    for number, (start, end, alone) in enumerate(_coded_runs(text, found)):
+        for at, stop in candidates(text[start:end]) if alone else ((0, end - start),):
             kind, said = _opened("".join(text[start + at : start + stop].split()))
             if said:
                 left -= len(said)
@@ -186,20 +186,25 @@ def _blobs(text: str, found: Sequence[Clue]) -> Layers:
     yield from kinds.items()
 
 
-def _coded_runs(text: str, found: Sequence[Clue]) -> Iterator[tuple[int, int]]:
-    """From where to where coded words follow each other."""
+def _coded_runs(text: str, found: Sequence[Clue]) -> Iterator[tuple[int, int, bool]]:
+    """From where to where coded words follow each other, and those that say something alone."""
     at = begin = 0
     stop = -1
+    several = False
     for clue in found:
         if not clue.marks & (CODED | BLOB):
             continue
         start = text.index(clue.word, at)
         at = start + len(clue.word)
-        if stop >= 0 and clue.marks & CODED and text[stop:start].isspace():
-            stop = at
+        if clue.marks & BLOB:
+            yield start, at, True
+        if not clue.marks & CODED:
             continue
-        if stop >= 0:
-            yield begin, stop
-        begin, stop = start, at
-    if stop >= 0:
-        yield begin, stop
+        if stop >= 0 and text[stop:start].isspace():
+            stop, several = at, True
+            continue
+        if several:
+            yield begin, stop, False
+        begin, stop, several = start, at, False
+    if several:
+        yield begin, stop, False

@@ -79,4 +79,8 @@ _LOOKS_LARGE: Final = _pairs(
     ("ABEZHIKMNOPTYXJCF", "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧͿϹϜ"),  # Greek
     ("OSUHQLFT", "ՕՏՍՀԳԼՖԷ"),  # Armenian
 )
-LOOKS: Final[dict[str, str]] = _LOOKS_SMALL | _LOOKS_LARGE
+LOOKS: Final[dict[str, str]] = {
+    **{char.upper(): like for char, like in _LOOKS_SMALL.items() if len(char.upper()) == 1},
+    **_LOOKS_SMALL,
+    **_LOOKS_LARGE,
+}

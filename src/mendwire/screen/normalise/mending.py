@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from mendwire.screen.normalise.prose import VOCABULARY, is_pronounced, respaced
-from mendwire.screen.normalise.words import COMMON, ENGLISH, KNOWN
+from mendwire.screen.normalise.words import COMMON, ENGLISH
 
 MIN_SENTENCE: Final = 3
 """Words that a name is made of before it counts as a sentence."""
@@ -129,6 +129,6 @@ def _leet(core: str) -> str:
         read = core.lower().translate(table)
         if read in VOCABULARY and len(read) >= _MIN_SURE:
             return read
-    read = core.lower().translate(_LEET[0])
-    parts = [part for part in _LETTERS.findall(read) if part in KNOWN]
-    return read if len(parts) >= MIN_SENTENCE else ""
+    parts = [part for part in _LEET_WORD.findall(core.lower()) if _LEET_SIGNS.search(part)]
+    read = [part for part in parts if part.translate(_LEET[0]) in VOCABULARY]
+    return unleet(core.lower()) if len(read) > 1 else ""

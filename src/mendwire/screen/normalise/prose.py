@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from typing import Final
 
+from mendwire.screen.normalise.fold import plain
 from mendwire.screen.normalise.words import COMMON, KNOWN
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
@@ -38,6 +39,7 @@ _MIN_MEAN: Final = 3.0
 
 def is_prose(text: str) -> bool:
     """Whether decoded text says something, in any script; keys, hashes and claims do not."""
+    text = plain(text)
     if not text:
         return False
     printable = sum(char.isprintable() or char in "\r\n\t" for char in text)
@@ -64,14 +66,21 @@ def respaced(letters: str) -> str:
     """``ignoreallrules`` -> ``ignore all rules``: the fewest known words, or empty."""
     if len(letters) > _MAX_SQUEEZED:
         return ""
-    best: list[tuple[int, int] | None] = [(0, 0)]
-    for end in range(1, len(letters) + 1):
-        ways = [
-            (before[0] + 1, start)
-            for start in range(max(0, end - _LONGEST), end)
-            if (before := best[start]) is not None and letters[start:end] in _FITS
-        ]
-        best.append(min(ways, default=None))
+    best: list[tuple[int, int] | None] = [(0, 0), *[None] * len(letters)]
+    """For every place the fewest words that reach it, and where the last of them starts."""
+    reached = 0
+    for start in range(len(letters)):
+        before = best[start]
+        if before is None:
+            continue
+        for end in range(start + 1, min(start + _LONGEST, len(letters)) + 1):
+            if letters[start:end] in _FITS:
+                now = best[end]
+                if now is None or before[0] + 1 < now[0]:
+                    best[end] = before[0] + 1, start
+                reached = max(reached, end)
+        if reached <= start:
+            return ""
     found = best[-1]
     if found is None or len(letters) < found[0] * _MIN_MEAN:
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -62,7 +63,7 @@ def _unspelt(run: re.Match[str]) -> list[Piece]:
     letters = run.group()
     gaps = [gap.group() for gap in _GAP.finditer(letters)]
     narrow = min(map(len, gaps))
-    usual = max(set(gaps), key=gaps.count)
+    usual = Counter(gaps).most_common(1)[0][0]
     if all(gap == usual or len(gap) == narrow for gap in gaps):
         bare = _GAP.sub("", letters)
         apart = respaced(bare.lower())
@@ -122,7 +123,7 @@ def _from_codes(run: str) -> str:
 def _from_places(run: str) -> str:
     """1 is a, 26 is z; what parts words is what parts letters seldom."""
     gaps = re.findall(r"\D+", run)
-    usual = max(set(gaps), key=gaps.count)
+    usual = Counter(gaps).most_common(1)[0][0]
     letters: list[str] = []
     for number, gap in zip(re.findall(r"\d+", run), [*gaps, usual], strict=True):
         place = int(number)

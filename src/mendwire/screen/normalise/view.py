@@ -10,7 +10,7 @@ from mendwire.screen.normalise.fold import Origins, fold_origins, plain_origins
 Piece = tuple[str, int, int]
 """What a part reads as, and from where to where it stood; backwards where the end comes first.
 
-A part as long as what it stood for is mapped letter by letter, any other as a whole.
+A part is mapped letter by letter where each of them took the same room, else as a whole.
 """
 
 
@@ -84,6 +84,9 @@ def _reached(pieces: Sequence[Piece], start: int, end: int) -> tuple[int, int]:
 
 def _within(length: int, begin: int, stop: int, start: int, end: int) -> tuple[int, int]:
     low, high = max(start, 0), min(end, length)
+    wide, rest = divmod(abs(stop - begin), length)
+    if rest or not wide:
+        return min(begin, stop), max(begin, stop)
     if begin > stop:
-        return (begin - high, begin - low) if begin - stop == length else (stop, begin)
-    return (begin + low, begin + high) if stop - begin == length else (begin, stop)
+        return begin - high * wide, begin - low * wide
+    return begin + low * wide, begin + high * wide

@@ -110,6 +110,7 @@ _MARKED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 """The others, by a mark within it."""
 MAX_LINE: Final = 1_000
+_MIN_FRAME: Final = 4
 _MAX_LINES: Final = 5_000
 
 
@@ -118,6 +119,8 @@ def frame_in(line: str) -> re.Match[str] | None:
     if len(line) > MAX_LINE:
         return None
     bare = line.strip(" \t\r\n|")
+    if len(bare) < _MIN_FRAME and bare.strip("^~"):
+        return None
     for pattern in _PATTERNS.get(bare[:1], ()):
         if found := pattern.fullmatch(bare):
             return found

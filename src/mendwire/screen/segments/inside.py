@@ -21,7 +21,7 @@ _HEADER: Final = re.compile(
     r"(?m)^[ \t]*[A-Za-z][A-Za-z0-9]{0,30}(?:-[A-Za-z0-9]{1,30}){1,6}: (.{12,4000})$"
 )
 _COMMENT: Final = re.compile(
-    r"(?:(?<![\w:/#-])(?:--|//|#)[ \t]+([^\n]{12,2000}))|/\*((?:[^*]|\*(?!/)){12,4000})\*/"
+    r"(?:(?<![\w:/#-])(?:--|//|#)[ \t]+([^\n]{12,2000}))|/\*((?:[^*/]|\*(?!/)|/(?!\*)){12,4000})\*/"
 )
 _OBJECT: Final = re.compile(r"[\[{]\s{0,4}(?:\"|\{)")
 MAX_INSIDE: Final = 50
@@ -53,10 +53,8 @@ def _taken(whole: Segment, pattern: re.Pattern[str], kind: Kind) -> Iterator[Seg
         group = found.lastindex or 0
         if " " not in found[group]:
             continue
-        taken = whole.window(*found.span(group))
-        yield Segment(
-            where=whole.where, text=taken.text, kind=kind, start=taken.start, parts=taken.parts
-        )
+        where, start, _ = whole.place(*found.span(group))
+        yield Segment(where=where, text=found[group], kind=kind, start=start)
 
 
 def _values(whole: Segment) -> Iterator[Segment]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -48,8 +49,10 @@ class Segment:
 
     def window(self, start: int, end: int) -> Segment:
         """A stretch of it as a segment of its own."""
+        first, last = self._part_at(start), bisect_left(self.parts, end, key=_at)
         parts = [
-            Part(at=part.at - start, where=part.where, start=part.start) for part in self.parts
+            Part(at=part.at - start, where=part.where, start=part.start)
+            for part in self.parts[max(first, 0) : last]
         ]
         return Segment(
             where=self.where,
@@ -66,12 +69,20 @@ class Segment:
         """
         if not self.parts:
             return self.where, self.start + start, self.start + end
-        number = max((n for n, part in enumerate(self.parts) if part.at <= start), default=0)
-        part = self.parts[number]
-        stop = end
-        for following in self.parts[number + 1 :]:
-            if following.where == part.where and following.at < end:
-                part_end = following.start + end - following.at
-                return part.where, part.start + start - part.at, part_end
-            stop = min(stop, max(following.at, start))
-        return part.where, part.start + start - part.at, part.start + stop - part.at
+        first = max(self._part_at(start), 0)
+        part = last = self.parts[first]
+        for following in self.parts[first + 1 :]:
+            if following.at >= end:
+                break
+            if following.where != part.where:
+                end = following.at
+                break
+            last = following
+        return part.where, part.start + start - part.at, last.start + end - last.at
+
+    def _part_at(self, at: int) -> int:
+        return bisect_right(self.parts, at, key=_at) - 1
+
+
+def _at(part: Part) -> int:
+    return part.at
