@@ -33,7 +33,9 @@ _TAG: Final = re.compile(
     rf"(?i)<(?:!--(?P<comment>[^<>]{{0,2000}}?)-->|/?(?:(?P<inline>{_INLINE})|{_BLOCK})"
     r"(?:[\s/][^<>]{0,500})?>)"
 )
-_GLUE: Final = re.compile(r"(?<=[^\W_])[\"'`]\s{0,4}(?:\+|\.|\|\||&)?\s{0,4}[\"'`](?=[^\W_])")
+_GLUE: Final = re.compile(
+    r"[\"'`]\s{0,4}(?:\+|\.|\|\||&)\s{0,4}[\"'`]|(?<=[^\W_])[\"'`]\s{1,4}[\"'`](?=[^\W_])"
+)
 _MIN_GLUED: Final = 2
 _OVERRIDDEN: Final = re.compile("[\u202e\u202d]([^\u202c\u2069\n]*)")
 

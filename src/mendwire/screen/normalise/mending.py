@@ -130,5 +130,5 @@ def _leet(core: str) -> str:
         if read in VOCABULARY and len(read) >= _MIN_SURE:
             return read
     parts = [part for part in _LEET_WORD.findall(core.lower()) if _LEET_SIGNS.search(part)]
-    read = [part for part in parts if part.translate(_LEET[0]) in VOCABULARY]
-    return unleet(core.lower()) if len(read) > 1 else ""
+    sure = [part for part in parts if part.translate(_LEET[0]) in VOCABULARY]
+    return unleet(core.lower()) if len(sure) > 1 else ""

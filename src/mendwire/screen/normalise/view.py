@@ -74,7 +74,7 @@ def _reached(pieces: Sequence[Piece], start: int, end: int) -> tuple[int, int]:
     high = at = 0
     for text, begin, stop in pieces:
         following = at + len(text)
-        if following > start and at < end:
+        if text and following > start and at < end:
             first, last = _within(len(text), begin, stop, start - at, end - at)
             low = first if low is None else min(low, first)
             high = max(high, last)
