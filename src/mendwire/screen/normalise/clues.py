@@ -21,9 +21,10 @@ _EDGES: Final = "\"'`()[]{}<>,.;:!?*#"
 _NUMBER: Final = re.compile(
     r"(?:0[xbo]|\\x)?(?:[0-9a-fA-F]{2,4}|[01]{7,8}|[0-7]{3})h?|\d{1,3}|\d{1,2}(?:[-.]\d{1,2})+"
 )
-_CODES: Final = re.compile(r"(?:\d{1,3}\D{1,7}){7}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42}")
+_CODES: Final = re.compile(r"(?:\d{1,6}\D{1,7}){7}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42}")
 MANY: Final = 8
 """Codes in one word that make it worth a look by itself."""
+_SPACED: Final = re.compile(r"(?:[^\W_](?:[^\w\s]{1,3}|_)){3,}[^\W_]?")
 _MORSE: Final = re.compile(r"[.\-_·•−–—]{1,6}|[/|]")
 _CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
 _MIXED: Final = re.compile(r"[a-z].*[A-Z]|[A-Z]{2}.*[a-z]|[0-9].*[A-Za-z]|[A-Za-z].*[0-9]")
@@ -103,7 +104,8 @@ def _clue(word: str) -> Clue:
         marks |= LEET
     if not (marks or better or guess or image in WRITTEN):
         return _NOTHING
-    weight = MANY if marks & NUMBER and _CODES.search(core) else 1
+    many = (marks & NUMBER and _CODES.search(core)) or (marks & LETTER and len(core) > 1)
+    weight = MANY if many else 1
     return Clue(
         word=word,
         marks=marks,
@@ -117,7 +119,7 @@ def _clue(word: str) -> Clue:
 def _marks(word: str, core: str, lower: str) -> int:
     if len(word) == 1:
         return MORSE if word in "/|-._" else LETTER
-    if len(core) == 1:
+    if len(core) == 1 or _SPACED.fullmatch(core):
         return LETTER
     if lower.isalpha() and len(core) < _MIN_LONG and (core in {lower, lower.capitalize()}):
         chunk = lower not in VOCABULARY and len(core) <= _LONGEST_CHUNK

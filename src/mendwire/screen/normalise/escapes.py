@@ -31,7 +31,7 @@ _BLOCK: Final = (
 )
 _TAG: Final = re.compile(
     rf"(?i)<(?:!--(?P<comment>[^<>]{{0,2000}}?)-->|/?(?:(?P<inline>{_INLINE})|{_BLOCK})"
-    r"(?:[\s/][^<>]{0,500})?>)"
+    r"(?:[\s/][^<>]{0,500})?>)|(?<=[^\W_])(?:\*\*|~~)|(?:\*\*|~~)(?=[^\W_])"
 )
 _GLUE: Final = re.compile(
     r"[\"'`]\s{0,4}(?:\+|\.|\|\||&)\s{0,4}[\"'`]|(?<=[^\W_])[\"'`]\s{1,4}[\"'`](?=[^\W_])"
@@ -58,10 +58,10 @@ def quoted_printable(text: str) -> list[Piece]:
 
 
 def tags(text: str) -> list[Piece]:
-    """HTML without its tags: those within a line leave nothing behind, others a space."""
-    if "<" not in text or ">" not in text:
-        return []
-    return _replaced(text, _TAG, _untagged)
+    """HTML and Markdown without marks: those within a line leave nothing behind, others a space."""
+    if "**" in text or "~~" in text or ("<" in text and ">" in text):
+        return _replaced(text, _TAG, _untagged)
+    return []
 
 
 def glued(text: str) -> list[Piece]:
@@ -139,4 +139,4 @@ def _utf8(data: bytes) -> str:
 def _untagged(mark: re.Match[str]) -> str:
     if mark["comment"] is not None:
         return f" {mark['comment']} " if " " in mark["comment"].strip() else ""
-    return "" if mark["inline"] else " "
+    return "" if mark["inline"] or mark.group()[0] in "*~" else " "

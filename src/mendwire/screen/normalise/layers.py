@@ -95,7 +95,7 @@ def _of_signs(text: str) -> Layers:
         yield "escapes", pieces
     if "=" in text and (pieces := quoted_printable(text)):
         yield "quoted-printable", pieces
-    if "<" in text and ">" in text and (pieces := tags(text)):
+    if pieces := tags(text):
         yield "tags", pieces
     if ('"' in text or "'" in text) and (pieces := glued(text)):
         yield "glued", pieces

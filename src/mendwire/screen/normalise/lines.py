@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from mendwire.screen.normalise.prose import respaced
+from mendwire.screen.normalise.prose import VOCABULARY, respaced
 from mendwire.screen.normalise.view import Piece
 
-_HYPHEN: Final = re.compile(r"(?<=[^\W\d_])-[ \t]*\r?\n[ \t]*(?=[^\W\d_])")
+_SPLIT: Final = re.compile(
+    r"(?<![^\W\d_])([^\W\d_]{1,24})(-?)[ \t]{0,40}\r?\n[ \t]{0,40}(?=([^\W\d_]{1,24}))"
+)
+_MIN_WHOLE: Final = 4
 _BREAK: Final = re.compile(r"(?<=[^\W_])[ \t]*\r?\n[ \t]*(?=[^\W_])")
 _CHUNKS: Final = re.compile(
     "|".join(
@@ -20,6 +23,8 @@ _CHUNKS: Final = re.compile(
 )
 _SKIPPED: Final = 3
 """Words before the first group that happen to be as long."""
+_BARE: Final = re.compile(r"\r?\n")
+_KEPT: Final = re.compile(r"[^\W_] \r?\n[^\W_]")
 _NARROW: Final = 16
 """Characters of a line, on average, that is too short to have been written so."""
 _MIN_LINES: Final = 4
@@ -69,17 +74,26 @@ def unbroken(text: str) -> list[Piece]:
     if not count:
         return []
     if count >= _MIN_LINES and len(text) < _NARROW * count:
-        pattern = _BREAK
-    elif "-" in text:
-        pattern = _HYPHEN
+        # Where lines keep the spaces they were cut at, nothing but the breaks was put in.
+        gaps = list((_BARE if _KEPT.search(text) else _BREAK).finditer(text))
     else:
-        return []
+        gaps = [gap for gap in _SPLIT.finditer(text) if gap[2] or _is_one(gap[1], gap[3])]
     pieces: list[Piece] = []
     at = 0
-    for gap in pattern.finditer(text):
-        pieces.append((text[at : gap.start()], at, gap.start()))
-        at = gap.end()
+    for gap in gaps:
+        start, end = (gap.end(1), gap.start(3)) if gap.re is _SPLIT else gap.span()
+        pieces.append((text[at:start], at, start))
+        at = end
     return [*pieces, (text[at:], at, len(text))] if pieces else []
+
+
+def _is_one(before: str, after: str) -> bool:
+    """Whether the ends of two lines are one word, and not two."""
+    first, second = before.lower(), after.lower()
+    if first in VOCABULARY and second in VOCABULARY:
+        return False
+    whole = first + second
+    return len(whole) >= _MIN_WHOLE and whole in VOCABULARY
 
 
 def chunks(text: str) -> list[Piece]:

@@ -108,18 +108,21 @@ def _of_parts(core: str) -> str:
     if len(parts) < 2:  # noqa: PLR2004 - nothing stands between
         return ""
     lower = [part.lower() for part in parts]
-    sayings = [part for part in lower if part in ENGLISH]
+    sayings = [part for part in lower if part in COMMON]
     least = MIN_CALLED if "(" in core else MIN_SENTENCE
     if len(sayings) >= least and 2 * len(sayings) >= len(parts):
         return " ".join(parts)
-    joined = "".join(lower)
+    if len(parts) >= MIN_SENTENCE and not any(map(str.isascii, parts)):
+        return " ".join(parts) if max(map(len, parts)) > 1 else ""  # no name is written so
+    return _put_together("".join(lower), lower)
+
+
+def _put_together(joined: str, parts: list[str]) -> str:
     if len(joined) < _MIN_SURE or not joined.isalpha():
         return ""
     if joined in VOCABULARY:
-        return joined if not all(part in VOCABULARY for part in lower) else ""
-    if 2 * len(parts) >= len(joined):
-        return respaced(joined)
-    return ""
+        return joined if not all(part in VOCABULARY for part in parts) else ""
+    return respaced(joined) if 2 * len(parts) >= len(joined) else ""
 
 
 def _leet(core: str) -> str:

@@ -17,7 +17,7 @@ _MAX_RUNS: Final = 12
 _HEX: Final = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}h?[ :;,|\\/._+\[\]\n-]{0,2}){8,}")
 _BITS: Final = re.compile(r"(?:[01]{7,8}[ ,;|\n]{0,2}){6,}")
 _OCTAL: Final = re.compile(r"(?:\\?0?o?[01][0-7]{2}[ ,;|\n]{1,2}){6,}[01][0-7]{2}")
-_CODES: Final = re.compile(r"(?<![\d.])(?:\d{2,3}[^\d]{1,7}){6,}\d{2,3}(?![\d.])")
+_CODES: Final = re.compile(r"(?<![\d.])(?:\d{2,6}[^\d]{1,7}){6,}\d{2,6}(?![\d.])")
 _PLACES: Final = re.compile(r"(?<![\d.])\d{1,2}(?:[ ,./|_-]{1,3}\d{1,2}){6,}(?![\d.])")
 _MORSE_RUN: Final = re.compile(r"(?:[.\-_·•−–—]{1,6}[ /|]{1,3}){4,}[.\-_·•−–—]{1,6}")
 _MORSE: Final = dict(
@@ -64,7 +64,7 @@ def _unspelt(run: re.Match[str]) -> list[Piece]:
     gaps = [gap.group() for gap in _GAP.finditer(letters)]
     narrow = min(map(len, gaps))
     usual = Counter(gaps).most_common(1)[0][0]
-    if all(gap == usual or len(gap) == narrow for gap in gaps):
+    if not any(_parts_words(gap, usual, narrow) for gap in gaps):
         bare = _GAP.sub("", letters)
         apart = respaced(bare.lower())
         return [(apart or bare, run.start(), run.end())]
@@ -73,10 +73,14 @@ def _unspelt(run: re.Match[str]) -> list[Piece]:
     for gap in _GAP.finditer(letters):
         start, end = run.start() + gap.start(), run.start() + gap.end()
         pieces.append((run.string[at:start], at, start))
-        if gap.group() != usual and len(gap.group()) > narrow:
+        if _parts_words(gap.group(), usual, narrow):
             pieces.append((" ", start, end))
         at = end
     return [*pieces, (run.string[at : run.end()], at, run.end())]
+
+
+def _parts_words(gap: str, usual: str, narrow: int) -> bool:
+    return gap != usual and (len(gap) > narrow or (gap.isspace() and not usual.isspace()))
 
 
 def _runs(pattern: re.Pattern[str], read: Callable[[str], str]) -> Callable[[str], list[Piece]]:
@@ -117,7 +121,9 @@ def _from_octal(run: str) -> str:
 
 def _from_codes(run: str) -> str:
     codes = list(map(int, re.findall(r"\d+", run)))
-    return _of_bytes(bytes(codes)) if max(codes) < 256 else ""  # noqa: PLR2004 - a byte
+    if max(codes) < 256:  # noqa: PLR2004 - bytes
+        return _of_bytes(bytes(codes))
+    return "".join(chr(code) for code in codes if code < 0xD800 or 0xDFFF < code < 0x110000)  # noqa: PLR2004 - no surrogate
 
 
 def _from_places(run: str) -> str:

@@ -65,7 +65,7 @@ def _sorted(text: str) -> tuple[list[Line], list[Line], list[str]]:
             if frame is None:
                 # Python shows a frame's line of code beneath it, deeper than the frame.
                 into = code if 0 <= indent < deep else prose
-                into.append((bare, start + deep))
+                into.append((raw.rstrip("\r\n"), start))
             elif bare[0] not in "^~":
                 indent = deep if bare[:6] == 'File "' else -1
                 names += names_in(frame)
@@ -77,7 +77,9 @@ def _together(lines: list[Line], where: str, kind: Kind, origin: str = "") -> Se
     parts: list[Part] = []
     at = 0
     if len(lines) == 1:
-        return Segment(where=where, text=lines[0][0], kind=kind, start=lines[0][1])
+        line, start = lines[0]
+        bare = line.strip()
+        return Segment(where=where, text=bare, kind=kind, start=start + line.index(bare))
     for line, start in lines:
         parts.append(Part(at=at, where=origin or where, start=start))
         at += len(line) + 1
@@ -91,7 +93,8 @@ def _sayings(lines: list[Line], where: str, kind: Kind) -> Iterator[Segment]:
         return
     said = [line for line in lines if line[0].count(" ") >= _MIN_GAPS]
     for line, start in said[:_MAX_SAYINGS]:
-        yield Segment(where=where, text=line, kind=kind, start=start)
+        bare = line.lstrip()
+        yield Segment(where=where, text=bare, kind=kind, start=start + len(line) - len(bare))
 
 
 def _named(names: list[str], where: str) -> Iterator[Segment]:
