@@ -118,7 +118,7 @@ def _of_clues(text: str, words: Sequence[str], found: Sequence[Clue]) -> Layers:
         yield from _of_marks(text, found, all_marks)
     if len(found) > 1:
         yield from _of_ciphers(text, found)
-    leet = all_marks & LEET and _count(found, LEET) > 1
+    leet = all_marks & LEET and sum(clue.marks & LEET for clue in found) > LEET
     if leet or better > 1 or (better and (sentence or len(words) <= _FEW_WORDS)):
         yield "mended", _mended(text, found, unleet if leet else str)
 
