@@ -21,6 +21,7 @@ from mendwire.screen.normalise.clues import (
     clues,
 )
 from mendwire.screen.normalise.escapes import (
+    emphasis,
     escapes,
     glued,
     overridden,
@@ -97,6 +98,8 @@ def _of_signs(text: str) -> Layers:
         yield "quoted-printable", pieces
     if pieces := tags(text):
         yield "tags", pieces
+    if pieces := emphasis(text):
+        yield "emphasis", pieces
     if ('"' in text or "'" in text) and (pieces := glued(text)):
         yield "glued", pieces
     if "\n" in text and (pieces := unbroken(text)):
