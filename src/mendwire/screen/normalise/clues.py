@@ -21,7 +21,9 @@ _EDGES: Final = "\"'`()[]{}<>,.;:!?*#"
 _NUMBER: Final = re.compile(
     r"(?:0[xbo]|\\x)?(?:[0-9a-fA-F]{2,4}|[01]{7,8}|[0-7]{3})h?|\d{1,3}|\d{1,2}(?:[-.]\d{1,2})+"
 )
-_CODES: Final = re.compile(r"(?:\d{1,6}\D{1,7}){7}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42}")
+_CODES: Final = re.compile(
+    r"(?:\d{1,6}\D{1,7}){10}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42}"
+)
 MANY: Final = 8
 """Codes in one word that make it worth a look by itself."""
 _SPACED: Final = re.compile(r"(?:[^\W_](?:[^\w\s]{1,3}|_)){3,}[^\W_]?")

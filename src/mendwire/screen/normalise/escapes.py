@@ -16,6 +16,11 @@ _ESCAPE: Final = re.compile(
     | (?P<entity>&(?:\#[xX]?[0-9a-fA-F]{1,8};?|[A-Za-z][A-Za-z0-9]{1,30};))
     | \\(?P<letter>[bfnrtv"'`/\\])"""
 )
+_SIGNS: Final = re.compile(
+    r"[\\%&U](?:[0-9a-fA-F]{2}|u[0-9a-fA-F{]|x[0-9a-fA-F{]|U[0-9a-fA-F]|\+[0-9a-fA-F]|\#"
+    r"|[A-Za-z][A-Za-z0-9]{1,30};|[bfnrtv\"'`/\\])"
+)
+"""The same in short, for one quick look."""
 _HEX: Final = re.compile(r"[0-9a-fA-F]{2}")
 _OCTAL: Final = re.compile(r"[0-7]{3}")
 _QUOTED: Final = re.compile(r"(?P<bytes>(?:=[0-9A-Fa-f]{2}(?:=\r?\n)?)+)|=\r?\n")
@@ -31,10 +36,26 @@ _BLOCK: Final = (
 )
 _TAG: Final = re.compile(
     rf"(?i)<(?:!--(?P<comment>[^<>]{{0,2000}}?)-->|/?(?:(?P<inline>{_INLINE})|{_BLOCK})"
-    r"(?:[\s/][^<>]{0,500})?>)|(?<=[^\W_])(?:\*\*|~~)|(?:\*\*|~~)(?=[^\W_])"
+    r"(?:[\s/][^<>]{0,500})?>)"
 )
+_EMPHASIS: Final = re.compile(r"\*\*(?=\w)|\*\*(?<=\w..)|~~(?=\w)|~~(?<=\w..)")
 _GLUE: Final = re.compile(
     r"[\"'`]\s{0,4}(?:\+|\.|\|\||&)\s{0,4}[\"'`]|(?<=[^\W_])[\"'`]\s{1,4}[\"'`](?=[^\W_])"
+)
+_GLUES: Final = (
+    '" +',
+    "' +",
+    '"+',
+    "'+",
+    '" "',
+    "' '",
+    '".',
+    "'.",
+    '" .',
+    "' .",
+    "||",
+    '" &',
+    "` +",
 )
 _MIN_GLUED: Final = 2
 _OVERRIDDEN: Final = re.compile("[\u202e\u202d]([^\u202c\u2069\n]*)")
@@ -42,7 +63,7 @@ _OVERRIDDEN: Final = re.compile("[\u202e\u202d]([^\u202c\u2069\n]*)")
 
 def escapes(text: str) -> list[Piece]:
     """Backslash, URL and HTML escapes; runs of bytes are read as UTF-8."""
-    if not any(sign in text for sign in ("\\", "%", "&", "U+")):
+    if not _SIGNS.search(text):
         return []
     pieces = _replaced(text, _ESCAPE, _escaped)
     if pieces and "%" in text and "+" in text and " " not in text:
@@ -58,17 +79,18 @@ def quoted_printable(text: str) -> list[Piece]:
 
 
 def tags(text: str) -> list[Piece]:
-    """HTML and Markdown without marks: those within a line leave nothing behind, others a space."""
-    if "**" in text or "~~" in text or ("<" in text and ">" in text):
-        return _replaced(text, _TAG, _untagged)
-    return []
+    """HTML without its tags: those within a line leave nothing behind, others a space."""
+    return _replaced(text, _TAG, _untagged) if "<" in text and ">" in text else []
+
+
+def emphasis(text: str) -> list[Piece]:
+    """Markdown without its marks for what is bold or struck out."""
+    return _replaced(text, _EMPHASIS, lambda _: "") if "**" in text or "~~" in text else []
 
 
 def glued(text: str) -> list[Piece]:
     """``"ig" + "nore"``: strings put together in code."""
-    if text.count('"') + text.count("'") + text.count("`") < 2 * _MIN_GLUED:
-        return []
-    if len(_GLUE.findall(text)) < _MIN_GLUED:
+    if not any(map(text.__contains__, _GLUES)) or len(_GLUE.findall(text)) < _MIN_GLUED:
         return []
     return _replaced(text, _GLUE, lambda _: "")
 
@@ -139,4 +161,4 @@ def _utf8(data: bytes) -> str:
 def _untagged(mark: re.Match[str]) -> str:
     if mark["comment"] is not None:
         return f" {mark['comment']} " if " " in mark["comment"].strip() else ""
-    return "" if mark["inline"] or mark.group()[0] in "*~" else " "
+    return "" if mark["inline"] else " "

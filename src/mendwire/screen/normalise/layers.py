@@ -21,6 +21,7 @@ from mendwire.screen.normalise.clues import (
     clues,
 )
 from mendwire.screen.normalise.escapes import (
+    emphasis,
     escapes,
     glued,
     overridden,
@@ -97,6 +98,8 @@ def _of_signs(text: str) -> Layers:
         yield "quoted-printable", pieces
     if pieces := tags(text):
         yield "tags", pieces
+    if pieces := emphasis(text):
+        yield "emphasis", pieces
     if ('"' in text or "'" in text) and (pieces := glued(text)):
         yield "glued", pieces
     if "\n" in text and (pieces := unbroken(text)):
@@ -118,7 +121,7 @@ def _of_clues(text: str, words: Sequence[str], found: Sequence[Clue]) -> Layers:
         yield from _of_marks(text, found, all_marks)
     if len(found) > 1:
         yield from _of_ciphers(text, found)
-    leet = all_marks & LEET and _count(found, LEET) > 1
+    leet = all_marks & LEET and sum(clue.marks & LEET for clue in found) > LEET
     if leet or better > 1 or (better and (sentence or len(words) <= _FEW_WORDS)):
         yield "mended", _mended(text, found, unleet if leet else str)
 

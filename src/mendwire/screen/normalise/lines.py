@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
 from mendwire.screen.normalise.prose import VOCABULARY, respaced
 from mendwire.screen.normalise.view import Piece
 
-_SPLIT: Final = re.compile(
-    r"(?<![^\W\d_])([^\W\d_]{1,24})(-?)[ \t]{0,40}\r?\n[ \t]{0,40}(?=([^\W\d_]{1,24}))"
-)
+_LETTERS: Final = re.compile(r"[^\W\d_]{1,24}")
+_NEAR: Final = 40
+"""Characters about a line's end that are looked at."""
 _MIN_WHOLE: Final = 4
 _BREAK: Final = re.compile(r"(?<=[^\W_])[ \t]*\r?\n[ \t]*(?=[^\W_])")
 _CHUNKS: Final = re.compile(
@@ -75,16 +75,34 @@ def unbroken(text: str) -> list[Piece]:
         return []
     if count >= _MIN_LINES and len(text) < _NARROW * count:
         # Where lines keep the spaces they were cut at, nothing but the breaks was put in.
-        gaps = list((_BARE if _KEPT.search(text) else _BREAK).finditer(text))
+        pattern = _BARE if _KEPT.search(text) else _BREAK
+        gaps = [gap.span() for gap in pattern.finditer(text)]
     else:
-        gaps = [gap for gap in _SPLIT.finditer(text) if gap[2] or _is_one(gap[1], gap[3])]
+        gaps = list(_within_words(text))
     pieces: list[Piece] = []
     at = 0
-    for gap in gaps:
-        start, end = (gap.end(1), gap.start(3)) if gap.re is _SPLIT else gap.span()
+    for start, end in gaps:
         pieces.append((text[at:start], at, start))
         at = end
     return [*pieces, (text[at:], at, len(text))] if pieces else []
+
+
+def _within_words(text: str) -> Iterator[tuple[int, int]]:
+    """The line ends that a word goes on behind."""
+    at = text.find("\n")
+    while at >= 0:
+        before = text[max(0, at - _NEAR) : at].rstrip()
+        after = text[at + 1 : at + 1 + _NEAR]
+        second = _LETTERS.match(after.lstrip())
+        if second and before and (before[-1] == "-" or before[-1].isalpha()):
+            start = max(0, at - _NEAR) + len(before)
+            end = at + 1 + len(after) - len(after.lstrip())
+            if before[-1] == "-":
+                if before[-2:-1].isalpha():
+                    yield start - 1, end
+            elif _is_one(before.split()[-1], second.group()):
+                yield start, end
+        at = text.find("\n", at + 1)
 
 
 def _is_one(before: str, after: str) -> bool:

@@ -11,17 +11,20 @@ from urllib.parse import unquote_plus
 from mendwire.screen.segments.leaves import leaves_in
 from mendwire.screen.segments.segment import Kind, Segment
 
+# What may not stand before a mark is looked for after it: so the search leaps from mark to mark.
 _QUOTED: Final = re.compile(
     r'"{3}([^"]{12,8000})"{3}'
-    r"|(?<![\w\\])(?:\"((?:[^\"\\\n]|\\.){12,4000})\"|'((?:[^'\\\n]|\\.|'(?=\w)){12,4000})'(?!\w)"
-    r"|`([^`\n]{12,4000})`)"
+    r"|\"(?<![\w\\]\")((?:[^\"\\\n]|\\.){12,4000})\""
+    r"|'(?<![\w\\]')((?:[^'\\\n]|\\.|'(?=\w)){12,4000})'(?!\w)"
+    r"|`([^`\n]{12,4000})`"
 )
 _VALUE: Final = re.compile(r"[?&;][\w.\[\]%-]{1,64}=([^&;\s\"'<>`#]{8,4000})")
 _HEADER: Final = re.compile(
     r"(?m)^[ \t]*[A-Za-z][A-Za-z0-9]{0,30}(?:-[A-Za-z0-9]{1,30}){1,6}: (.{12,4000})$"
 )
 _COMMENT: Final = re.compile(
-    r"(?:(?<![\w:/#-])(?:--|//|#)[ \t]+([^\n]{12,2000}))|/\*((?:[^*/]|\*(?!/)|/(?!\*)){12,4000})\*/"
+    r"(?:--(?<![\w:/#-]--)|//(?<![\w:/#-]//)|\#(?<![\w:/#-]\#))[ \t]+([^\n]{12,2000})"
+    r"|/\*((?:[^*/]|\*(?!/)|/(?!\*)){12,4000})\*/"
 )
 _OBJECT: Final = re.compile(r"[\[{]\s{0,4}(?:\"|\{)")
 MAX_INSIDE: Final = 50
