@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-import spacy
 
 from mendwire.model.screening import Screening
 from mendwire.screen.detect import Detector, fresh_detector
@@ -45,7 +45,7 @@ def test_an_installed_model_changes_nothing(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: en-core-web-sm\nVersion: 3.8.0\n")
     (info / "entry_points.txt").write_text("[spacy_models]\nen_core_web_sm = en_core_web_sm\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert "en_core_web_sm" in spacy.util.get_installed_models()
+    assert [point.name for point in entry_points(group="spacy_models")] == ["en_core_web_sm"]
     assert judged(fresh_detector()) == before
     assert "en_core_web_sm" not in sys.modules
 

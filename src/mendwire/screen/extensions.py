@@ -7,6 +7,7 @@ in it, go to quarantine like anything else that breaks the screen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -72,8 +73,9 @@ class Extension:
             ) from problem
 
     def _reason(self, found: Finding, pieces: Sequence[Piece]) -> Reason:
-        # Not a number is no weight that could be compared with a threshold.
-        weight = min(_CERTAIN, max(0.0, float(found.weight))) if found.weight >= 0 else _CERTAIN
+        weight = float(found.weight)
+        # Not a number could not be compared with a threshold; a detector that is lost is believed.
+        weight = _CERTAIN if math.isnan(weight) else min(_CERTAIN, max(0.0, weight))
         return Reason(
             rule=f"detector-{self.name}",
             where=pieces[found.passage].segment.where,
