@@ -28,7 +28,7 @@ SCALES: Final = ((140, 70), (360, 180))
 """Lengths of windows and how far the next one begins behind, in letters."""
 SMOOTH: Final = 100.0
 """Features that every window is taken to have besides its own, for short ones say little."""
-_FLOOR: Final = -3.0
+_FLOOR: Final = -2.2
 """Log-odds below which a piece is nothing to speak of."""
 _MIN_LETTERS: Final = 8
 _RULERS: Final = re.compile(r"([^\w\s])\1{3,}")
