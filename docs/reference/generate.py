@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import typer
 from typer.cli import get_docs_for_click
@@ -128,6 +130,31 @@ def _bare_help(verb: str) -> str:
     return shown.getvalue()
 
 
+def model_part() -> str:
+    """The card of the screen's classifier."""
+    card = json.loads((resources.files("mendwire.screen") / "model.json").read_text("utf-8"))
+    facts = [
+        ("licence", card["licence"]),
+        ("data, sha256", f"`{card['data_sha256']}`"),
+        ("rows of attacks", _rows_of(card, "attack ")),
+        ("rows of harmless texts", _rows_of(card, "harmless ")),
+        *((f"plan: {name}", value) for name, value in card["plan"].items()),
+        *((f"calibration: {name}", value) for name, value in card["calibration"].items()),
+        *((f"budget: {name}", f"{value:.2%}") for name, value in card["budget"].items()),
+    ]
+    table = "".join(f"| {name} | {value} |\n" for name, value in facts)
+    groups = "".join(
+        f"| {name} | {found['texts']} | {found['restricted']:.2%} |\n"
+        for name, found in card["left_out"].items()
+    )
+    head = "| left out | texts | restricted |\n|---|---|---|\n"
+    return f"| | |\n|---|---|\n{table}\n{head}{groups}"
+
+
+def _rows_of(card: Mapping[str, Any], label: str) -> int:
+    return sum(count for name, count in card["rows"].items() if name.startswith(label))
+
+
 def _row(setting: Setting) -> str:
     return f"| `{setting.name}` | `{setting.value}` | {_cell(setting.comment)} |"
 
@@ -136,7 +163,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PARTS: Final = {"cli.md": cli_part, "config.md": config_part, "events.md": events_part}
+PARTS: Final = {
+    "cli.md": cli_part,
+    "config.md": config_part,
+    "events.md": events_part,
+    "screen-model.md": model_part,
+}
 
 if __name__ == "__main__":
     for name in PARTS:

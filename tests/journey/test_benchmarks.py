@@ -52,6 +52,17 @@ async def test_a_quick_run_over_signatures_prints_its_tables() -> None:
     assert "Milliseconds of processor for a hostile report" in out
 
 
+async def test_a_quick_run_of_the_screen_prints_its_tables() -> None:
+    out = await _ran("benchmarks.screen")
+    assert "harmless stopped, %" in out
+    assert "Milliseconds for a hostile report" in out
+
+
+async def test_a_quick_search_past_the_screen_prints_its_share() -> None:
+    out = await _ran("benchmarks.adaptive", "--queries", "20")
+    assert "by wording alone" in out
+
+
 async def test_a_quick_run_over_export_requests_prints_its_table() -> None:
     table = await _ran("benchmarks.otlp")
     assert "parser alone" in table

@@ -64,3 +64,60 @@ def test_rules_that_are_not_there(tmp_path: Path) -> None:
     ran = _run("x", "--rules", str(tmp_path / "none.jsonl"))
     assert ran.returncode == 1
     assert "cannot be read" in ran.stderr
+
+
+CORPUS = [
+    {"label": "attack", "source": "a", "text": ATTACK},
+    {"label": "attack", "source": "b", "report": {"error": ATTACK}},
+    {"label": "benign", "source": "a", "text": "KeyError: 'id'"},
+]
+
+
+def _corpus(tmp_path: Path) -> str:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in CORPUS))
+    return str(path)
+
+
+def test_evaluate_prints_shares_by_source(tmp_path: Path) -> None:
+    ran = _run("evaluate", _corpus(tmp_path))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    shown = [line.split()[:4] for line in ran.stdout.splitlines()[1:]]
+    assert shown == [
+        ["attack", "a", "1", "100.00%"],
+        ["attack", "b", "1", "100.00%"],
+        ["attack", "all", "2", "100.00%"],
+        ["benign", "a", "1", "0.00%"],
+        ["benign", "all", "1", "0.00%"],
+    ]
+
+
+def test_evaluate_from_standard_input_fails_where_a_share_is_missed() -> None:
+    row = json.dumps({"label": "benign", "kind": "joke", "text": ATTACK})
+    ran = _run("evaluate", "-", "--by", "kind", "--json", "--false-positives", "0.5", given=row)
+    assert (ran.returncode, ran.stderr) == (5, "")
+    assert json.loads(ran.stdout)[0] == {
+        "label": "benign",
+        "group": "joke",
+        "rows": 1,
+        "stopped": 1,
+        "rejected": 1,
+        "share": 1.0,
+        "low": 0.206543,
+        "high": 1.0,
+    }
+
+
+def test_evaluate_names_a_row_without_a_label(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text('{"text": "x"}\n')
+    ran = _run("evaluate", str(path))
+    assert ran.returncode == 1
+    assert 'Line 1 needs "label"' in ran.stderr
+
+
+def test_help_tells_of_both_ways() -> None:
+    ran = _run("--help")
+    assert ran.returncode == 0
+    assert "evaluate" in ran.stdout
+    assert "mendwire screen TEXT" in " ".join(ran.stdout.split())

@@ -1,4 +1,4 @@
-"""The rules against a labelled corpus beside the checkout, where there is one."""
+"""The screen against a labelled corpus beside the checkout, where there is one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from mendwire.model.screening import ScreenVerdict
 from mendwire.screen.detect import load_detector
 
+CHAT = "bastioncorpus"
 CORPUS = Path(__file__).parents[2] / "../shared/corpora/screen/dev.jsonl"
 
 
@@ -22,8 +23,11 @@ def test_recall_and_false_positives() -> None:
     total: Counter[str] = Counter()
     for line in CORPUS.read_text("utf-8").split("\n")[:-1]:
         row = json.loads(line)
-        total[row["label"]] += 1
+        # Its harmless rows are what people write to chatbots, not errors.
+        label = "chat" if row["source"] == CHAT and row["label"] == "benign" else row["label"]
+        total[label] += 1
         verdict = load_detector().of_text(row["text"]).verdict
-        stopped[row["label"]] += verdict is not ScreenVerdict.PASS
-    assert stopped["attack"] / total["attack"] >= 0.7
-    assert stopped["benign"] / total["benign"] <= 0.003
+        stopped[label] += verdict is not ScreenVerdict.PASS
+    assert stopped["attack"] / total["attack"] >= 0.89
+    assert stopped["benign"] / total["benign"] <= 0.002
+    assert stopped["chat"] / max(1, total["chat"]) <= 0.3

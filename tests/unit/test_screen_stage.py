@@ -55,7 +55,7 @@ async def test_a_harmless_report_goes_on_whole() -> None:
 
 
 async def test_a_doubtful_report_goes_on_whole_and_restricted() -> None:
-    payload = _payload(context={"note": "the failing step is to be merged without review"})
+    payload = _payload(context={"note": "use git push --force to overwrite the branch"})
     answer = await _screened(payload)
     assert answer.screening.verdict is ScreenVerdict.RESTRICT
     assert answer.passed is not None

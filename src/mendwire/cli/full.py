@@ -61,7 +61,7 @@ def signature(context: typer.Context) -> None:
     raise typer.Exit(bare.run(["signature", *context.args]))
 
 
-app.command("screen", help=screen.HELP)(screen.screen)
+app.add_typer(screen.app, name="screen")
 
 
 def _show_version(wanted: bool) -> None:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mendwire.errors import MendwireError, ScreenBroken
+from mendwire.model.printable import printable
 from mendwire.model.report import Trust
 from mendwire.model.screening import Screening, ScreenVerdict
 from mendwire.screen.detect import Detector, load_detector
+from mendwire.screen.evaluation import Share, Tally, read_rows
 
 DETECTED = 5
+_PROGRESS = 200
+GROUP_HELP = (
+    "Say whether a text or report tries to instruct an agent (`mendwire screen TEXT`), or what "
+    "the screen does to a labelled corpus."
+)
 HELP = f"""Say whether a text or report tries to instruct an agent.
 
 Reads TEXT, or else standard input; a JSON object is read field by field.
@@ -24,12 +33,35 @@ Prints one JSON object: verdict (pass, restrict, reject), score (0 to 1), reason
 
 Exits with 0 for pass and {DETECTED} for the other two; with --jsonl always with 0.
 """
+EVALUATE_HELP = f"""Count what the screen stops of a labelled corpus.
+
+CORPUS has one JSON object a line: label (attack or benign), text or report, and what to count by.
+
+Prints a table of recall and false positives with 95 % intervals (Wilson).
+
+Exits with {DETECTED} where a share misses what --recall or --false-positives ask for.
+"""
 JSONL_HELP = (
     "Each line of standard input is a JSON string, a report, or an object with one of them under "
     "text or report; each gives one line of output, in order."
 )
 
 
+class _ByDefault(TyperGroup):
+    """``mendwire screen TEXT`` is ``mendwire screen text TEXT``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own copy of click
+        if not args or (args[0] not in self.commands and args[0] not in {"-h", "--help"}):
+            args = ["text", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_ByDefault, help=GROUP_HELP, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+@app.command("text", help=HELP)
 def screen(
     text: Annotated[str | None, typer.Argument(help="Default: standard input.")] = None,
     *,
@@ -88,3 +120,72 @@ def _reasons(found: Screening, explain: bool) -> list[Any]:
         }
         for reason in found.reasons
     ]
+
+
+@app.command("evaluate", help=EVALUATE_HELP)
+def evaluate(
+    corpus: Annotated[typer.FileBinaryRead, typer.Argument(help="JSONL; - is standard input.")],
+    *,
+    by: Annotated[str, typer.Option("--by", help="The rows' field to count by.")] = "source",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    low_trust: Annotated[
+        bool, typer.Option("--low-trust", help="Judge as from a source of low trust.")
+    ] = False,
+    recall: Annotated[
+        float, typer.Option("--recall", help="Smallest share of attacks stopped that is enough.")
+    ] = 0.0,
+    false_positives: Annotated[
+        float, typer.Option("--false-positives", help="Largest share of benign rows stopped.")
+    ] = 1.0,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="Your own rules beside the package's (JSONL).")
+    ] = None,
+) -> None:
+    """Judge every row and count."""
+    detector = load_detector(rules)
+    trust = Trust.LOW if low_trust else Trust.TRUSTED
+    tally = Tally()
+    began = time.monotonic()
+    for number, row in enumerate(read_rows(corpus, by), start=1):
+        tally.add(row, _verdict(detector, row.text, trust))
+        if number % _PROGRESS == 0 and sys.stderr.isatty():
+            pace = number / (time.monotonic() - began)
+            print(f"\r{number} rows, {pace:.0f} a second", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    shares = tally.shares()
+    print(json.dumps([_object(share) for share in shares]) if as_json else _table(shares))
+    stopped, alarms = tally.all(attacks=True), tally.all(attacks=False)
+    missed = (stopped and stopped.share < recall) or (alarms and alarms.share > false_positives)
+    raise typer.Exit(DETECTED if missed else 0)
+
+
+def _verdict(detector: Detector, text: str, trust: Trust) -> ScreenVerdict:
+    try:
+        return detector.of_text(text, trust).verdict
+    except ScreenBroken:
+        return ScreenVerdict.REJECT
+
+
+def _object(share: Share) -> dict[str, Any]:
+    return {
+        "label": "attack" if share.is_attack else "benign",
+        "group": share.group,
+        "rows": share.rows,
+        "stopped": share.stopped,
+        "rejected": share.rejected,
+        "share": round(share.share, 6),
+        "low": round(share.low, 6),
+        "high": round(share.high, 6),
+    }
+
+
+def _table(shares: list[Share]) -> str:
+    lines = ["label   group                             rows stopped  95 % interval      rejected"]
+    for share in shares:
+        label = "attack" if share.is_attack else "benign"
+        lines.append(
+            f"{label:<7} {printable(share.group, 30):<30} {share.rows:>7} {share.share:>7.2%}  "
+            f"{share.low:>7.2%} - {share.high:>7.2%} {share.rejected / share.rows:>7.2%}"
+        )
+    return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,9 @@ DISGUISE: Final = 1.2
 SPLIT: Final = 0.85
 """The same for what only reads as an instruction over several fields."""
 _CERTAIN: Final = 0.99
+_MAX_ODDS: Final = 30.0
+_LEANING: Final = 2.0
+"""How much of the shares holds for log-odds: 1.2 is a shift by 0.36."""
 MAX_REASONS: Final = 20
 
 
@@ -46,6 +50,13 @@ def weighed(weight: float, kind: Kind, *, disguised: bool = False, joined: bool 
     """A rule's weight where it was found, at most 0.99."""
     share = SHARES[kind] * (DISGUISE if disguised else 1.0) * (SPLIT if joined else 1.0)
     return round(min(_CERTAIN, weight * share), 4)
+
+
+def believed(odds: float, kind: Kind, *, disguised: bool = False) -> float:
+    """The classifier's log-odds as a weight, where it was found, at most 0.99."""
+    share = SHARES[kind] * (DISGUISE if disguised else 1.0)
+    shifted = min(odds + _LEANING * math.log(share), _MAX_ODDS)
+    return round(min(_CERTAIN, 1.0 / (1.0 + math.exp(-shifted))), 4)
 
 
 def decide(reasons: Iterable[Reason], trust: Trust, sha256: str) -> Screening:

@@ -6,29 +6,24 @@ import functools
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from mendwire.errors import ScreenBroken, Undecodable
+from mendwire.errors import ScreenBroken
 from mendwire.model.bodies import SNIPPET
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
-from mendwire.model.report import ErrorReport, Trust, load_object
+from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import Reason, Screening, ScreenVerdict
-from mendwire.screen.decide import decide, weighed
-from mendwire.screen.language import Pipeline, load_pipeline
-from mendwire.screen.normalise import hidden, views
+from mendwire.screen.decide import believed, decide, weighed
+from mendwire.screen.extensions import Extension, load_extensions
+from mendwire.screen.language import Pipeline, check, load_pipeline
+from mendwire.screen.normalise import hidden
+from mendwire.screen.pieces import WINDOW, Piece, in_windows, pieces, segments_of
 from mendwire.screen.rules import Rules, load_rules
-from mendwire.screen.segments import Segment, body_segments, segments, text_segments
+from mendwire.screen.segments import Segment, segments
 
-MAX_SCANNED: Final = 262_144
-"""Characters of one report that are read; the rest restricts it."""
-WINDOW: Final = 8_192
-"""Characters judged as one piece."""
-_OVERLAP: Final = 512
-_KEPT: Final = 16_384
 SECONDS: Final = 2.0
 """Time for one report before it counts as broken."""
 
@@ -37,11 +32,14 @@ Publish = Callable[[str, dict[str, str]], None]
 
 
 class Detector:
-    """The loaded rules and pipeline; may be shared by threads."""
+    """The loaded rules, pipeline and extensions; may be shared by threads."""
 
-    def __init__(self, rules: Rules, pipeline: Pipeline) -> None:
+    def __init__(
+        self, rules: Rules, pipeline: Pipeline, extensions: Sequence[Extension] = ()
+    ) -> None:
         self._rules = rules.rules
         self._pipeline = pipeline
+        self._extensions = extensions
 
     def of_report(
         self, report: ErrorReport, sha256: str, trust: Trust, seconds: float = SECONDS
@@ -55,48 +53,61 @@ class Detector:
         """Screen any text; a JSON object is read by its fields. Raises ScreenBroken."""
         data = text.encode("utf-8", "surrogatepass")
         sha256 = hashlib.sha256(data).hexdigest()
-        return self._judge(_of_any(text, data), sha256, trust, seconds)
+        return self._judge(segments_of(text, data), sha256, trust, seconds)
 
     def _judge(
         self, parts: Sequence[Segment], sha256: str, trust: Trust, seconds: float
     ) -> Screening:
         deadline = time.monotonic() + seconds
-        return decide(self._reasons(parts, deadline), trust, sha256)
+        reasons = list(self._reasons(parts, deadline))
+        screening = decide(reasons, trust, sha256)
+        if not self._extensions or screening.verdict is ScreenVerdict.REJECT:
+            return screening
+        read = list(pieces(in_windows(parts)[0]))
+        for extension in self._extensions:
+            reasons += extension.reasons(read, deadline - time.monotonic())
+            check(deadline)
+        return decide(reasons, trust, sha256)
 
     def _reasons(self, parts: Sequence[Segment], deadline: float) -> Iterator[Reason]:
-        pieces: list[str] = []
-        origin: list[tuple[Segment, str]] = []
-        seen: set[str] = set()
-        waiting = 0
-        windows, cut = _windows(parts)
+        windows, cut = in_windows(parts)
         if cut:
             yield self._reason("too-long-to-scan", cut, "")
         for segment in windows:
-            _check(deadline)
             rule = hidden(segment.text)
             if rule:
                 yield self._reason(rule, segment, printable(segment.text))
-            for view in views(segment.text):
-                if view.text in seen:
-                    continue
-                seen.add(view.text)
-                pieces.append(view.text)
-                origin.append((segment, view.layer))
-                waiting += len(view.text)
+        batch: list[Piece] = []
+        waiting = 0
+        for piece in pieces(windows):
+            check(deadline)
+            if piece.cut and piece.segment is not cut:
+                cut = piece.segment
+                yield self._reason("too-much-to-decode", cut, "")
+            batch.append(piece)
+            waiting += len(piece.text)
             if waiting > WINDOW:
-                yield from self._found(pieces, origin, deadline)
-                pieces, origin, waiting = [], [], 0
-        yield from self._found(pieces, origin, deadline)
+                yield from self._found(batch, deadline)
+                batch, waiting = [], 0
+        if batch:
+            yield from self._found(batch, deadline)
 
-    def _found(
-        self, pieces: list[str], origin: list[tuple[Segment, str]], deadline: float
-    ) -> Iterator[Reason]:
-        _check(deadline)
-        for hit in self._pipeline.hits(pieces, deadline):
-            segment, layer = origin[hit.piece]
-            yield self._reason(
-                hit.rule, segment, hit.excerpt, disguised=bool(layer), joined=hit.joined
-            )
+    def _found(self, batch: Sequence[Piece], deadline: float) -> Iterator[Reason]:
+        check(deadline)
+        for hit in self._pipeline.hits([piece.text for piece in batch], deadline):
+            piece = batch[hit.piece]
+            if hit.odds is None:
+                yield self._reason(
+                    hit.rule,
+                    piece.segment,
+                    hit.excerpt,
+                    disguised=bool(piece.layer),
+                    joined=hit.joined,
+                )
+            else:
+                weight = believed(hit.odds, piece.segment.kind, disguised=bool(piece.layer))
+                where = piece.segment.where
+                yield Reason(rule=hit.rule, where=where, weight=weight, excerpt=hit.excerpt)
 
     def _reason(
         self,
@@ -111,47 +122,10 @@ class Detector:
         return Reason(rule=rule, where=segment.where, weight=weight, excerpt=excerpt)
 
 
-def _check(deadline: float) -> None:
-    if time.monotonic() > deadline:
-        raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
-
-
-def _of_any(text: str, data: bytes) -> list[Segment]:
-    if text.lstrip()[:1] != "{":
-        return text_segments(text)
-    try:
-        return body_segments(load_object(data))
-    except Undecodable:
-        return text_segments(text)
-
-
-def _windows(parts: Sequence[Segment]) -> tuple[list[Segment], Segment | None]:
-    """The parts in windows, and the first one that had to be cut, if the whole is too long."""
-    whole = sum(len(part.text) for part in parts) <= MAX_SCANNED
-    shown: list[Segment] = []
-    cut: Segment | None = None
-    total = 0
-    for part in parts:
-        text = part.text
-        if not whole and len(text) > 2 * _KEPT:
-            cut = cut or part
-            text = f"{text[:_KEPT]}\n{text[-_KEPT:]}"
-        if total > MAX_SCANNED:
-            cut = cut or part
-            break
-        total += len(text)
-        if len(text) <= WINDOW:
-            shown.append(part)
-            continue
-        starts = range(0, len(text), WINDOW - _OVERLAP)
-        shown.extend(replace(part, text=text[at : at + WINDOW]) for at in starts)
-    return shown, cut
-
-
 def fresh_detector(own: Path | None = None) -> Detector:
-    """The rules and spaCy; ``own`` is the operator's file. Raises ScreenUnavailable."""
+    """Rules, spaCy, extensions; ``own`` is the operator's file. Raises ScreenUnavailable."""
     rules = load_rules(own)
-    return Detector(rules, load_pipeline(rules))
+    return Detector(rules, load_pipeline(rules), load_extensions())
 
 
 @functools.cache

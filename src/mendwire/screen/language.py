@@ -1,8 +1,7 @@
 """The spaCy pipeline: words, a gate of phrases, and rules that run only where the gate opened.
 
 ``spacy.blank("en")`` on purpose: no trained model takes part, so that the verdict is the same
-whatever is installed. A component that scores segments can be added behind ``mendwire_rules``; the
-document carries its segments in ``doc.user_data[PIECES]``.
+whatever is installed. The document carries its pieces in ``doc.user_data[PIECES]``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +22,11 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
+    from mendwire.screen.classifier import Classifier, Scored
+
 PIECES: Final = "mendwire_pieces"
 FOUND: Final = "mendwire_found"
+SCORED: Final = "mendwire_scored"
 _APART: Final = 10_000
 """Tokens of two pieces are this far from each other, more than any gap spans."""
 _MAX_SPANS: Final = 50
@@ -48,27 +50,29 @@ class Hit:
     """It spans pieces: a payload split over fields."""
     excerpt: str
     """At most 100 characters, safe to print."""
+    odds: float | None = None
+    """Of the classifier: its calibrated log-odds. A rule has its weight instead."""
 
 
 class Pipeline:
     """One loaded pipeline. Calls are serialised: spaCy's memory zone belongs to one thread."""
 
-    def __init__(self, nlp: Language, matcher: RuleMatcher) -> None:
+    def __init__(self, nlp: Language, matcher: RuleMatcher, classifier: Classifier) -> None:
         self._nlp = nlp
         self._matcher = matcher
+        self._classifier = classifier
         self._lock = threading.Lock()
 
     def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
-        """What the rules find in folded texts; ScreenBroken past ``deadline`` (monotonic)."""
+        """What is found in folded texts; ScreenBroken past ``deadline`` (monotonic)."""
         words: list[str] = []
         starts: list[int] = []
         for piece in pieces:
             starts.append(len(words))
             words += _WORD.findall(piece)
-            if time.monotonic() > deadline:
-                raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
+            check(deadline)
         if not self._matcher.may_match(words, pieces):
-            return []
+            return _scored(self._classifier.found(pieces))
         # The zone frees this text's words: the vocabulary must not grow with what strangers send.
         with self._lock, self._nlp.memory_zone():
             return self._run(words, starts, pieces)
@@ -78,8 +82,21 @@ class Pipeline:
 
         doc = Doc(self._nlp.vocab, words=words)
         doc.user_data[PIECES] = (starts, pieces)
-        found: list[Hit] = self._nlp(doc).user_data[FOUND]
-        return found
+        done = self._nlp(doc).user_data
+        return [*done[FOUND], *_scored(done[SCORED])]
+
+
+def _scored(found: Sequence[Scored]) -> list[Hit]:
+    return [
+        Hit(rule="classifier", piece=one.piece, joined=False, excerpt=one.excerpt, odds=one.odds)
+        for one in found
+    ]
+
+
+def check(deadline: float) -> None:
+    """Raises ScreenBroken past ``deadline`` (monotonic)."""
+    if time.monotonic() > deadline:
+        raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
 
 
 def load_pipeline(rules: Rules) -> Pipeline:
@@ -93,17 +110,25 @@ def load_pipeline(rules: Rules) -> Pipeline:
         ) from None
     if not Language.has_factory("mendwire_rules"):
         Language.factory("mendwire_rules", func=_component)
+        Language.factory("mendwire_classifier", func=_classifier)
     nlp = spacy.blank("en")
     try:
         matcher: Any = nlp.add_pipe("mendwire_rules")
         matcher.build(rules)
     except Exception as problem:
         raise ScreenUnavailable(f"spaCy refuses the screen's rules: {problem}") from problem
-    return Pipeline(nlp, matcher)
+    classifier: Any = nlp.add_pipe("mendwire_classifier")
+    return Pipeline(nlp, matcher, classifier)
 
 
 def _component(nlp: Language, name: str) -> RuleMatcher:  # noqa: ARG001 - spaCy calls factories by these names
     return RuleMatcher(nlp)
+
+
+def _classifier(nlp: Language, name: str) -> Classifier:  # noqa: ARG001 - the same
+    from mendwire.screen.classifier import Classifier, load_model  # noqa: PLC0415 - needs numpy, which comes with spaCy
+
+    return Classifier(load_model())
 
 
 class RuleMatcher:
@@ -143,23 +168,21 @@ class RuleMatcher:
             for phrase in phrases:
                 word, *others = _WORD.findall(phrase)
                 self._first.setdefault(word, []).append((frozenset(others), bits[name]))
-        self._needed = [
-            [sum(bits[name] for name in set(step.lists)) for step in chain.steps]
-            for chain in rules.chains
-        ]
+        self._needed = [_needed(chain, bits) for chain in rules.chains]
 
     def may_match(self, words: Sequence[str], pieces: Sequence[str]) -> bool:
         """Whether it is worth making a document: most genuine errors end here."""
         if len(self._tokens):
             return bool(words)
         there, present = 0, set(words)
-        for word in self._first.keys() & present:
+        for word in present & self._first.keys():
             for others, bit in self._first[word]:
-                if others <= present:
+                if not others or others <= present:
                     there |= bit
-        if any(all(map(there.__and__, steps)) for steps in self._needed):
-            return True
-        return any(self._by_regex(pieces))
+        for certain, steps in self._needed:
+            if there & certain == certain and all(map(there.__and__, steps)):
+                return True
+        return bool(self._by_regex(pieces))
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the hits to ``doc.user_data[FOUND]``."""
@@ -169,8 +192,8 @@ class RuleMatcher:
         for name, start, end in self._gate(doc):
             places.setdefault(self._names[name], []).append((start, end))
         there = sum(self._bits[name] for name in places)
-        for chain, steps in zip(self._chains, self._needed, strict=True):
-            if all(map(there.__and__, steps)):
+        for chain, (certain, steps) in zip(self._chains, self._needed, strict=True):
+            if there & certain == certain and all(map(there.__and__, steps)):
                 found += _by_chain(chain, places, starts, doc)
         doc.user_data[FOUND] = found
         return doc
@@ -204,8 +227,21 @@ class RuleMatcher:
         return found
 
 
+def _needed(chain: Chain, bits: Mapping[str, int]) -> tuple[int, list[int]]:
+    """The lists that must all be there, as one number, and of the other steps any of each."""
+    steps = [sum(bits[name] for name in set(step.lists)) for step in chain.steps]
+    certain = 0
+    for step in steps:
+        certain |= step if step.bit_count() == 1 else 0
+    return certain, [step for step in steps if step.bit_count() > 1]
+
+
 def _holds(text: str, needs: Sequence[str]) -> bool:
-    return not needs or any(need in text for need in needs)
+    # No generator: it runs some hundred times for every report.
+    for need in needs:
+        if need in text:
+            return True
+    return not needs
 
 
 def _by_chain(

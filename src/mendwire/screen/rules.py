@@ -80,6 +80,7 @@ HIDDEN_RULES: Final = (
     Rule(name="hidden-direction-override", weight=0.6, says="Text whose direction is overridden"),
     Rule(name="hidden-inside-words", weight=0.85, says="Invisible characters inside words"),
     Rule(name="too-long-to-scan", weight=0.55, says="More text than the screen reads"),
+    Rule(name="too-much-to-decode", weight=0.55, says="More layers than the screen undoes"),
 )
 
 

@@ -1,0 +1,193 @@
+"""The text classifier: the weights of hashed n-grams added up per window, with numpy alone.
+
+A window is some hundred letters, so that an instruction does not drown in the text around it; a
+piece's score is that of its strongest window. The weights lie beside this file in ``model.npz``,
+written by ``python -m training.screen.train``; ``model.json`` says from what.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mendwire.errors import ScreenUnavailable
+from mendwire.model.printable import printable
+from mendwire.screen.grams import Grams, grams
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from spacy.tokens import Doc
+
+SCALES: Final = ((140, 70), (360, 180))
+"""Lengths of windows and how far the next one begins behind, in letters."""
+SMOOTH: Final = 100.0
+"""Features that every window is taken to have besides its own, for short ones say little."""
+_FLOOR: Final = -2.2
+"""Log-odds below which a piece is nothing to speak of."""
+_MIN_LETTERS: Final = 8
+_RULERS: Final = re.compile(r"([^\w\s])\1{3,}")
+_JOINTS: Final = re.compile(r"[^a-z0-9]+")
+_SHOWN: Final = 90
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scored:
+    """A piece that reads like an instruction."""
+
+    piece: int
+    """Its index."""
+    odds: float
+    """Calibrated log-odds; 0 is where a report is restricted."""
+    excerpt: str
+    """The part that weighs most, at most 100 characters, safe to print."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """The weights."""
+
+    table: NDArray[np.int8]
+    """A weight for each row that an n-gram can hash to, in steps of ``scale``."""
+    scale: float
+    bias: float
+    slope: float
+    """Calibration: what log-odds are multiplied by, after ``zero`` was taken from them."""
+    zero: float
+
+    @property
+    def bits(self) -> int:
+        """The table has ``2 ** bits`` rows."""
+        return len(self.table).bit_length() - 1
+
+
+class Classifier:
+    """The spaCy component ``mendwire_classifier``; ``found`` works without a document too."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Write what is found in a document's pieces to ``doc.user_data["mendwire_scored"]``."""
+        _, pieces = doc.user_data["mendwire_pieces"]
+        doc.user_data["mendwire_scored"] = self.found(pieces)
+        return doc
+
+    def found(self, pieces: Sequence[str]) -> list[Scored]:
+        """The pieces that read like instructions, with the strongest part of each."""
+        asked = [(at, text) for at, piece in enumerate(pieces) if (text := readable(piece))]
+        if not asked:
+            return []
+        given = grams([text for _, text in asked], self._model.bits)
+        sums = self._running(given)
+        begins, ends, owners = windows(given)
+        odds = self._odds(sums, given, begins, ends)
+        if odds.max() <= _FLOOR:
+            return []
+        order = np.lexsort((-odds, owners))
+        first = order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
+        found = []
+        for at in first[odds[first] > _FLOOR].tolist():
+            number, text = asked[owners[at]]
+            start = int(given.starts[owners[at]])
+            here = sums[begins[at] : ends[at] + 1]
+            excerpt = _strongest(text[max(0, begins[at] - start - 1) : ends[at] - start], here)
+            found.append(Scored(piece=number, odds=round(float(odds[at]), 4), excerpt=excerpt))
+        return found
+
+    def _running(self, given: Grams) -> NDArray[np.int32]:
+        """Sums of the weights up to each letter; a window's is a difference of two."""
+        table = self._model.table
+        sums = np.zeros(given.letters.shape[1] + 1, np.int32)
+        here = sums[1:]
+        np.sum(table[given.letters], axis=0, dtype=np.int32, out=here)
+        here[given.word_starts] += np.sum(table[given.words], axis=0, dtype=np.int32)
+        np.cumsum(here, out=here)
+        return sums
+
+    def _odds(
+        self,
+        sums: NDArray[np.int32],
+        given: Grams,
+        begins: NDArray[np.int64],
+        ends: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Calibrated log-odds of each window."""
+        model, words = self._model, given.word_starts
+        count = len(given.letters) * (ends - begins) + len(given.words) * (
+            words.searchsorted(ends) - words.searchsorted(begins)
+        )
+        raw = (sums[ends] - sums[begins]) * model.scale / np.sqrt(count + SMOOTH)
+        return (raw + (model.bias - model.zero)) * model.slope
+
+
+def _strongest(window: str, sums: NDArray[np.int32]) -> str:
+    """The stretch of a window whose letters pull the score up most."""
+    if len(window) > _SHOWN:
+        pull = sums[_SHOWN:] - sums[:-_SHOWN]
+        window = window[int(np.argmax(pull)) :][:_SHOWN]
+    return printable(window)
+
+
+def windows(given: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Begin, end and piece of every window: short ones, and long ones where a piece is longer."""
+    lengths = given.ends - given.starts
+    owners = np.arange(len(lengths))
+    width, _ = SCALES[0]
+    if lengths.max() <= width:
+        return given.starts, given.ends, owners
+    long = lengths > width
+    found = [(given.starts[~long], given.ends[~long], owners[~long])]
+    starts, ends, owners = given.starts[long], given.ends[long], owners[long]
+    for width, step in SCALES:
+        count = np.maximum(0, -((width - (ends - starts)) // step)) + 1
+        owner = np.repeat(np.arange(len(starts)), count)
+        number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        begin = starts[owner] + number * step
+        found.append((begin, np.minimum(begin + width, ends[owner]), owners[owner]))
+    begins, stops, pieces = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return begins, stops, pieces
+
+
+def readable(piece: str) -> str:
+    """The words of a piece as they are scored; empty where it is too little to tell anybody.
+
+    What holds no blank is a name or a path, and reads as the words it is made of. A ruler of signs
+    is as good as three of them.
+    """
+    piece = _RULERS.sub(r"\1\1\1", piece)
+    if " " not in piece and piece.isascii():
+        piece = _JOINTS.sub(" ", piece).strip()
+        if " " not in piece:
+            return ""
+    return piece if len(piece) >= _MIN_LETTERS else ""
+
+
+def load_model() -> Model:
+    """The shipped weights; raises ScreenUnavailable."""
+    try:
+        place = resources.files(__package__)
+        card = json.loads(place.joinpath("model.json").read_text("utf-8"))
+        with place.joinpath("model.npz").open("rb") as file, np.load(file) as kept:
+            return read_model(kept, card["calibration"])
+    except (OSError, ValueError, KeyError) as problem:
+        raise ScreenUnavailable(
+            f"The screen's classifier is missing from the installation or damaged ({problem}); "
+            "reinstall mendwire."
+        ) from None
+
+
+def read_model(kept: Any, calibration: Any) -> Model:  # noqa: ANN401 - an open .npz, or a mapping like it
+    """Weights from the arrays of a file; raises KeyError or ValueError for another file's."""
+    return Model(
+        table=kept["table"],
+        scale=float(kept["scale"][0]),
+        bias=float(kept["bias"][0]),
+        slope=float(calibration["slope"]),
+        zero=float(calibration["zero"]),
+    )

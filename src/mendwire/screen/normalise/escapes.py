@@ -1,0 +1,164 @@
+"""Characters written as other characters: escapes of strings, URLs, HTML and mail, and its tags."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from mendwire.screen.normalise.view import Piece
+
+_ESCAPE: Final = re.compile(
+    r"""(?x) (?P<bytes>(?:\\x[0-9a-fA-F]{2})+|(?:%[0-9a-fA-F]{2})+|(?:\\[0-3][0-7]{2})+)
+    | (?P<units>(?:\\u[0-9a-fA-F]{4})+|(?:%u[0-9a-fA-F]{4})+)
+    | (?:\\[ux]\{|\\U(?=[0-9a-fA-F]{8})|\bU\+)(?P<point>[0-9a-fA-F]{1,8})(?:\}|[ ](?=U\+)|)
+    | (?P<entity>&(?:\#[xX]?[0-9a-fA-F]{1,8};?|[A-Za-z][A-Za-z0-9]{1,30};))
+    | \\(?P<letter>[bfnrtv"'`/\\])"""
+)
+_SIGNS: Final = re.compile(
+    r"[\\%&U](?:[0-9a-fA-F]{2}|u[0-9a-fA-F{]|x[0-9a-fA-F{]|U[0-9a-fA-F]|\+[0-9a-fA-F]|\#"
+    r"|[A-Za-z][A-Za-z0-9]{1,30};|[bfnrtv\"'`/\\])"
+)
+"""The same in short, for one quick look."""
+_HEX: Final = re.compile(r"[0-9a-fA-F]{2}")
+_OCTAL: Final = re.compile(r"[0-7]{3}")
+_QUOTED: Final = re.compile(r"(?P<bytes>(?:=[0-9A-Fa-f]{2}(?:=\r?\n)?)+)|=\r?\n")
+_SURELY_QUOTED: Final = re.compile(r"(?:=[0-9A-Fa-f]{2}){2}|=20|=\r?\n")
+_MIN_QUOTED: Final = 3
+_INLINE: Final = (
+    "a|abbr|b|big|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strike|strong|sub|sup|tt|u|wbr"
+)
+_BLOCK: Final = (
+    "address|article|aside|blockquote|body|br|dd|details|div|dl|dt|footer|form|h[1-6]|head|header"
+    "|hr|html|iframe|img|input|li|link|main|meta|nav|ol|option|p|pre|script|section|select|style"
+    "|summary|svg|table|tbody|td|textarea|th|thead|title|tr|ul"
+)
+_TAG: Final = re.compile(
+    rf"(?i)<(?:!--(?P<comment>[^<>]{{0,2000}}?)-->|/?(?:(?P<inline>{_INLINE})|{_BLOCK})"
+    r"(?:[\s/][^<>]{0,500})?>)"
+)
+_EMPHASIS: Final = re.compile(r"\*\*(?=\w)|\*\*(?<=\w..)|~~(?=\w)|~~(?<=\w..)")
+_GLUE: Final = re.compile(
+    r"[\"'`]\s{0,4}(?:\+|\.|\|\||&)\s{0,4}[\"'`]|(?<=[^\W_])[\"'`]\s{1,4}[\"'`](?=[^\W_])"
+)
+_GLUES: Final = (
+    '" +',
+    "' +",
+    '"+',
+    "'+",
+    '" "',
+    "' '",
+    '".',
+    "'.",
+    '" .',
+    "' .",
+    "||",
+    '" &',
+    "` +",
+)
+_MIN_GLUED: Final = 2
+_OVERRIDDEN: Final = re.compile("[\u202e\u202d]([^\u202c\u2069\n]*)")
+
+
+def escapes(text: str) -> list[Piece]:
+    """Backslash, URL and HTML escapes; runs of bytes are read as UTF-8."""
+    if not _SIGNS.search(text):
+        return []
+    pieces = _replaced(text, _ESCAPE, _escaped)
+    if pieces and "%" in text and "+" in text and " " not in text:
+        return [(part.replace("+", " "), start, end) for part, start, end in pieces]
+    return pieces
+
+
+def quoted_printable(text: str) -> list[Piece]:
+    """``=69=67`` of mail."""
+    if text.count("=") < _MIN_QUOTED or not _SURELY_QUOTED.search(text):
+        return []
+    return _replaced(text, _QUOTED, lambda found: _utf8(_bytes(found["bytes"] or "")))
+
+
+def tags(text: str) -> list[Piece]:
+    """HTML without its tags: those within a line leave nothing behind, others a space."""
+    return _replaced(text, _TAG, _untagged) if "<" in text and ">" in text else []
+
+
+def emphasis(text: str) -> list[Piece]:
+    """Markdown without its marks for what is bold or struck out."""
+    return _replaced(text, _EMPHASIS, lambda _: "") if "**" in text or "~~" in text else []
+
+
+def glued(text: str) -> list[Piece]:
+    """``"ig" + "nore"``: strings put together in code."""
+    if not any(map(text.__contains__, _GLUES)) or len(_GLUE.findall(text)) < _MIN_GLUED:
+        return []
+    return _replaced(text, _GLUE, lambda _: "")
+
+
+def overridden(text: str) -> list[Piece]:
+    """What a right-to-left override shows backwards."""
+    if text.isascii() or not _OVERRIDDEN.search(text):
+        return []
+    pieces: list[Piece] = []
+    at = 0
+    for found in _OVERRIDDEN.finditer(text):
+        pieces.append((text[at : found.start()], at, found.start()))
+        pieces.append((found[1][::-1], found.end(), found.start(1)))
+        at = found.end()
+    return [*pieces, (text[at:], at, len(text))]
+
+
+def _replaced(
+    text: str, pattern: re.Pattern[str], read: Callable[[re.Match[str]], str]
+) -> list[Piece]:
+    return list(_around(text, pattern.finditer(text), read))
+
+
+def _around(
+    text: str, marks: Iterator[re.Match[str]], read: Callable[[re.Match[str]], str]
+) -> Iterator[Piece]:
+    at = 0
+    for mark in marks:
+        if mark.start() > at:
+            yield text[at : mark.start()], at, mark.start()
+        yield read(mark), *mark.span()
+        at = mark.end()
+    if 0 < at < len(text):
+        yield text[at:], at, len(text)
+
+
+def _escaped(mark: re.Match[str]) -> str:
+    kind, run = mark.lastgroup, mark[mark.lastgroup or 0]
+    if kind == "bytes":
+        return _utf8(_bytes(run))
+    if kind == "units":
+        data = bytes.fromhex("".join(re.split(r"\\u|%u", run)))
+        return data.decode("utf-16-be", "ignore")
+    if kind == "entity":
+        return html.unescape(run)
+    if kind == "letter":
+        return run if run in "\"'`/\\" else " "
+    return _char(int(run, 16))
+
+
+def _char(point: int) -> str:
+    return chr(point) if point < 0x110000 and not 0xD800 <= point < 0xE000 else " "  # noqa: PLR2004 - the end of Unicode, and its surrogates
+
+
+def _bytes(run: str) -> bytes:
+    if run[:1] == "\\" and run[1] != "x":
+        return bytes(int(code, 8) for code in _OCTAL.findall(run))
+    return bytes.fromhex("".join(_HEX.findall(run)))
+
+
+def _utf8(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _untagged(mark: re.Match[str]) -> str:
+    if mark["comment"] is not None:
+        return f" {mark['comment']} " if " " in mark["comment"].strip() else ""
+    return "" if mark["inline"] else " "

@@ -1,0 +1,81 @@
+"""A report as the pieces that a reader would see as one utterance each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from mendwire.model.report import ErrorReport, JSONValue
+from mendwire.screen.segments.leaves import Leaf, leaves_in, together
+from mendwire.screen.segments.names import joined_words
+from mendwire.screen.segments.segment import Kind, Segment
+from mendwire.screen.segments.trace import of_text, of_trace
+
+_CODE_FIELDS: Final = frozenset({"code", "context_line", "pre_context", "post_context", "source"})
+_PLAIN: Final = re.compile(r"[\w.$:@/-]{0,64}")
+_SHORT: Final = ("type", "code", "release", "environment", "service", "language", "level")
+_MIN_SAYING: Final = 12
+
+
+def segments(report: ErrorReport) -> list[Segment]:
+    """Every text of a report that an agent could come to see, in the order of the fields."""
+    return list(_of_report(report))
+
+
+def text_segments(text: str, where: str = "text") -> list[Segment]:
+    """The same for a text of unknown form, such as a raw traceback."""
+    return list(of_trace(text, where, Kind.MESSAGE)) if text else []
+
+
+def body_segments(body: Mapping[str, JSONValue]) -> list[Segment]:
+    """The same for any JSON object."""
+    return list(_of_value(body, "report"))
+
+
+def _of_report(report: ErrorReport) -> Iterator[Segment]:
+    if report.error:
+        yield from of_trace(report.error, "error", Kind.MESSAGE)
+    if report.message_template and report.message_template != report.error:
+        yield from of_text(report.message_template, "message_template", Kind.MESSAGE)
+    if report.stack:
+        yield from of_trace(report.stack, "stack", Kind.STACK)
+    for number, part in enumerate(report.fingerprint):
+        yield Segment(where=f"fingerprint[{number}]", text=part, kind=Kind.FIELD)
+    for number, frame in enumerate(report.frames):
+        if frame.arguments:
+            yield from _of_value(frame.arguments, f"frames[{number}].arguments")
+        if frame.code:
+            yield Segment(where=f"frames[{number}].code", text=frame.code, kind=Kind.CODE)
+    if report.context:
+        yield from _of_value(report.context, "context")
+    yield from _of_names(report)
+
+
+def _of_names(report: ErrorReport) -> Iterator[Segment]:
+    for name in (*_SHORT, "trace_id", "timestamp"):
+        text = getattr(report, name)
+        if len(text) > _MIN_SAYING:
+            yield Segment(where=name, text=joined_words(text), kind=Kind.NAME)
+            if name not in _SHORT or not _PLAIN.fullmatch(text):
+                yield Segment(where=name, text=text, kind=Kind.FIELD)
+    for number, frame in enumerate(report.frames):
+        names = (frame.file, frame.function, frame.module)
+        text = " ".join(filter(None, names))
+        yield Segment(where=f"frames[{number}]", text=joined_words(text), kind=Kind.NAME)
+        if not all(map(_PLAIN.fullmatch, names)):
+            yield Segment(where=f"frames[{number}]", text=text, kind=Kind.FIELD)
+
+
+def _of_value(value: JSONValue | Mapping[str, JSONValue], where: str) -> Iterator[Segment]:
+    leaves = list(leaves_in(value, where))
+    for leaf in leaves:
+        yield from _of_leaf(leaf)
+    yield from together(leaves, where)
+
+
+def _of_leaf(leaf: Leaf) -> Iterator[Segment]:
+    if leaf.key in _CODE_FIELDS:
+        yield Segment(where=leaf.path, text=leaf.text, kind=Kind.CODE)
+    else:
+        yield from of_trace(leaf.text, leaf.path, leaf.kind)
