@@ -33,7 +33,7 @@ _LAWYERS: Final = re.compile(
     r"redistribution and use|without warranty|@(?:param|return|throws|license|author|since)\b"
 )
 # Where packages come from is named nowhere in this repository.
-_INDEX: Final = re.compile(r"(?i)\b(?:py" r"pi\.org|python" r"hosted\.|npm" r"js\.|crates\.io)")
+_INDEX: Final = re.compile(r"(?i)\b(?:pypi\.|pythonhosted|npmjs\b|crates\.)")
 _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
 _BARE_TAG: Final = re.compile(r"</?[a-z][^>]{0,200}>", re.IGNORECASE)
 

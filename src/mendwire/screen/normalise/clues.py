@@ -123,7 +123,7 @@ def _marks(word: str, core: str, lower: str) -> int:
         return MORSE if word in "/|-._" else LETTER
     if len(core) == 1 or _SPACED.fullmatch(core):
         return LETTER
-    if lower.isalpha() and len(core) < _MIN_LONG and (core in {lower, lower.capitalize()}):
+    if len(core) < _MIN_LONG and core.isalpha() and (core == lower or core[1:].islower()):
         chunk = lower not in VOCABULARY and len(core) <= _LONGEST_CHUNK
         return SPELT if lower in _SPELLING else CHUNK if chunk else 0
     if _MORSE.fullmatch(word):

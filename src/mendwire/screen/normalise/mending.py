@@ -66,9 +66,8 @@ def guessed(core: str) -> str:
     if not 1 < len(core) <= _LONGEST_GUESSED:
         return ""
     if _is_plain(core):
-        return (_REPEATS.fullmatch(word) and _SQUEEZED.get(_single(word))) or _SKELETONS.get(
-            word, ""
-        )
+        repeats = _REPEATED.search(word) and _REPEATS.fullmatch(word)
+        return (repeats and _SQUEEZED.get(_single(word))) or _SKELETONS.get(word, "")
     joined = "".join(_LETTERS.findall(word))
     if joined in VOCABULARY:
         return joined
@@ -89,8 +88,7 @@ def unleet(text: str) -> str:
 
 
 def _is_plain(core: str) -> bool:
-    lower = core.lower()
-    return core.isalpha() and (core in {lower, lower.capitalize()} or core.isupper())
+    return core.isalpha() and (core.islower() or core.isupper() or core[1:].islower())
 
 
 def _of_letters(word: str) -> str:
@@ -98,7 +96,9 @@ def _of_letters(word: str) -> str:
         return apart
     if len(word) < _MIN_SURE:
         return ""
-    found = _SCRAMBLED.get(_key(word), "") or _SQUEEZED.get(_single(word), "")
+    found = _SCRAMBLED.get(_key(word), "") if len(word) >= _MIN_SCRAMBLED else ""
+    if not found and _REPEATED.search(word):
+        found = _SQUEEZED.get(_single(word), "")
     found = found or _SKELETONS.get(word, "")
     return found if found != word and len(found) >= _MIN_SURE else ""
 

@@ -13,7 +13,7 @@ from mendwire.screen.normalise.view import Layer, View, joined
 
 MAX_DEPTH: Final = 3
 MAX_VIEWS: Final = 12
-_SHOWN: Final = 4
+_SHOWN: Final = 3
 """Characters of all views for each of the text's, ..."""
 _SPARE: Final = 8_192
 """... and these besides."""
