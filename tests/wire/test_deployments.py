@@ -35,8 +35,8 @@ def intake_of(bus: JetStreamBus) -> Intake:
     async def screen(report: ErrorReport, payload: bytes, trust: Trust) -> Screened:
         return let_through(report, payload, trust)
 
-    async def quarantine(_message: Received, reason: str, _why: Screening | None) -> None:
-        raise AssertionError(reason)
+    async def quarantine(received: Received, reason: str, screening: Screening | None) -> None:
+        raise AssertionError(received, reason, screening)
 
     async def released(*_of: object) -> None: ...
 
