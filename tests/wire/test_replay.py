@@ -17,6 +17,7 @@ from tests.wire.test_quarantine import releases
 
 ERRORS = "AI_TUTOR_STAGING_ERRORS"
 SUBJECT = "ai_tutor.errors.staging"
+PRODUCTION = "ai_tutor.errors.production"
 LAST = 1 << 62
 
 
@@ -75,3 +76,31 @@ async def test_what_is_discarded_is_gone(bus: JetStreamBus) -> None:
     assert await stored(bus, "AI_TUTOR_DEAD") == await stored(bus, ERRORS) == []
     with pytest.raises(ConfigError, match="no message 1 in dead"):
         await replay(bus, releases(bus), 1)
+
+
+async def test_a_message_that_claims_to_have_parts_takes_no_others_along(
+    bus: JetStreamBus,
+) -> None:
+    for subject, stream in ((SUBJECT, ERRORS), (PRODUCTION, "AI_TUTOR_PRODUCTION_ERRORS")):
+        ack = await bus.publish(subject, b"no json", headers={"Mendwire-Part": "1/2"})
+        received = await bus.peek(stream, ack.seq)
+        assert received is not None
+        await bury(bus, received, "no report")
+    first, second = await stored(bus, "AI_TUTOR_DEAD")
+    assert first.headers["Mendwire-Origin-Seq"] == second.headers["Mendwire-Origin-Seq"]
+    await discard(bus, 1)
+    assert [dead.ref.seq for dead in await stored(bus, "AI_TUTOR_DEAD")] == [2]
+    await replay(bus, releases(bus), 2)
+    assert await stored(bus, "AI_TUTOR_DEAD") == []
+
+
+async def test_parts_of_another_message_are_none_of_its_own(bus: JetStreamBus) -> None:
+    await buried(bus, random.Random(1).randbytes(1_040_000), "large")
+    one, two = await stored(bus, "AI_TUTOR_DEAD")
+    assert await bus.remove(two.ref)
+    ack = await bus.publish(PRODUCTION, b"no json")
+    other = await bus.peek("AI_TUTOR_PRODUCTION_ERRORS", ack.seq)
+    assert other is not None
+    await bury(bus, other, "no report")
+    await discard(bus, one.ref.seq)
+    assert [dead.payload for dead in await stored(bus, "AI_TUTOR_DEAD")] == [b"no json"]

@@ -88,8 +88,8 @@ class Unlucky:
         await self.bucket.delete(key, revision)
         self._lose("delete", key)
 
-    def scan(self, prefix: str) -> AsyncIterator[Entry]:
-        return self.bucket.scan(prefix)
+    def scan(self, prefix: str, *, after: int = 0) -> AsyncIterator[Entry]:
+        return self.bucket.scan(prefix, after=after)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mendwire.app.looking import Sight
 from mendwire.cli.asking import AsJson, Note, Yes, confirm, operator, print_table, see
 from mendwire.cli.kept import Seq, Seqs, show_one
 from mendwire.errors import ConfigError
-from mendwire.ops.quarantine import MOST, Decision, Desk, HeldRow, Label
+from mendwire.ops.quarantine import MOST, Decision, Desk, Label
 
 T = TypeVar("T")
 _COLUMNS = ("seq", "at", "origin", "trust", "score", "rules", "message", "more")
@@ -117,8 +117,7 @@ def _chosen(seqs: Sequence[int], everything: bool, rule: str) -> list[int]:
         return list(dict.fromkeys(seqs))
     if seqs or not (everything or rule):
         raise ConfigError("Name either numbers of the list, or --all, or --rule.")
-    rows: list[HeldRow] = _at_desk(lambda desk: desk.held(rule=rule))
-    return [row.seq for row in rows]
+    return _at_desk(lambda desk: desk.waiting(rule=rule))
 
 
 def _named(seqs: Sequence[int]) -> str:

@@ -9,21 +9,32 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from mendwire.deliver.message import belongs_to
 from mendwire.docket.cases import Docket, Filed
 from mendwire.docket.deployments import Deployments
-from mendwire.errors import Fenced, GitError, IllegalMove
+from mendwire.errors import Damaged, Fenced, GitError, IllegalMove
 from mendwire.execution.git import CaseRepository
 from mendwire.model.case import AWAITED, Case, CaseState, move
 from mendwire.model.deployment import Deployment
 
 _REVERTS: Final = re.compile(r"^This reverts commit ([0-9a-f]{7,64})", re.MULTILINE)
+_REVERTS_MERGE: Final = re.compile(
+    r"^This reverts commit ([0-9a-f]{7,64}), reversing\s+changes made to ([0-9a-f]{7,64})",
+    re.MULTILINE,
+)
 _HISTORY: Final = 2_000
 """Commits after a case's base that are looked through for its fix."""
+
+_MOST_FATES: Final = 10_000
+_FOLLOWED: Final = frozenset(
+    {CaseState.FIXED, CaseState.MERGED, CaseState.DEPLOYED, CaseState.SOAKING}
+)
+"""States that end without a deployment's or a report's doing."""
 
 Tell = Callable[[Case, str], Awaitable[None]]
 """Publishes a transition: the case as it is now, and what is next."""
@@ -42,6 +53,21 @@ class Landing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Fate:
+    """What became of a fix in one commit's history."""
+
+    landed: str = ""
+    """The commit by which it came; empty where it did not."""
+    reverted: str = ""
+    """The commit that took it back; empty where none did."""
+
+    @property
+    def is_in(self) -> bool:
+        """Whether that commit has the fix."""
+        return bool(self.landed and not self.reverted)
+
+
+@dataclass(kw_only=True, slots=True)
 class ClosedLoop:
     """Follows the fixes of one repository."""
 
@@ -53,20 +79,45 @@ class ClosedLoop:
     """The revision that fixes start from, and are merged to."""
     soak_s: float
     """Seconds that an issue must stay quiet in a release that has its fix."""
+    _upto: int = 0
+    """The docket's revision up to which cases were read."""
+    _followed: set[str] = field(default_factory=set)
+    """Issues whose fix was on its way then."""
+    _fates: dict[tuple[str, ...], Fate] = field(default_factory=dict)
+    """By names of commits, so that git is asked anew only when one of them changed."""
 
     async def round(self) -> int:
-        """Look at every fix on its way; how many cases moved."""
+        """Look at every fix on its way; how many cases moved.
+
+        Also what a command that died left half done is made good: nothing depends on an event.
+        """
         tip = await self.repository.origin.commit_of(self.base)
+        branches = frozenset(await self.repository.origin.branches(""))
         moved = 0
-        async for filed in self.docket.cases():
-            case = filed.case
-            if case.state is CaseState.FIXED:
-                moved += await self._merged_or_withdrawn(filed, tip) is not None
-            elif case.state is CaseState.MERGED:
-                moved += await self._withdrawn_if_reverted(filed, tip) is not None
-            elif case.state is CaseState.SOAKING:
-                moved += await self._verified(filed)
+        async for filed in self._on_their_way():
+            state = filed.case.state
+            if state in {CaseState.FIXED, CaseState.MERGED}:
+                now = await self._handed_on(filed, tip, branches)
+            elif state is CaseState.DEPLOYED:
+                now = await self._move(filed, CaseState.SOAKING, "stay quiet")
+            else:
+                now = await self._verified(filed)
+            moved += now.case.state is not state
         return moved
+
+    async def _on_their_way(self) -> AsyncIterator[Filed]:
+        """Of the docket only what changed since the last round is read, and what is followed."""
+        async for filed in self.docket.cases(after=self._upto):
+            self._upto = max(self._upto, filed.revision)
+            if filed.case.state in _FOLLOWED:
+                self._followed.add(filed.case.issue)
+        for issue in tuple(self._followed):
+            with suppress(Damaged):
+                now = await self.docket.get(issue)
+                if now is not None and now.case.state in _FOLLOWED:
+                    yield now
+                    continue
+            self._followed.discard(issue)  # comes again when it changes
 
     async def deployed(self, new: Deployment) -> list[Landing]:
         """Move the cases whose fix ``new`` brings, and note the fixes that it takes back."""
@@ -76,45 +127,58 @@ class ClosedLoop:
             case = filed.case
             if case.state not in AWAITED or case.delivered is None or not concerns(new, case):
                 continue
-            has_fix, reverted = await self._fate(case, new.commit)
-            if has_fix and not reverted and case.state in {CaseState.FIXED, CaseState.MERGED}:
-                filed = await self._soaking(filed, new)  # noqa: PLW2901 - the same case, moved on
-            elif reverted and not case.reverted:
-                filed = await self._noted(filed, reverted)  # noqa: PLW2901 - the same
+            fate = await self._fate(case, new.commit)
+            if fate.is_in and case.state in {CaseState.FIXED, CaseState.MERGED}:
+                filed = await self._soaking(filed, new, fate)  # noqa: PLW2901 - the same case, moved on
+            elif fate.reverted and not case.reverted:
+                filed = await self._noted(filed, fate.reverted)  # noqa: PLW2901 - the same
             case = filed.case
             found.append(
                 Landing(
                     case=case.case_id,
                     title=case.title,
                     state=case.state.value,
-                    has_fix=has_fix and not reverted,
+                    has_fix=fate.is_in,
                 )
             )
         return found
 
-    async def _merged_or_withdrawn(self, filed: Filed, tip: str) -> Filed | None:
+    async def _handed_on(self, filed: Filed, tip: str, branches: Collection[str]) -> Filed:
+        """A fix that is not known to run anywhere: deployed, merged or withdrawn meanwhile."""
         case = filed.case
         if case.delivered is None or not case.delivered.commit:
-            return None
-        landed, reverted = await self._landed(case, tip)
-        if reverted:
-            return await self._move(filed, CaseState.WITHDRAWN, f"reverted by {reverted[:12]}")
-        if landed:
-            return await self._move(filed, CaseState.MERGED, "deploy it", landed=landed)
-        if await self.repository.origin.tip(case.delivered.branch) is None:
+            return filed
+        fate = await self._fate(case, tip)
+        if fate.reverted:
+            why = f"reverted by {fate.reverted[:12]}"
+            return await self._move(filed, CaseState.WITHDRAWN, why)
+        newest = await self._newest(case)
+        if newest is not None and (runs := await self._fate(case, newest.commit)).is_in:
+            return await self._soaking(filed, newest, runs)
+        is_new = case.state is CaseState.FIXED
+        if is_new and fate.landed:
+            return await self._move(filed, CaseState.MERGED, "deploy it", landed=fate.landed)
+        gone = is_new and case.delivered.branch not in branches
+        if gone and await self._is_deleted(case.delivered.commit):
             return await self._move(filed, CaseState.WITHDRAWN, "its branch was deleted unmerged")
-        return None
+        return filed
 
-    async def _withdrawn_if_reverted(self, filed: Filed, tip: str) -> Filed | None:
-        _, reverted = await self._landed(filed.case, tip)
-        if not reverted:
-            return None
-        return await self._move(filed, CaseState.WITHDRAWN, f"reverted by {reverted[:12]}")
+    async def _is_deleted(self, commit: str) -> bool:
+        """Whether a fix that was here is in no branch any more.
 
-    async def _soaking(self, filed: Filed, new: Deployment) -> Filed:
+        In another clone, a server's that deploys or another worker's, it may never have been.
+        """
+        return await self.repository.origin.names_of(commit) == ()
+
+    async def _newest(self, case: Case) -> Deployment | None:
+        """What was deployed last where the case came from, told of by itself or for all."""
+        places = {case.service, "", case.deployed.service if case.deployed else ""}
+        known = [await self.deployments.of(case.environment, place) for place in sorted(places)]
+        return max((one[-1] for one in known if one), key=lambda new: new.at_ns, default=None)
+
+    async def _soaking(self, filed: Filed, new: Deployment, fate: Fate) -> Filed:
         if filed.case.state is CaseState.FIXED:
-            landed, _ = await self._landed(filed.case, new.commit)
-            filed = await self._move(filed, CaseState.MERGED, "deploy it", landed=landed)
+            filed = await self._move(filed, CaseState.MERGED, "deploy it", landed=fate.landed)
         filed = await self._move(filed, CaseState.DEPLOYED, "wait", deployed=new)
         return await self._move(filed, CaseState.SOAKING, "stay quiet")
 
@@ -127,39 +191,60 @@ class ClosedLoop:
                 raise Fenced(f"Case {case.case_id} was taken by a worker meanwhile.")
             return replace(case, reverted=reverted)
 
-        return await self.docket.change(filed, noted)
+        try:
+            return await self.docket.change(filed, noted)
+        except Fenced:
+            return filed  # its error came back in this moment
 
-    async def _verified(self, filed: Filed) -> bool:
+    async def _verified(self, filed: Filed) -> Filed:
         """Quiet is not verified unless the service is heard from (rules A12)."""
         new = filed.case.deployed
         if new is None or time.time_ns() - new.at_ns < self.soak_s * 1e9:
-            return False
+            return filed
         if await self.deployments.heard(new.environment, new.service) <= new.at_ns:
-            return False
-        latest = (await self.deployments.of(new.environment, new.service))[-1]
-        has_fix, reverted = await self._fate(filed.case, latest.commit)
-        if not has_fix or reverted:
-            return False  # an older release was put back
-        await self._move(filed, CaseState.VERIFIED, "nothing")
-        return True
+            return filed
+        newest = await self._newest(filed.case)
+        if newest is None or not (await self._fate(filed.case, newest.commit)).is_in:
+            return filed  # an older release was put back
+        return await self._move(filed, CaseState.VERIFIED, "nothing")
 
-    async def _fate(self, case: Case, commit: str) -> tuple[bool, str]:
-        landed, reverted = await self._landed(case, commit)
-        return bool(landed), reverted
-
-    async def _landed(self, case: Case, tip: str) -> tuple[str, str]:
-        """The commit by which ``tip`` has the fix, and the one that took it back; or empty."""
+    async def _fate(self, case: Case, commit: str) -> Fate:
+        """Of the case's fix in the history of ``commit``; nothing where that is not here."""
         if case.delivered is None or not case.delivered.commit:
-            return "", ""
-        try:
-            messages = await self.repository.messages(tip, since=case.base, limit=_HISTORY)
-        except GitError:
-            return "", ""  # the deployed commit is not in this repository
-        names = {case.delivered.commit, case.landed} - {""}
+            return Fate()
+        key = (case.case_id, case.delivered.commit, case.landed, case.base, commit)
+        if key not in self._fates:
+            try:
+                messages = await self.repository.messages(commit, since=case.base, limit=_HISTORY)
+            except GitError:
+                return Fate()  # the deployed commit is not in this repository, or not yet
+            if len(self._fates) >= _MOST_FATES:
+                self._fates.clear()
+            self._fates[key] = await self._told_by(messages, case, case.delivered.commit, commit)
+        return self._fates[key]
+
+    async def _told_by(
+        self, messages: Mapping[str, str], case: Case, delivered: str, tip: str
+    ) -> Fate:
         landed = next((sha for sha, text in messages.items() if _is_fix(sha, text, case)), "")
-        if not landed and await self.repository.contains(tip, case.delivered.commit):
-            landed = case.delivered.commit
-        return landed, _taken_back(messages, {*names, landed} - {""})
+        if not landed and await self.repository.contains(tip, delivered):
+            landed = delivered
+        names = {delivered, case.landed, landed} - {""}
+        return Fate(
+            landed=landed,
+            reverted=_taken_back(messages, names | await self._merges(messages, names)),
+        )
+
+    async def _merges(self, messages: Mapping[str, str], names: Collection[str]) -> set[str]:
+        """The merges by which the fix came, of those that somebody reverted."""
+        contains = self.repository.contains
+        undone = {pair for text in messages.values() for pair in _REVERTS_MERGE.findall(text)}
+        return {
+            merge
+            for merge, before in undone
+            for name in names
+            if await contains(merge, name) and not await contains(before, name)
+        }
 
     async def _move(self, filed: Filed, to: CaseState, then: str, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
         token = filed.case.token

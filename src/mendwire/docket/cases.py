@@ -155,9 +155,12 @@ class Docket:
         """Forget the note made by ``call``."""
         await self._bucket.delete(f"due.{issue}")
 
-    async def cases(self) -> AsyncIterator[Filed]:
-        """Every readable case, oldest change first; a damaged one is left out and told of."""
-        async for entry in self._bucket.scan("case"):
+    async def cases(self, *, after: int = 0) -> AsyncIterator[Filed]:
+        """Every readable case, oldest change first; a damaged one is left out and told of.
+
+        With ``after`` those alone that changed after that revision.
+        """
+        async for entry in self._bucket.scan("case", after=after):
             try:
                 yield await self._filed(entry)
             except Damaged as problem:

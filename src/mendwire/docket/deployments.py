@@ -22,7 +22,7 @@ from mendwire.wire.bus import Bucket
 KEPT: Final = 200
 """Deployments of one service that are remembered."""
 HEAR_EVERY_S: Final = 60.0
-_MOST_SERVICES: Final = 10_000
+_MOST_SPEAKERS: Final = 10_000
 _Known = tuple[Deployment, ...]
 
 
@@ -31,7 +31,7 @@ class Deployments:
     """Of one namespace."""
 
     bucket: Bucket
-    _heard: dict[str, float] = field(default_factory=dict)
+    _heard: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
     async def of(self, environment: str, service: str) -> _Known:
         """Oldest first."""
@@ -80,18 +80,21 @@ class Deployments:
             return new
 
     async def hear(self, environment: str, service: str, release: str) -> None:
-        """Note that a service speaks, at most once a minute each, if its newest release does."""
-        key = _key("heard", environment, service)
+        """Note that a service speaks, if its newest release does; once a minute for each release.
+
+        Only what a trusted source says counts (rules A12, B2): the caller sees to that.
+        """
+        speaker = (environment, service, release)  # an old release must not drown the new one
         now = time.monotonic()
-        if now - self._heard.get(key, -HEAR_EVERY_S) < HEAR_EVERY_S:
+        if now - self._heard.get(speaker, -HEAR_EVERY_S) < HEAR_EVERY_S:
             return
-        if len(self._heard) >= _MOST_SERVICES:
-            self._heard.clear()  # publishers choose the names
-        self._heard[key] = now
         for place in dict.fromkeys((service, "")):  # or what was told for all services at once
             known = await self.of(environment, place)
             if known and order_of(known, release) == known[-1].order:
                 await self.bucket.put(_key("heard", environment, place), b"%d" % time.time_ns())
+        if len(self._heard) >= _MOST_SPEAKERS:
+            self._heard.clear()  # publishers choose the names
+        self._heard[speaker] = now
 
     async def heard(self, environment: str, service: str) -> int:
         """When it last was heard from, nanoseconds since the epoch; 0 for never."""

@@ -62,11 +62,20 @@ class Origin:
         return None
 
     async def branches(self, prefix: str) -> dict[str, str]:
-        """Branches that are called ``prefix`` or begin with ``prefix/``: their commits by name."""
+        """Branches that are called ``prefix`` or begin with ``prefix/``: their commits by name.
+
+        With an empty prefix all of them.
+        """
         wanted = ("for-each-ref", "--format=%(objectname) %(refname)", f"refs/heads/{prefix}")
         lines = (await self.git.line(*wanted)).splitlines()
         found = (line.partition(" ") for line in lines)
         return {name.removeprefix("refs/heads/"): commit for commit, _, name in found}
+
+    async def names_of(self, commit: str) -> tuple[str, ...] | None:
+        """One of the references that lead to a commit, if any does; None if it is not here."""
+        wanted = ("for-each-ref", "--count=1", "--format=%(refname)", f"--contains={commit}")
+        done = await self.git(*wanted, answers=range(256))
+        return tuple(done.text.splitlines()) if done.exit_code == 0 else None
 
     async def receive(self, pack: bytes) -> None:
         """Store a pack's objects; nothing refers to them yet."""

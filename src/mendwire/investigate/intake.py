@@ -16,7 +16,7 @@ from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import RETURNABLE, UNFINISHED, Case, CaseState, regressed
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, MessageRef, Outcome, Received
-from mendwire.model.deployment import order_of
+from mendwire.model.deployment import first_order_of
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.report import ErrorReport, Trust, parse_report
@@ -113,7 +113,8 @@ class Intake:
         return payload, screened
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
-        await self.deployments.hear(case.environment, case.service, case.release)
+        if case.trust is Trust.TRUSTED:
+            await self.deployments.hear(case.environment, case.service, case.release)
         self.driving[case.issue] += 1
         found: Filed | Outcome | None = None
         try:
@@ -160,8 +161,8 @@ class Intake:
     async def _has_returned(self, known: Case, again: Case) -> bool:
         """Whether a fixed issue came back in a release that has its fix (rules A12, B2).
 
-        A release that nobody told of, an older one, another service's, or a source of low trust
-        reopens nothing.
+        A release that nobody told of, an older one, also where it was put back, another service's,
+        or a source of low trust reopens nothing.
         """
         fixed = known.deployed
         if known.state not in RETURNABLE or fixed is None or again.trust is not Trust.TRUSTED:
@@ -169,7 +170,7 @@ class Intake:
         if again.environment != fixed.environment or fixed.service not in {"", again.service}:
             return False
         told = await self.deployments.of(fixed.environment, fixed.service)
-        order = order_of(told, again.release)
+        order = first_order_of(told, again.release)
         return order is not None and order >= fixed.order
 
     async def _return(self, known: Filed, again: Case) -> Filed | Outcome:

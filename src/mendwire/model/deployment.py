@@ -26,5 +26,13 @@ class Deployment:
 
 def order_of(deployments: Sequence[Deployment], release: str) -> int | None:
     """The latest order under which ``release`` ran; None for one that nobody told of."""
-    orders = [known.order for known in deployments if known.release == release]
-    return max(orders, default=None)
+    return max(_orders(deployments, release), default=None)
+
+
+def first_order_of(deployments: Sequence[Deployment], release: str) -> int | None:
+    """The order under which ``release`` came first: one that is put back is as old as before."""
+    return min(_orders(deployments, release), default=None)
+
+
+def _orders(deployments: Sequence[Deployment], release: str) -> list[int]:
+    return [known.order for known in deployments if known.release == release]

@@ -14,7 +14,7 @@ from mendwire.errors import ConfigError
 from mendwire.model.delivery import Received
 from mendwire.model.printable import printable
 from mendwire.ops.reentry import enter, original_of
-from mendwire.wire.burial import ENCODING, ORIGIN, PART, place
+from mendwire.wire.burial import ENCODING, PART, place
 from mendwire.wire.bus import Ack
 from mendwire.wire.jetstream import JetStreamBus
 
@@ -94,12 +94,18 @@ async def _further_parts(bus: JetStreamBus, first: Received) -> list[Received]:
     if number != "1" or not count.isdecimal():
         return []
     found: list[Received] = []
+    origin = _origin(first)
     async for received in bus.walk(first.ref.stream, MOST, _LAST, first=first.ref.seq + 1):
         if len(found) + 1 >= int(count):
             break
-        if received.headers.get(f"{ORIGIN}Seq") == first.headers.get(f"{ORIGIN}Seq"):
+        wanted = f"{len(found) + 2}/{count}"
+        if received.headers.get(PART) == wanted and _origin(received) == origin:
             found.append(received)
     return found
+
+
+def _origin(received: Received) -> str:
+    return place(original_of(received, b"").ref)
 
 
 def _kept(received: Received) -> Kept:

@@ -7,6 +7,7 @@ last. A command that died is just given again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from mendwire.wire.jetstream import JetStreamBus
 MOST: Final = 1_000
 _LAST: Final = 1 << 62
 _DECIDED: Final = "Mendwire-Decided-"
+_TAIL: Final = ".decided"
 
 
 class Label(StrEnum):
@@ -98,7 +100,7 @@ class Desk:
         """The oldest ``limit`` that wait for a decision, those that ``rule`` spoke of if given."""
         rows: list[HeldRow] = []
         async for received in self._walk("*"):
-            if rule and rule not in received.headers.get(RULES, "").split(","):
+            if not _spoke(received, rule):
                 continue
             more = await self._releases.more(received.headers.get(KIND, ""))
             rows.append(_row(received, more))
@@ -106,10 +108,9 @@ class Desk:
                 break
         return rows
 
-    async def count(self) -> int:
-        """How many messages the stream has, those that were decided included."""
-        info = await self._bus.stream(self._stream)
-        return 0 if info is None else int(info["state"]["messages"])
+    async def waiting(self, *, rule: str = "") -> list[int]:
+        """The numbers of all that wait for a decision, those that ``rule`` spoke of if given."""
+        return [held.ref.seq async for held in self._walk("*") if _spoke(held, rule)]
 
     async def release(self, seq: int, note: str = "") -> Decision:
         """Let the report at ``seq`` through: it enters again as it was sent.
@@ -164,7 +165,7 @@ class Desk:
 
     async def export(self, *, held: bool = False) -> AsyncIterator[dict[str, object]]:
         """The labelled rows, oldest first; with ``held`` those that wait too, with no label."""
-        async for received in self._walk("*.decided"):
+        async for received in self._walk(f"*{_TAIL}"):
             yield _labelled(received)
         if held:
             async for received in self._walk("*"):
@@ -173,7 +174,7 @@ class Desk:
     async def _open(self, seq: int) -> tuple[Received, Received]:
         """The held message, and the message as it was before; raises ConfigError."""
         held = await self._bus.peek(self._stream, seq)
-        if held is None or held.ref.subject.endswith(".decided"):
+        if held is None or held.ref.subject.endswith(_TAIL):
             raise ConfigError(f"Nothing is held as {seq}: see mendwire quarantine list.")
         payload = unpacked(held)
         if sha256(payload).hexdigest() != held.headers.get(SHA256):
@@ -194,9 +195,10 @@ class Desk:
                 f"{_DECIDED}At": datetime.now(UTC).isoformat(timespec="seconds"),
                 f"{_DECIDED}Note": _ascii(note),
             }
-            headers = {n: v for n, v in held.headers.items() if not n.startswith("Nats-")}
+            others = ("Nats-", _DECIDED)
+            headers = {n: v for n, v in held.headers.items() if not n.startswith(others)}
             await self._bus.publish(
-                f"{held.ref.subject}.decided",
+                f"{held.ref.subject}{_TAIL}",
                 held.payload,
                 msg_id=f"decided-{place(held.ref)}",
                 headers=headers | {name: text for name, text in decided.items() if text},
@@ -212,6 +214,19 @@ class Desk:
         return self._bus.walk(self._stream, _LAST, _LAST, subject=subject)
 
 
+def _spoke(held: Received, rule: str) -> bool:
+    return not rule or rule in held.headers.get(RULES, "").split(",")
+
+
+def _score(held: Received) -> float | None:
+    """None also for nonsense: one strange message must not hide all the others."""
+    try:
+        score = float(held.headers.get(SCORE, ""))
+    except ValueError:
+        return None
+    return score if math.isfinite(score) else None
+
+
 def _origin_place(held: Received) -> str:
     return place(original_of(held, b"").ref)
 
@@ -219,14 +234,13 @@ def _origin_place(held: Received) -> str:
 def _row(held: Received, more: int) -> HeldRow:
     headers = held.headers
     payload = unpacked(held)
-    score = headers.get(SCORE)
     return HeldRow(
         seq=held.ref.seq,
         at=datetime.fromtimestamp(held.published_ns / 1e9, tz=UTC).isoformat(timespec="seconds"),
         origin=printable(headers.get(f"{ORIGIN}Subject", "")),
         reason=printable(headers.get(REASON, ""), 200),
         rules=printable(headers.get(RULES, ""), 200),
-        score=float(score) if score else None,
+        score=_score(held),
         trust=printable(headers.get("Mendwire-Trust", "trusted"), 20),
         message=printable(str(body_of(payload).get("error", ""))),
         bytes=len(payload),
@@ -236,7 +250,8 @@ def _row(held: Received, more: int) -> HeldRow:
 
 def _labelled(held: Received) -> dict[str, object]:
     """A row that ``mendwire screen evaluate`` and the trainer read."""
-    headers = held.headers
+    is_decided = held.ref.subject.endswith(_TAIL)
+    headers = {n: v for n, v in held.headers.items() if is_decided or not n.startswith(_DECIDED)}
     payload = unpacked(held)
     row: dict[str, object] = {
         "label": headers.get(f"{_DECIDED}Label"),
@@ -246,7 +261,7 @@ def _labelled(held: Received) -> dict[str, object]:
         "by": headers.get(f"{_DECIDED}By", ""),
         "at": headers.get(f"{_DECIDED}At", ""),
         "note": headers.get(f"{_DECIDED}Note", ""),
-        "score": float(headers[SCORE]) if headers.get(SCORE) else None,
+        "score": _score(held),
         "rules": [rule for rule in headers.get(RULES, "").split(",") if rule],
         "origin": headers.get(f"{ORIGIN}Subject", ""),
         "sha256": headers.get(SHA256, ""),

@@ -60,9 +60,9 @@ class JetStreamBucket:
             f"STREAM.PURGE.KV_{self._name}", {"filter": subject, "seq": marker + 1}
         )
 
-    async def scan(self, prefix: str) -> AsyncIterator[Entry]:
+    async def scan(self, prefix: str, *, after: int = 0) -> AsyncIterator[Entry]:
         """A key that changes meanwhile comes again with its newer revision; none is missed."""
-        after, pending = 0, 1
+        pending = 1
         wanted = f"{self._subjects}{prefix}.>"
         while pending:
             ask = {

@@ -32,6 +32,12 @@ _FOREIGN_HEADERS: Final = 16_384
 _HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _SERVERS: Final = "nats-"
 """Headers of the server's own must not act a second time."""
+_OURS: Final = "mendwire-"
+_CARRIED: Final = frozenset(
+    f"Mendwire-{name}" for name in ("Trust", "Generation", "Publisher", "Issue", "Key")
+)
+"""Of ours, those that a message comes with. The others tell of a kept one, e.g. what a person said
+of it: those that a publisher sends are none."""
 
 
 async def bury(bus: JetStreamBus, received: Received, reason: str) -> Ack:
@@ -118,8 +124,15 @@ def own_headers(headers: dict[str, str]) -> dict[str, str]:
     """The publisher's headers that may be sent again; a raw publisher may have sent anything."""
     kept: dict[str, str] = {}
     room = _FOREIGN_HEADERS
-    for name, value in headers.items():
+    # Ours first: no crowd of others may push out of how little trust it came.
+    for name, value in sorted(headers.items(), key=lambda header: header[0] not in _CARRIED):
         room -= len(name) + len(value.encode()) + 4
-        if room >= 0 and _HEADER.fullmatch(name) and not name.lower().startswith(_SERVERS):
+        if room >= 0 and _may_be_carried(name):
             kept[name] = value
     return kept
+
+
+def _may_be_carried(name: str) -> bool:
+    if name in _CARRIED:
+        return True
+    return bool(_HEADER.fullmatch(name)) and not name.lower().startswith((_SERVERS, _OURS))

@@ -51,8 +51,11 @@ class Bucket(Protocol):
         """Delete, if ``revision`` (when given) is still the latest. Raises Conflict."""
         ...
 
-    def scan(self, prefix: str) -> AsyncIterator[Entry]:
-        """Every live key under ``prefix.``, values included, in order of revision."""
+    def scan(self, prefix: str, *, after: int = 0) -> AsyncIterator[Entry]:
+        """Every live key under ``prefix.``, values included, in order of revision.
+
+        With ``after`` those alone that changed after that revision.
+        """
         ...
 
 
