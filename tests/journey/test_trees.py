@@ -424,6 +424,9 @@ async def test_unfit_repositories_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(RepositoryUnfit, match="has no commit yet"):
         await ours.base_commit()
     empty.commit("One", {"a": "1"})
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RepositoryUnfit, match=r"cannot be written \(.+\): free its disk"):
+        await CaseRepository.open(empty.path, tmp_path / "file")
     with pytest.raises(RepositoryUnfit, match=r"no branch, tag or commit.*project\.base"):
         await ours.base_commit("--output=x")
     empty.git("clone", "-q", "--bare", str(empty.path), str(tmp_path / "bare.git"))

@@ -8,11 +8,18 @@ from pathlib import Path
 
 from mendwire.execution.commands import Bench
 from mendwire.execution.git import CaseRepository
+from mendwire.execution.origin import find_origin
 from mendwire.execution.runners import runner_of
 from mendwire.execution.sandbox import Sandbox
 from mendwire.investigate.detect import CONFIG_FILES, detect_commands, find_interpreter
 from mendwire.model.project import Policy, ProjectCommands
 from mendwire.settings.config import Config
+
+
+async def refuse_unfit(config: Config) -> None:
+    """Raise RepositoryUnfit where no fix could start from; nothing runs yet."""
+    origin = await find_origin(config.repository)
+    await origin.commit_of(config.project.base)
 
 
 async def project_commands(config: Config, repository: CaseRepository) -> ProjectCommands:

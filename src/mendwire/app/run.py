@@ -11,6 +11,7 @@ from typing import Any
 
 from mendwire.app.engine import engine, make_streams
 from mendwire.app.logs import Style, logged
+from mendwire.app.project import refuse_unfit
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of, stopping
 from mendwire.docket.switch import Switch
@@ -39,6 +40,7 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
     Raises what keeps a worker from starting or going on: one sentence each.
     """
     with logged(log), stopping() as stop:
+        await refuse_unfit(config)
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(
                 served(config, environment, own=wish.own_server)

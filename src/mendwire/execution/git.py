@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mendwire.errors import RepositoryUnfit
 from mendwire.execution.borrowing import prepare
 from mendwire.execution.merging import IDENTITY, commit_tree, merge_trees
 from mendwire.execution.objects import Objects
@@ -42,7 +43,14 @@ class CaseRepository(Objects):
         origin = await find_origin(repository)
         name = hashlib.sha256(os.fsencode(origin.common)).hexdigest()[:16]
         git_dir = state.absolute() / "repositories" / f"{name}.git"
-        await asyncio.to_thread(prepare, git_dir, origin)
+        try:
+            await asyncio.to_thread(prepare, git_dir, origin)
+        except OSError as problem:
+            message = (
+                f"{git_dir} cannot be written ({problem.strerror}): free its disk or let this "
+                "account write there."
+            )
+            raise RepositoryUnfit(message) from problem
         return cls(git_dir=git_dir, origin=origin)
 
     async def base_commit(self, revision: str = "HEAD") -> Base:
