@@ -17,6 +17,8 @@ HERE: Final = Path(__file__).parent
 _LOOKALIKE: Final = frozenset({"hard", "twin", "advice"})
 """Kinds of harmless texts that look like attacks: composed as fully as those."""
 _ERRORS: Final = frozenset({"message", "log", "warning", "trace", "json", "header"})
+_PROSE: Final = "prose"
+"""What people write to each other, in no report's words: learned in a carrier and repeated, too."""
 _WRAPPED: Final = 4
 """Of the other harmless texts one in so many is learned in a carrier too."""
 _EVERY: Final = {"i18n": 4, "doc": 5, "comment": 5, "help": 5}
@@ -94,7 +96,9 @@ def _harmless(seed: int) -> Iterator[Text]:
         twin = row.family in _LOOKALIKE
         part = f" {number % _PARTS}" if row.source == "own" else ""
         group = _source(row.family, row.source)
-        if twin:
+        if row.family == _PROSE:
+            texts = [row.text, *_longer(row.text, drawn)]
+        elif twin:
             texts = [sample.text for sample in compose._of(row, seed, 0)]  # noqa: SLF001 - as it composes all, of some rows alone
         elif number % _EVERY.get(row.family, 1):
             continue
@@ -112,6 +116,14 @@ def _harmless(seed: int) -> Iterator[Text]:
                 twin=twin,
                 is_error=row.family in _ERRORS,
             )
+
+
+def _longer(prose: str, drawn: random.Random) -> Iterator[str]:
+    """What people write, over and over, and in the field of a report."""
+    yield " ".join([prose] * drawn.randint(2, 12))
+    fitting = [carrier for carrier in CARRIERS if carrier.fits(prose)]
+    if fitting:
+        yield drawn.choice(fitting).wrap(prose, drawn)
 
 
 def _source(kind: str, source: str) -> str:

@@ -15,7 +15,7 @@ import hashlib
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -63,7 +63,7 @@ def harvest(packages: list[Package], folder: Path) -> int:
             failed += not _collected(package, future, seen, files)
     for name, rows in files.items():
         write(BENIGN / f"harvest-{name}.jsonl", rows)
-    notice(row for rows in files.values() for row in rows)
+    notice()
     return failed
 
 
@@ -177,8 +177,9 @@ def _said(path: Path) -> Iterator[tuple[str, str]]:
     return other_source.sayings(source, path.suffix)
 
 
-def notice(rows: Iterable[Row]) -> None:
+def notice() -> None:
     """Says where each harvested text is from, as its licence asks."""
+    rows = (row for path in BENIGN.glob("harvest-*.jsonl") for row in read(path))
     counts = Counter((row.licence, row.source, row.version) for row in rows)
     lines = [
         "The texts in harvest-*.jsonl are single messages, comments and translations taken from",

@@ -31,7 +31,7 @@ SMOOTH: Final = 100.0
 _FLOOR: Final = -2.2
 """Log-odds below which a piece is nothing to speak of."""
 _MIN_LETTERS: Final = 8
-_RULERS: Final = re.compile(r"([^\w\s])\1{3,}")
+_RULERS: Final = re.compile(r"([^\w\s]|_)(?:\1{3,}|(?: \1){3,})")
 _JOINTS: Final = re.compile(r"[^a-z0-9]+")
 _SHOWN: Final = 90
 
