@@ -103,7 +103,7 @@ def test_evaluate_from_standard_input_fails_where_a_share_is_missed() -> None:
         "stopped": 1,
         "rejected": 1,
         "share": 1.0,
-        "low": 0.206543,
+        "low": 0.206549,
         "high": 1.0,
     }
 

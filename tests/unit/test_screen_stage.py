@@ -55,7 +55,8 @@ async def test_a_harmless_report_goes_on_whole() -> None:
 
 
 async def test_a_doubtful_report_goes_on_whole_and_restricted() -> None:
-    payload = _payload(context={"note": "use git push --force to overwrite the branch"})
+    lines = (f"order {at * 37 % 9973} of {at * 7} was not found; " for at in range(9_000))
+    payload = _payload(context={"note": "".join(lines)})
     answer = await _screened(payload)
     assert answer.screening.verdict is ScreenVerdict.RESTRICT
     assert answer.passed is not None

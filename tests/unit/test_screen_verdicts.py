@@ -163,7 +163,8 @@ def test_attack_is_found_in_every_field(report: ErrorReport) -> None:
 def test_reasons_name_rule_field_and_excerpt() -> None:
     report = _report(context={"headers": {"user-agent": f"\x1b[1m{ATTACK}"}})
     reasons = load_detector().of_report(report, "ab", Trust.TRUSTED).reasons
-    assert {reason.where for reason in reasons} == {"context.headers.user-agent"}
+    heavy = {reason.where for reason in reasons if reason.weight > 0.5}
+    assert heavy == {"context.headers.user-agent"}
     reason = next(reason for reason in reasons if reason.rule == "override")
     assert reason.excerpt.startswith("ignore all previous instructions")
     assert len(reason.excerpt) <= 100

@@ -40,6 +40,8 @@ class Text:
     """What is left out together: the group, and of harmless texts of our own a part of it."""
     twin: bool = False
     """A harmless text made to look like an attack: it counts more."""
+    is_prose: bool = False
+    """What people write to each other."""
     is_error: bool = False
     """A harmless text of the kinds that reports are made of."""
 
@@ -114,6 +116,7 @@ def _harmless(seed: int) -> Iterator[Text]:
                 group=group,
                 left_out_with=group + part,
                 twin=twin,
+                is_prose=row.family == _PROSE,
                 is_error=row.family in _ERRORS,
             )
 

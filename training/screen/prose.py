@@ -10,6 +10,7 @@ errors too, and a classifier that has met prose in attacks alone takes all of it
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import re
 import sys
@@ -80,10 +81,16 @@ def _chapters(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _catalogues(root: Path) -> Iterator[tuple[str, str]]:
-    """Sentences of encyclopedias and novels by language, as generators of texts carry them."""
+    """Sentences of encyclopedias and novels by language, as makers of texts and of
+    pipelines carry them.
+    """
     for path in sorted(root.rglob("datasets/*/text.json")):
         for text in json.loads(path.read_text("utf-8")).get("text", ()):
             yield path.parent.name[:2], text
+    for path in sorted(root.rglob("lang/*/examples.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.List):
+                yield from ((path.parent.name[:2], text) for text in ast.literal_eval(node))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ BUDGET: Final = 0.002
 """Share of held-out genuine errors that may be restricted."""
 TWIN_BUDGET: Final = 0.04
 """The same for harmless texts made to look like attacks."""
+PROSE_BUDGET: Final = 0.13
+"""The same for what people write to each other. Nearly half of it is a novel of 1851, left out
+whole: of today's reviews and letters far less is restricted."""
 _ROUNDS: Final = 40
 
 
@@ -91,7 +94,7 @@ def card(corpus: Corpus, held: NDArray[np.float32]) -> dict[str, Any]:
         "data_sha256": corpus.sha256,
         "rows": corpus.counts,
         "plan": asdict(PLAN),
-        "budget": {"genuine": BUDGET, "twins": TWIN_BUDGET},
+        "budget": {"genuine": BUDGET, "twins": TWIN_BUDGET, "prose": PROSE_BUDGET},
         "calibration": {"slope": slope, "zero": zero},
         "left_out": by_group(corpus.texts, held, zero),
     }
@@ -101,6 +104,7 @@ def calibrated(texts: Sequence[Text], held: NDArray[np.float32]) -> tuple[float,
     """Platt's slope on scores of held-out texts, and the score at which a budget is spent."""
     attacks = np.array([bool(text.payload) for text in texts])
     twins = np.array([text.twin for text in texts])
+    prose = np.array([text.is_prose for text in texts])
     errors = np.array([text.is_error for text in texts])
     seen = np.isfinite(held)
     x, y = held[seen].astype(float), attacks[seen].astype(float)
@@ -117,6 +121,7 @@ def calibrated(texts: Sequence[Text], held: NDArray[np.float32]) -> tuple[float,
     spent = max(
         _spent(held[errors], BUDGET),
         _spent(held[~attacks & twins], TWIN_BUDGET),
+        _spent(held[prose], PROSE_BUDGET),
     )
     return round(slope, 4), round(spent, 4)
 
@@ -135,6 +140,8 @@ def by_group(texts: Sequence[Text], held: NDArray[np.float32], zero: float) -> d
         ours = text.payload or text.group.startswith("own ")
         found[f"{label} {text.group if ours else 'packages'}"].append(bool(score >= zero))
         found[f"{label} (all)"].append(bool(score >= zero))
+        if text.is_prose:
+            found["harmless (prose)"].append(bool(score >= zero))
         if text.is_error:
             found["harmless (errors)"].append(bool(score >= zero))
     return {

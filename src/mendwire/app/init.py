@@ -40,7 +40,9 @@ CONFIG_TEXT: Final = """\
 
 [limits]                        # US dollars by the provider's list price
 # run_usd = 2.0                 # one run of an agent
+# issue_usd = 8.0               # all runs for one issue; then its case waits for you
 # day_usd = 20.0                # all workers together, by UTC day; then cases wait
+# at_once = 0.25                # share of the day's money that may go at once; 1 spreads nothing
 
 [policy]                        # what a fix may change
 # max_files = 10                # files one fix may change

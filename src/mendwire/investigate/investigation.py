@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from mendwire.docket.cases import Docket, Filed
@@ -24,6 +25,7 @@ from mendwire.errors import (
     WireError,
 )
 from mendwire.investigate.outages import Outages
+from mendwire.investigate.pacing import Purse
 from mendwire.investigate.ports import Deliver, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.investigate.saving import Saver, next_day_ns, today
@@ -58,7 +60,10 @@ class Bounds:
     attempts: int = 2
     rounds: int = 2
     run_usd: float = 2.0
+    issue_usd: float = 8.0
     day_usd: float = 20.0
+    at_once: float = 1.0
+    """Share of the day's money that may be spent as soon as the day begins."""
     autonomy: str = "branch"
     """``investigate`` ends with the finding; ``propose`` and ``branch`` hand a fix over."""
 
@@ -119,7 +124,7 @@ class Investigation:
         step = filed.case.step or Step.RESEARCH
         if not self.specialists.paid or step is Step.VERIFY:
             return await self._timed(filed, step, steps[step])
-        if parked := await self._over_day_budget(filed):
+        if parked := await self._over_budget(filed):
             return parked
         try:
             return await self._timed(filed, step, steps[step])
@@ -182,6 +187,11 @@ class Investigation:
         finding = case.finding
         if written is not None and finding is not None and finding.reproduction is None:
             finding = replace(finding, reproduction=written)
+        if case.proof is not None and case.change and change.patch == case.change.patch:
+            # Sent back, and the very same came again: another round would only cost as much.
+            verdict, why = verdict_of(case.proof, review=case.review, restricted=case.restricted)
+            total = case.cost_usd + cost
+            return await self._decide(filed, verdict, f"Offered twice: {why}", cost_usd=total)
         if (size := len(change.patch.encode())) > PATCH_BYTES:
             kept = replace(change, patch="", files=change.files[:_FILES_NAMED])
             why = f"The change has {size} bytes; a fix may have {PATCH_BYTES} at most."
@@ -338,13 +348,24 @@ class Investigation:
             filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, cost_usd=cost
         )
 
-    async def _over_day_budget(self, filed: Filed) -> Filed | None:
-        bounds = self.bounds
-        used = await self.docket.reserve(today(), filed.case.issue, bounds.run_usd, bounds.day_usd)
+    async def _over_budget(self, filed: Filed) -> Filed | None:
+        bounds, case = self.bounds, filed.case
+        if case.cost_usd + bounds.run_usd > max(bounds.issue_usd, bounds.run_usd):
+            note = (
+                f"${case.cost_usd:.2f} of ${bounds.issue_usd:.2f} are spent on this issue: raise "
+                "limits.issue_usd, then `mendwire cases retry`."
+            )
+            return await self._saver.park(filed, ParkReason.BUDGET, note, 0)
+        purse = Purse(day_usd=bounds.day_usd, run_usd=bounds.run_usd, at_once=bounds.at_once)
+        now = datetime.now(UTC)
+        allowed = purse.allowed_usd(now)
+        used = await self.docket.reserve(today(), case.issue, bounds.run_usd, allowed)
         if used is None:
             return None
         note = f"${used:.2f} of today's ${bounds.day_usd:.2f} are spent or set aside."
-        return await self._saver.park(filed, ParkReason.BUDGET, note, next_day_ns())
+        if allowed < bounds.day_usd:
+            note += f" By now it may be ${allowed:.2f} (limits.at_once)."
+        return await self._saver.park(filed, ParkReason.BUDGET, note, purse.next_run_ns(now, used))
 
     async def _tell(self, case: Case, step: Step) -> None:
         emit(

@@ -19,6 +19,7 @@ import numpy as np
 from mendwire.errors import ScreenUnavailable
 from mendwire.model.printable import printable
 from mendwire.screen.grams import Grams, grams
+from mendwire.screen.repeats import without_repeats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,13 +159,14 @@ def readable(piece: str) -> str:
     """The words of a piece as they are scored; empty where it is too little to tell anybody.
 
     What holds no blank is a name or a path, and reads as the words it is made of. A ruler of signs
-    is as good as three of them.
+    is as good as three of them, and what is repeated as good as once.
     """
     piece = _RULERS.sub(r"\1\1\1", piece)
     if " " not in piece and piece.isascii():
         piece = _JOINTS.sub(" ", piece).strip()
         if " " not in piece:
             return ""
+    piece = without_repeats(piece)
     return piece if len(piece) >= _MIN_LETTERS else ""
 
 

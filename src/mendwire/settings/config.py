@@ -76,7 +76,14 @@ class Limits(_Section):
     """Money, in US dollars by the provider's list price."""
 
     run_usd: Dollars = 2.0
+    """One run of an agent, its own sub-agents included."""
+    issue_usd: Dollars = 8.0
+    """All runs for one issue; then its case waits for a person."""
     day_usd: Dollars = 20.0
+    """All workers together, by UTC day."""
+    at_once: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Share of the day's money that may be spent as soon as the day begins; the rest comes with
+    the hours, so that one bad night does not take it all. 1 spreads nothing."""
 
 
 class Policy(_Section):

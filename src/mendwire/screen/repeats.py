@@ -1,0 +1,38 @@
+"""What stands again and again counts once: a log that repeats a line says no more than the line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+_LONGEST: Final = 40
+"""Words of the longest stretch whose repetition is seen."""
+_SHORTEST: Final = 3
+"""Words in a row that must come again before they count as a repetition."""
+_FRESH: Final = 0.75
+"""Share of different words from which on nothing is looked for."""
+
+
+def without_repeats(text: str) -> str:
+    """The text without the stretches of words that follow their own copy; else the very text.
+
+    Takes ``_LONGEST`` passes over the words at most. A word that is taken out stands before, too.
+    """
+    words = text.split(" ")
+    number = {word: at for at, word in enumerate(words)}
+    if len(number) > _FRESH * len(words):
+        return text
+    said = np.fromiter(map(number.__getitem__, words), np.int32, len(words))
+    depth = np.zeros(len(said) + 1, np.int32)
+    for period in range(1, min(_LONGEST, len(said) // 2) + 1):
+        same = np.zeros(len(said) - period + 2, bool)
+        np.equal(said[period:], said[:-period], out=same[1:-1])
+        begins, ends = (np.flatnonzero(same[1:] != same[:-1]) + period).reshape(-1, 2).T
+        long = ends - begins >= max(period, _SHORTEST)
+        depth[begins[long]] += 1
+        depth[ends[long]] -= 1
+    fresh = np.cumsum(depth)[:-1] == 0
+    if fresh.all():
+        return text
+    return " ".join([words[at] for at in np.flatnonzero(fresh).tolist()])

@@ -1,0 +1,73 @@
+"""Money and patience end: for an issue, for the hour, and for a change that comes twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from mendwire.investigate.pacing import Purse
+from mendwire.model.case import Case, CaseState, ParkReason, Verdict
+from mendwire.model.work import Proof, ProofStatus, Review
+from mendwire.wire.jetstream import JetStreamBus
+from tests.wire.test_rules import Crew, publish, shift
+
+
+@dataclass
+class Stubborn(Crew):
+    """Its change is refused each time, and it offers it again each time."""
+
+    approved: bool = False
+    status: ProofStatus = ProofStatus.VALID
+
+    async def prove(self, _case: Case) -> Proof:
+        self.calls.append("prove")
+        return Proof(status=self.status, reasons=("the suite says so",))
+
+    async def review(self, _case: Case) -> tuple[Review, float]:
+        self.calls.append("review")
+        return Review(approved=self.approved, comments="not like this"), self.cost
+
+
+async def test_an_issue_that_ate_its_money_waits_for_a_person(bus: JetStreamBus) -> None:
+    await publish(bus)
+    async with shift(bus, Crew(cost=2.0), run_usd=2.0, issue_usd=4.0, day_usd=100.0) as mine:
+        await mine.orchestrator.handle(await mine.message())
+        case = await mine.only()
+        assert mine.crew.calls == ["research", "implement", "prove"]
+        assert (case.state, case.cost_usd) == (CaseState.PARKED, 4.0)
+        assert case.parking is not None
+        assert (case.parking.reason, case.parking.until_ns) == (ParkReason.BUDGET, 0)
+        assert "raise limits.issue_usd" in case.parking.note
+
+
+async def test_what_does_not_fit_into_the_money_of_the_day_waits(bus: JetStreamBus) -> None:
+    await publish(bus)
+    purse = Purse(day_usd=2.4, run_usd=2.0, at_once=0.0)
+    before = datetime.now(UTC)
+    async with shift(bus, Crew(cost=0.5), run_usd=2.0, day_usd=2.4, at_once=0.0) as mine:
+        await mine.orchestrator.handle(await mine.message())
+        case = await mine.only()
+        assert mine.crew.calls == ["research"]
+        assert case.state is CaseState.PARKED
+        assert case.parking is not None
+        assert case.parking.reason is ParkReason.BUDGET
+        until = {purse.next_run_ns(at, 0.5) for at in (before, datetime.now(UTC))}
+        assert case.parking.until_ns in until
+
+
+@pytest.mark.parametrize(
+    ("status", "by"), [(ProofStatus.VALID, "reviewer"), (ProofStatus.INVALID, "suite")]
+)
+async def test_a_refused_change_that_comes_again_ends_the_case(
+    bus: JetStreamBus, status: ProofStatus, by: str
+) -> None:
+    await publish(bus)
+    async with shift(bus, Stubborn(status=status), rounds=9) as mine:
+        await mine.orchestrator.handle(await mine.message())
+        case = await mine.only()
+        assert mine.crew.calls.count("implement") == 2
+        assert (case.state, case.verdict) == (CaseState.CLOSED, Verdict.NOT_FIXED)
+        assert case.reason.startswith("Offered twice: ")
+        assert by in case.reason
