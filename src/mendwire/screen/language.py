@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -192,9 +192,10 @@ class RuleMatcher:
         for name, start, end in self._gate(doc):
             places.setdefault(self._names[name], []).append((start, end))
         there = sum(self._bits[name] for name in places)
+        tokens = _tokens_of(starts, len(doc))
         for chain, (certain, steps) in zip(self._chains, self._needed, strict=True):
             if there & certain == certain and all(map(there.__and__, steps)):
-                found += _by_chain(chain, places, starts, doc)
+                found += _by_chain(chain, places, tokens, doc)
         doc.user_data[FOUND] = found
         return doc
 
@@ -227,6 +228,27 @@ class RuleMatcher:
         return found
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Tokens:
+    """Where the tokens of a document stand, looked up some ten thousand times in a hostile one."""
+
+    starts: list[int]
+    """The first token of each piece."""
+    piece: list[int]
+    """Each token's piece."""
+    apart: list[int]
+    """Each token's place, with a gap between pieces that no chain reaches over."""
+
+
+def _tokens_of(starts: list[int], count: int) -> _Tokens:
+    piece: list[int] = []
+    apart: list[int] = []
+    for number, (start, end) in enumerate(zip(starts, [*starts[1:], count], strict=True)):
+        piece += [number] * (end - start)
+        apart += range(start + number * _APART, end + number * _APART)
+    return _Tokens(starts=starts, piece=piece, apart=apart)
+
+
 def _needed(chain: Chain, bits: Mapping[str, int]) -> tuple[int, list[int]]:
     """The lists that must all be there, as one number, and of the other steps any of each."""
     steps = [sum(bits[name] for name in set(step.lists)) for step in chain.steps]
@@ -245,24 +267,19 @@ def _holds(text: str, needs: Sequence[str]) -> bool:
 
 
 def _by_chain(
-    chain: Chain, places: dict[str, list[tuple[int, int]]], starts: list[int], doc: Doc
+    chain: Chain, places: dict[str, list[tuple[int, int]]], tokens: _Tokens, doc: Doc
 ) -> list[Hit]:
-    def piece(at: int) -> int:
-        return bisect_right(starts, at) - 1
-
+    starts, piece = tokens.starts, tokens.piece
     for joined in (False, True):
         if joined and (chain.at_start or chain.at_end or len(chain.steps) < 2):  # noqa: PLR2004 - one word cannot be split
             break
-        spread: Callable[[int], int] = (
-            (lambda at: at) if joined else (lambda at: at + piece(at) * _APART)
-        )
-        hits = _walk(chain, places, spread)
+        hits = _walk(chain, places, range(len(piece)) if joined else tokens.apart)
         if chain.at_start:
-            hits = [hit for hit in hits if hit[0] - starts[piece(hit[0])] <= 1]
+            hits = [hit for hit in hits if hit[0] - starts[piece[hit[0]]] <= 1]
         if chain.at_end:
-            hits = [hit for hit in hits if hit[1] >= _end_of(piece(hit[0]), starts, doc) - 1]
+            hits = [hit for hit in hits if hit[1] >= _end_of(piece[hit[0]], starts, doc) - 1]
         if hits:
-            pieces = {piece(start): (start, end) for start, end in reversed(hits)}
+            pieces = {piece[start]: (start, end) for start, end in reversed(hits)}
             return [
                 Hit(
                     rule=chain.rule,
@@ -280,22 +297,24 @@ def _end_of(piece: int, starts: list[int], doc: Doc) -> int:
 
 
 def _walk(
-    chain: Chain, places: dict[str, list[tuple[int, int]]], spread: Callable[[int], int]
+    chain: Chain, places: dict[str, list[tuple[int, int]]], spread: Sequence[int]
 ) -> list[tuple[int, int]]:
     """(start, end) of each way through the chain, the shortest for each end."""
-    reached = [(spread(start), end, start) for start, end in _of(chain.steps[0].lists, places)]
-    frontier = [(spread(end - 1) + 1, start) for _, end, start in reached]
-    ends = {spread(end - 1) + 1: end for _, end, _ in reached}
+    reached = [
+        (spread[end - 1] + 1, end, start) for start, end in _of(chain.steps[0].lists, places)
+    ]
+    frontier = [(key, start) for key, _, start in reached]
+    ends = {key: end for key, end, _ in reached}
     for step in chain.steps[1:]:
         frontier.sort()
         keys = [key for key, _ in frontier]
         following: list[tuple[int, int]] = []
         ends = {}
         for start, end in _of(step.lists, places):
-            at = spread(start)
+            at = spread[start]
             nearest = bisect_right(keys, at) - 1
             if nearest >= 0 and at - keys[nearest] <= step.gap:
-                key = spread(end - 1) + 1
+                key = spread[end - 1] + 1
                 following.append((key, frontier[nearest][1]))
                 ends[key] = end
         frontier = following

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from mendwire.screen.normalise.view import Piece
@@ -21,6 +22,8 @@ _SIGNS: Final = re.compile(
     r"|[A-Za-z][A-Za-z0-9]{1,30};|[bfnrtv\"'`/\\])"
 )
 """The same in short, for one quick look."""
+_SHORT: Final = 32
+"""Letters of the longest escape that is remembered."""
 _HEX: Final = re.compile(r"[0-9a-fA-F]{2}")
 _OCTAL: Final = re.compile(r"[0-7]{3}")
 _QUOTED: Final = re.compile(r"(?P<bytes>(?:=[0-9A-Fa-f]{2}(?:=\r?\n)?)+)|=\r?\n")
@@ -111,24 +114,26 @@ def overridden(text: str) -> list[Piece]:
 def _replaced(
     text: str, pattern: re.Pattern[str], read: Callable[[re.Match[str]], str]
 ) -> list[Piece]:
-    return list(_around(text, pattern.finditer(text), read))
-
-
-def _around(
-    text: str, marks: Iterator[re.Match[str]], read: Callable[[re.Match[str]], str]
-) -> Iterator[Piece]:
+    pieces: list[Piece] = []
     at = 0
-    for mark in marks:
-        if mark.start() > at:
-            yield text[at : mark.start()], at, mark.start()
-        yield read(mark), *mark.span()
-        at = mark.end()
+    for mark in pattern.finditer(text):
+        start, end = mark.span()
+        if start > at:
+            pieces.append((text[at:start], at, start))
+        pieces.append((read(mark), start, end))
+        at = end
     if 0 < at < len(text):
-        yield text[at:], at, len(text)
+        pieces.append((text[at:], at, len(text)))
+    return pieces
 
 
 def _escaped(mark: re.Match[str]) -> str:
-    kind, run = mark.lastgroup, mark[mark.lastgroup or 0]
+    kind = mark.lastgroup or ""
+    run = mark[kind]
+    return _known(kind, run) if len(run) <= _SHORT else _read(kind, run)
+
+
+def _read(kind: str, run: str) -> str:
     if kind == "bytes":
         return _utf8(_bytes(run))
     if kind == "units":
@@ -139,6 +144,10 @@ def _escaped(mark: re.Match[str]) -> str:
     if kind == "letter":
         return run if run in "\"'`/\\" else " "
     return _char(int(run, 16))
+
+
+_known: Final = lru_cache(1024)(_read)
+"""The same few escapes stand in a text over and over."""
 
 
 def _char(point: int) -> str:
