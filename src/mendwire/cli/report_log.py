@@ -91,9 +91,10 @@ def send_log(
     for body in bodies:
         if body is not None:
             reporter.take(body)
-        if reporter.problem not in {"", told}:
-            told = reporter.problem
-            print(f"mendwire: {told} Reports wait on disk meanwhile.", file=sys.stderr)
+        if (problem := reporter.problem) != told:
+            told = problem
+            news = f"{told} Reports wait on disk meanwhile." if told else _BACK
+            print(f"mendwire: {news}", file=sys.stderr)
     sums = reporter.close(in_haste=stop.is_asked)
     _tell(sums, as_json=as_json)
     if sums.spooled:
