@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,11 @@ Style = Literal["auto", "console", "json"]
 @contextmanager
 def logged(style: Style = "auto") -> Iterator[None]:
     """Write every event as one line while the block runs."""
-    pretty = style == "console" or (style == "auto" and sys.stderr.isatty())
+    is_terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=is_terminal and not os.environ.get("NO_COLOR"))
+        if style == "console" or (style == "auto" and is_terminal)
+        else structlog.processors.JSONRenderer()
     )
     log = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),

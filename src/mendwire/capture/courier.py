@@ -55,9 +55,7 @@ class Courier:
         self._names = names
         self._limit = max_payload or 1024 * 1024
 
-    def serve(
-        self, flow: Flow, wishes: Wishes, wake: Wake, brought: Callable[[], None]
-    ) -> None:
+    def serve(self, flow: Flow, wishes: Wishes, wake: Wake, brought: Callable[[], None]) -> None:
         """Send whatever comes; ends by an exception only."""
         told = time.monotonic()
         while True:

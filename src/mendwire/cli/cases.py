@@ -19,9 +19,9 @@ from mendwire.cli.asking import (
     duration_ns,
     operator,
     print_fields,
-    print_table,
     see,
 )
+from mendwire.cli.tables import print_table
 from mendwire.execution.git import CaseRepository
 from mendwire.model.codec import encode
 from mendwire.ops import cases as desk

@@ -26,6 +26,7 @@ _CHUNK: Final = 65_536
 _LONGEST: Final = 4 * MAX_LINE
 """Bytes of a line: characters have up to four."""
 _LOST: Final = 1
+_BACK: Final = "The server is back and has everything that waited."
 
 
 class Stop:
