@@ -30,6 +30,7 @@ def logged(style: Style = "auto") -> Iterator[None]:
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.add_log_level,
+            _what_first,
             renderer,
         ],
     )
@@ -39,6 +40,16 @@ def logged(style: Style = "auto") -> Iterator[None]:
 
     with subscribed(on_event):
         yield
+
+
+def _what_first(
+    _logger: object, _method: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Whoever reads JSON lines sees first when it was and what."""
+    first = ("timestamp", "level", "event")
+    return {name: entry[name] for name in first} | {
+        name: value for name, value in entry.items() if name not in first
+    }
 
 
 def _safe(value: object) -> object:

@@ -170,7 +170,8 @@ def _tell(issued: Issued, settings: Config, *, as_json: bool) -> None:
         f"{told}\n\n"
         f"The DSN of {issued.key.name} ({issued.key.id}); it is not shown again. Trust: "
         f"{issued.key.trust}; environments: {', '.join(issued.key.environments)}.\n"
-        "Plain JSON and OpenTelemetry take the part before the @ as X-Mendwire-Key."
+        f"Plain JSON and OpenTelemetry take the key alone, in a header:\n"
+        f"  X-Mendwire-Key: {issued.secret}"
     )
 
 

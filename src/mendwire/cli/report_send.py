@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable
 
@@ -79,4 +80,7 @@ def _show(ready: Outgoing, ack: Ack, size: int, *, as_json: bool) -> None:
         print(f"Stored in {ack.stream} as message {ack.seq}.")
     print(f"  signature  {ready.signature}")
     print(f"  issue key  {ready.issue}")
-    print(f"Look at it with: nats stream get {ack.stream} {ack.seq}", flush=True)
+    if shutil.which("nats"):
+        print(f"Look at it with: nats stream get {ack.stream} {ack.seq}", flush=True)
+    else:
+        print(f"When a worker has taken it: mendwire cases show {ready.issue[:8]}", flush=True)
