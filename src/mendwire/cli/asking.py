@@ -46,7 +46,8 @@ def print_fields(fields: dict[str, object], width: int) -> None:
             if not isinstance(text, str):
                 text = json.dumps(value, indent=2, ensure_ascii=False)
             head = Text(f"{name:>{width}}  ", "bold")
-            Console().print(head, Text(safe(text)), sep="", soft_wrap=True)
+            body = safe(text).replace("\n", "\n" + " " * (width + 2))
+            Console().print(head, Text(body), sep="", soft_wrap=True)
 
 
 def safe(text: str) -> str:
