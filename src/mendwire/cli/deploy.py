@@ -84,7 +84,7 @@ async def _commit(repository: CaseRepository, revision: str) -> str:
         return await repository.origin.commit_of(revision)
     except RepositoryUnfit:
         raise ConfigError(
-            f"{revision[:60]!r} is no tag or commit of {repository.origin.top}: say with --commit "
+            f"{revision[:60]!r} is no commit, tag or branch of {repository.origin.top}: say with --commit "
             "what runs."
         ) from None
 
