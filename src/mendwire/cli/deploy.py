@@ -84,8 +84,8 @@ async def _commit(repository: CaseRepository, revision: str) -> str:
         return await repository.origin.commit_of(revision)
     except RepositoryUnfit:
         raise ConfigError(
-            f"{revision[:60]!r} is no commit, tag or branch of {repository.origin.top}: say with --commit "
-            "what runs."
+            f"{revision[:60]!r} is no commit, tag or branch of {repository.origin.top}: say "
+            "with --commit what runs."
         ) from None
 
 
