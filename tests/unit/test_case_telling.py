@@ -19,7 +19,7 @@ CASE = Case(
     service="shop",
     title="ValueError in total (shop.py)",
     opened_ns=1_795_654_723_742_654_122,
-    report=b'{"error": "ValueError: \x1b[31mred"}',
+    report=b'{"error": "ValueError: \\u001b[31mred"}',
     screened_sha256="d164",
     verdict=Verdict.NOT_FIXED,
     reason="It still fails.",
@@ -43,7 +43,7 @@ CASE = Case(
 def test_what_came_of_it_is_first_and_the_report_last() -> None:
     fields = told(CASE)
     names = [name for name, value in fields.items() if value]
-    assert names[:5] == ["case", "title", "state", "verdict", "reason"]
+    assert names[:5] == ["case", "title", "error", "state", "verdict"]
     assert names[-1] == "report"
     assert fields["from"] == "staging shop"
     assert fields["opened"] == "2026-11-26 00:58:43+00:00"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,6 +25,7 @@ def told(case: Case) -> Fields:
     return {
         "case": case.case_id,
         "title": case.title,
+        "error": _error(case.report),
         "state": f"{case.state}, restricted" if case.restricted else str(case.state),
         "waits": _waits(case.parking) if case.parking else "",
         "verdict": str(case.verdict or ""),
@@ -45,6 +48,14 @@ def told(case: Case) -> Fields:
         "cost": f"${case.cost_usd:.2f}" if case.cost_usd else "",
         "report": case.report.decode("utf-8", "replace"),
     }
+
+
+def _error(report: bytes) -> str:
+    """What the program said; a title is generated and may be as bare as ``Error``."""
+    with suppress(ValueError):
+        body = json.loads(report)
+        return str(body.get("error") or "") if isinstance(body, dict) else ""
+    return ""
 
 
 def _finding(finding: Finding) -> Fields:
