@@ -326,6 +326,29 @@ async def test_restricted_or_unsandboxed_work_only_reads(
     assert not mark.exists()
     assert finding.guilty_commit == ""
     assert "Count" in finding.cause
+    if "may_run" in how:
+        assert "install bubblewrap" in finding.summary
+        assert finding.confidence == 0.0, "no second step is begun that could only fail"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (CART, "The error does not happen at the base commit"),
+        ("import gone_missing\n" + BROKEN, "No module named 'gone_missing'"),
+    ],
+)
+async def test_what_was_seen_instead_of_the_error_is_said(
+    tmp_path: Path, code: str, told: str
+) -> None:
+    repository = shop(tmp_path)
+    repository.commit("Change", {"shop/cart.py": "# changed\n" + code})
+    agent = await rolling(repository, tmp_path)
+
+    finding = await agent.research(TOTAL)
+
+    assert finding.guilty_commit == ""
+    assert told in finding.summary
 
 
 async def test_no_frame_of_the_repository(tmp_path: Path) -> None:

@@ -144,7 +144,11 @@ async def test_what_is_asked_for_and_absent_is_refused(
             await detect(kind)
     fallback = await detect("auto")
     assert (fallback.kind, fallback.may_run) == (SandboxKind.NONE, False)
-    assert "not installed" in fallback.describe()
+    assert fallback.describe() == (
+        "none, so no command is run: bubblewrap is not installed (the package is called "
+        'bubblewrap). Or set kind = "none" under [sandbox] in mendwire.toml, to run them with '
+        "your rights"
+    )
     assert (await detect("none")).may_run
 
 

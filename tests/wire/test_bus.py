@@ -98,7 +98,7 @@ async def test_publish_says_duplicate_and_where_nobody_listens(bus: JetStreamBus
     second = await bus.publish(SUBJECT, b"b", msg_id="1")
     assert (first.stream, first.duplicate) == (ERRORS, False)
     assert (second.seq, second.duplicate) == (first.seq, True)
-    with pytest.raises(WireError, match=r"Nobody takes messages on ai_tutor\.nowhere"):
+    with pytest.raises(WireError, match=r"No stream takes ai_tutor\.nowhere"):
         await bus.publish("ai_tutor.nowhere", b"")
     with pytest.raises(WireError, match="bytes; the server takes"):
         await bus.publish(SUBJECT, b"x" * 2_000_000)

@@ -99,6 +99,16 @@ async def test_a_raw_traceback_is_stored_and_repeated(run: Run, bus: JetStreamBu
     assert keys.answer["issue_key"] == first.answer["issue_key"]
 
 
+async def test_what_has_no_stack_is_taken_whole_and_that_is_said(run: Run) -> None:
+    for text in ("23.8\n", "starting\nERROR: the disk is full\n"):
+        ended = await run("report", "--env", "staging", "--release", "1", given=text.encode())
+        assert ended.code == 0
+        assert ended.err.count("\n") == 1
+        assert "no stack was found in it" in ended.err
+    ended = await run("report", "--env", "staging", "--release", "1", given=TRACEBACK.encode())
+    assert (ended.code, ended.err) == (0, "")
+
+
 async def test_arguments_make_a_report(run: Run, bus: JetStreamBus, tmp_path: Path) -> None:
     (tmp_path / "stack.txt").write_text(TRACEBACK)
     ended = await run(

@@ -158,6 +158,28 @@ async def test_while_the_server_is_away_reports_wait_on_disk(
     assert [one["error"] for one in await until(bus, STREAM, 2)] == ["ERROR: one", "ERROR: two"]
 
 
+async def test_each_outage_and_its_end_are_told_once(
+    log: Log, bus: JetStreamBus, server: RealServer
+) -> None:
+    async with log.followed() as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(b"ERROR: one\n")
+        await until(bus, STREAM, 1)
+        for number, word in enumerate(("two", "three"), 2):
+            server.kill()
+            process.stdin.write(f"ERROR: {word}\n".encode())
+            async with asyncio.timeout(60):
+                assert b"Reports wait on disk meanwhile." in await process.stderr.readline()
+                await server.start()
+                assert b"The server is back" in await process.stderr.readline()
+            await until(bus, STREAM, number)
+        async with asyncio.timeout(60):
+            out, err = await process.communicate(b"")
+        assert (process.returncode, err) == (0, b"")
+        assert json.loads(out)["stored"] == 3
+
+
 async def test_a_storm_is_one_report_and_its_true_count(log: Log, bus: JetStreamBus) -> None:
     lines = "".join(
         f"ERROR shop[{4000 + n}]: no price for order {10_000 + n}\n" for n in range(2_000)

@@ -183,7 +183,7 @@ export function sentence(problem, address) {
 
 /** @param {string} subject */
 function noStream(subject) {
-  return `No stream takes ${subject}; make it with 'mendwire streams apply'.`;
+  return `No stream takes ${subject}: mend the environment's name, or add it to worker.environments in mendwire.toml and run 'mendwire streams apply'.`;
 }
 
 /** @param {unknown} problem */

@@ -158,8 +158,7 @@ class _Search:
         files = tuple(dict.fromkeys(place.path for place in places))
         at_base = await self._try(self.assignment.base)
         if not self._fails(at_base):
-            ended = "passes" if at_base.passed else "fails with another error"
-            summary = f"The reproduction {ended} at the base commit, so nothing can be compared."
+            summary = _not_seen(self.assignment.base, at_base)
             return Finding(summary=summary, files=files, reproduction=self.reproduction)
         likely: tuple[Undo, Commit] | None = None
         culprit: Commit | None = None
@@ -268,11 +267,24 @@ class _Search:
         )
 
 
+def _not_seen(base: str, run: Run) -> str:
+    """Why nothing can be compared: the error itself was not seen at the base commit."""
+    where = f"at the base commit {base[:12]}"
+    if run.passed:
+        return f"The error does not happen {where}: perhaps it is mended there already."
+    last = next((line for line in reversed(run.output.splitlines()) if line.strip()), "")
+    said = f": {printable(last.strip(), 200)}" if last else f", with exit code {run.exit_code}"
+    return f"Another error than the one reported ends the reproduction {where}{said}"
+
+
 def _why_not_run(assignment: Assignment, reproduction: Reproduction | None) -> str:
     if assignment.restricted:
         return "The report is restricted, so nothing was run."
     if not assignment.may_run:
-        return "Nothing may be run here: there is no sandbox, and none was waived."
+        return (
+            "Nothing is run here, for no sandbox works: install bubblewrap, or set "
+            'kind = "none" under [sandbox] in mendwire.toml.'
+        )
     if reproduction is None:
         return (
             "There is no way to make the error happen: set project.reproduce in mendwire.toml, or "
@@ -287,12 +299,11 @@ def _read_only(
     kind = printable(error_type(assignment.screened.report), 60) or "The error"
     last = suspects.crash_line
     cause = f"The line that crashed was last changed by {_shown(last)}. " if last else ""
-    runnable = assignment.may_run and not assignment.restricted
     return Finding(
         summary=f"{kind} in {_named(places[0])}. {why}",
         cause=f"{cause}Nothing is proven.",
         files=tuple(dict.fromkeys(place.path for place in places)),
-        confidence=0.0 if runnable or last is None else READ,
+        confidence=READ if assignment.restricted and last is not None else 0.0,
     )
 
 

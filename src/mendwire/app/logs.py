@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +19,18 @@ Style = Literal["auto", "console", "json"]
 @contextmanager
 def logged(style: Style = "auto") -> Iterator[None]:
     """Write every event as one line while the block runs."""
-    pretty = style == "console" or (style == "auto" and sys.stderr.isatty())
+    is_terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=is_terminal and not os.environ.get("NO_COLOR"))
+        if style == "console" or (style == "auto" and is_terminal)
+        else structlog.processors.JSONRenderer()
     )
     log = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.add_log_level,
+            _what_first,
             renderer,
         ],
     )
@@ -36,6 +40,16 @@ def logged(style: Style = "auto") -> Iterator[None]:
 
     with subscribed(on_event):
         yield
+
+
+def _what_first(
+    _logger: object, _method: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Whoever reads JSON lines sees first when it was and what."""
+    first = ("timestamp", "level", "event")
+    return {name: entry[name] for name in first} | {
+        name: value for name, value in entry.items() if name not in first
+    }
 
 
 def _safe(value: object) -> object:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mendwire.app.engine import engine, make_streams
 from mendwire.app.logs import Style, logged
@@ -21,6 +21,8 @@ from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
+
+_READY: Final = "mendwire: waits for errors; Ctrl-C ends it, and nothing is lost"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +54,8 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
                 if stop.is_set():
                     break
                 async with engine(config, environment) as machine:
-                    sys.stderr.write("\n".join((*machine.greeting, *hint, "")))
+                    ready = () if wish.until_empty else (_READY,)
+                    sys.stderr.write("\n".join((*machine.greeting, *hint, *ready, "")))
                     empty = machine.until_empty(stop) if wish.until_empty else None
                     halt = await (empty or machine.forever(stop, server))
                     halted = halt is not None

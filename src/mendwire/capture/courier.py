@@ -7,6 +7,7 @@ nats-py: see ``wire.line``.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
@@ -27,11 +28,11 @@ from mendwire.wire.window import WINDOW, Window
 COUNT_EVERY_S: Final = 5.0
 
 
-def deliver(outbox: Outbox, wishes: Wishes, wake: Wake) -> None:
+def deliver(outbox: Outbox, wishes: Wishes, wake: Wake, brought: Callable[[], None]) -> None:
     """Connect, then send what comes until the connection is lost; blocks.
 
-    Raises Ended when ``wake`` says so, and what another try may mend; what could not be sent still
-    waits in ``outbox`` then.
+    ``brought`` is called whenever the server has all that waited. Raises Ended when ``wake`` says
+    so, and what another try may mend; what could not be sent still waits in ``outbox`` then.
     """
     target = outbox.target
     with dialled(target.surroundings, wake, names=target.names, name="mendwire-sdk") as to:
@@ -40,7 +41,7 @@ def deliver(outbox: Outbox, wishes: Wishes, wake: Wake) -> None:
         courier = Courier(outbox, window, to.names, to.max_payload)
         flow = Flow(window, courier.settle)
         try:
-            courier.serve(flow, wishes, wake)
+            courier.serve(flow, wishes, wake, brought)
         finally:
             outbox.ready.extendleft(reversed(flow.take_back()))
 
@@ -54,7 +55,7 @@ class Courier:
         self._names = names
         self._limit = max_payload or 1024 * 1024
 
-    def serve(self, flow: Flow, wishes: Wishes, wake: Wake) -> None:
+    def serve(self, flow: Flow, wishes: Wishes, wake: Wake, brought: Callable[[], None]) -> None:
         """Send whatever comes; ends by an exception only."""
         told = time.monotonic()
         while True:
@@ -65,6 +66,7 @@ class Courier:
             if wished or time.monotonic() - told > COUNT_EVERY_S:
                 self._send_counts(flow)
                 told = time.monotonic()
+            brought()
             wishes.answer(wished, is_delivered=True)
             self._window.rest(COUNT_EVERY_S)
 

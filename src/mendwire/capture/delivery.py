@@ -52,7 +52,7 @@ class Delivery:
         while True:
             started = time.monotonic()
             try:
-                deliver(self.outbox, self._wishes, self._wake)
+                deliver(self.outbox, self._wishes, self._wake, self._brought)
             except Ended:
                 raise
             except Exception as problem:  # noqa: BLE001 - a bug must not end what sends the rest
@@ -60,6 +60,10 @@ class Delivery:
             lasted = time.monotonic() - started > _LONGEST_WAIT_S
             wait = _FIRST_WAIT_S if lasted else min(wait * 2, _LONGEST_WAIT_S)
             self._pause(wait)
+
+    def _brought(self) -> None:
+        """The server has all that waited: what was wrong is over."""
+        self.problem = ""
 
     def _failed(self, problem: Exception) -> None:
         """Put what waits on disk and tell those who wait for it."""

@@ -1,4 +1,4 @@
-"""What commands that look share: a connection for one question, tables, JSON, safe text."""
+"""What commands that look share: a connection for one question, fields, safe text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import json
 import re
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from mendwire.app.looking import Sight, configured, looking
@@ -23,8 +22,6 @@ from mendwire.model.printable import printable
 T = TypeVar("T")
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_PIPE_WIDTH = 400
-"""Columns where no terminal sets the width."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Note = Annotated[str, typer.Option(help="Why, for those who read the decision later.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -41,31 +38,16 @@ def see(ask: Callable[[Sight], Awaitable[T]]) -> T:
     return asyncio.run(asked())
 
 
-def print_table(
-    rows: list[dict[str, Any]], columns: Sequence[str], as_json: bool, none: str
-) -> None:
-    """A table, or ``none`` where there are no rows; or all of their fields as JSON."""
-    if as_json:
-        print(json.dumps(rows, ensure_ascii=True))
-        return
-    if not rows:
-        print(none)
-        return
-    table = Table(box=None, header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == "case")
-    for row in rows:
-        table.add_row(*(Text(printable(str(row[name]), 200)) for name in columns))
-    console = Console()
-    console.print(table, width=console.width if console.is_terminal else _PIPE_WIDTH)
-
-
 def print_fields(fields: dict[str, object], width: int) -> None:
     """Each field under its name; those that are empty are left out."""
     for name, value in fields.items():
         if value not in (None, "", [], {}, 0):
-            text = value if isinstance(value, str) else json.dumps(value, indent=2)
-            Console().print(Text(f"{name:>{width}}  ", "bold"), Text(safe(text)), sep="")
+            text = value
+            if not isinstance(text, str):
+                text = json.dumps(value, indent=2, ensure_ascii=False)
+            head = Text(f"{name:>{width}}  ", "bold")
+            body = safe(text).replace("\n", "\n" + " " * (width + 2))
+            Console().print(head, Text(body), sep="", soft_wrap=True)
 
 
 def safe(text: str) -> str:

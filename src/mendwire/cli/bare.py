@@ -15,7 +15,13 @@ from typing import NoReturn
 from mendwire.capture.outgoing import outgoing
 from mendwire.capture.release import release_of
 from mendwire.capture.traceback_text import body_of_text
-from mendwire.cli.report_input import bodies_from, context_from, overridden, without_release
+from mendwire.cli.report_input import (
+    bodies_from,
+    context_from,
+    overridden,
+    without_release,
+    without_stack,
+)
 from mendwire.cli.signature import SIGNATURE_HELP, add_options, print_keys
 from mendwire.errors import ConfigError, Undecodable
 from mendwire.model import names as naming
@@ -124,7 +130,10 @@ def _report(arguments: argparse.Namespace) -> int:
         overridden(body, given, context, release=release_of(found)) for body in bodies
     )
     if not arguments.jsonl:
-        ready = iter(tuple(ready))  # what is wrong with the input is said before any connection
+        whole = tuple(ready)  # what is wrong with the input is said before any connection
+        for warning in filter(None, map(without_stack, whole)):
+            print(warning, file=sys.stderr)
+        ready = iter(whole)
     chosen = arguments.env or found.get("MENDWIRE_ENVIRONMENT")
     if arguments.dry_run:
         return _dry_run([(body, _environment(chosen, body)) for body in ready])

@@ -19,9 +19,10 @@ from mendwire.cli.asking import (
     duration_ns,
     operator,
     print_fields,
-    print_table,
     see,
 )
+from mendwire.cli.case_telling import told
+from mendwire.cli.tables import print_table
 from mendwire.execution.git import CaseRepository
 from mendwire.model.codec import encode
 from mendwire.ops import cases as desk
@@ -43,14 +44,14 @@ def list_cases(as_json: AsJson = False) -> None:
 
 @_cases.command("show")
 def show_case(case: CaseId, as_json: AsJson = False) -> None:
-    """One case whole: report, finding, proof, delivery."""
+    """One case: what came of it, why, and its report; --json has every field."""
     filed = see(lambda sight: desk.find(sight.docket, case))
+    if not as_json:
+        print_fields(told(filed.case), 13)
+        return
     body = json.loads(encode(filed.case))
     body["report"] = filed.case.report.decode("utf-8", "replace")
-    if as_json:
-        print(json.dumps(body, ensure_ascii=True))
-        return
-    print_fields(body, 16)
+    print(json.dumps(body, ensure_ascii=True))
 
 
 @_cases.command("retry")

@@ -12,7 +12,8 @@ import typer
 
 from mendwire.app.following import loop_of
 from mendwire.app.looking import Sight
-from mendwire.cli.asking import AsJson, print_table, see
+from mendwire.cli.asking import AsJson, see
+from mendwire.cli.tables import print_table
 from mendwire.deliver.loop import Landing
 from mendwire.docket.deployments import Deployments
 from mendwire.errors import ConfigError, InvalidName, RepositoryUnfit
@@ -37,8 +38,9 @@ def deploy(
 ) -> None:
     """Say that a release was deployed. Run it at the end of every deployment.
 
-    Fixes that it brings begin to soak: they are verified when they stay quiet, and reopened when
-    their error comes back in this release or a later one. An old release reopens nothing.
+    Fixes that it brings begin to soak: they are verified when they stay quiet.
+
+    They are opened again when their error comes back in this release or a later one.
     """
     if not release or release == UNKNOWN_RELEASE:
         raise ConfigError("A deployment needs the release that its reports will name.")
@@ -82,8 +84,8 @@ async def _commit(repository: CaseRepository, revision: str) -> str:
         return await repository.origin.commit_of(revision)
     except RepositoryUnfit:
         raise ConfigError(
-            f"{revision[:60]!r} is no tag or commit of {repository.origin.top}: say with --commit "
-            "what runs."
+            f"{revision[:60]!r} is no commit, tag or branch of {repository.origin.top}: say "
+            "with --commit what runs."
         ) from None
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import typer
 
 from mendwire import __version__
@@ -37,6 +41,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 it failed and says why, 2 what was given cannot be used, 3 no "
+    "NATS server can be used, 130 Ctrl-C; what a command has beside them, its help says.",
 )
 run.register(app)
 server.register(app)
@@ -79,10 +85,33 @@ def _top(
     pass
 
 
+def _line() -> Any:  # noqa: ANN401 - typer keeps the types of its commands to itself
+    """The commands, their help without the ``<bool>`` that typer writes beside every switch."""
+    line = typer.main.get_command(app)
+    waiting: list[Any] = [line]
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        for parameter in command.params:
+            _hush(parameter)
+        command.get_help_option = partial(_hushed_help, command.get_help_option)
+    return line
+
+
+def _hushed_help(made: Callable[[typer.Context], Any], context: typer.Context) -> Any:  # noqa: ANN401 - as above
+    return _hush(made(context))
+
+
+def _hush(parameter: Any) -> Any:  # noqa: ANN401 - as above
+    if getattr(parameter, "is_flag", False):
+        parameter.metavar = ""
+    return parameter
+
+
 def run_line(arguments: list[str]) -> int:
     """Parse and run; usage errors print one box on standard error and give 2."""
     try:
-        app(arguments, prog_name="mendwire")
+        _line()(arguments, prog_name="mendwire")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0

@@ -11,13 +11,11 @@ from typing import Annotated, Any, Final
 
 import typer
 import uvloop
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from mendwire.app.gateway import Gateway, key_file, run_fellow, run_gateway
 from mendwire.app.looking import configured
 from mendwire.cli.run import ConfigFile, Logs, LogStyle
+from mendwire.cli.tables import print_table
 from mendwire.errors import ConfigError
 from mendwire.gateway.keyring import GRACE_S
 from mendwire.gateway.keys import LOW_SHARE, Issued, Key, Kind, Rates, checked_origin, dsn
@@ -91,7 +89,10 @@ def add_key(  # noqa: PLR0913, PLR0917 - typer makes an option of each
         typer.Option(help="https://page.example that may send with it, or '*'; repeat it."),
     ] = None,
     project: Annotated[
-        int, typer.Option(min=0, help="Number in the DSN's path; default: the next one.")
+        int,
+        typer.Option(
+            min=0, help="Number in the DSN's path; default: the next one.", show_default=False
+        ),
     ] = 0,
     events: Annotated[
         str, typer.Option(help="Most events by minute,hour,day, e.g. 600,0,100000; 0: no limit.")
@@ -134,17 +135,8 @@ def list_keys(as_json: AsJson = False) -> None:
     """Every key, revoked ones too; never the keys themselves."""
     settings, _ = configured(None)
     rows = [_row(key) for key in key_file(settings).read()]
-    if as_json:
-        print(json.dumps(rows))
-        return
-    if not rows:
-        print("No key yet: mendwire gateway keys add NAME")
-        return
     shown = ("id", "name", "project", "trust", "kind", "environments", "service", "state")
-    table = Table(*shown, box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(printable(str(row[column]), 200)) for column in shown))
-    Console().print(table)
+    print_table(rows, shown, as_json, "No key yet: mendwire gateway keys add NAME")
 
 
 @_keys.command("rotate")
@@ -178,7 +170,8 @@ def _tell(issued: Issued, settings: Config, *, as_json: bool) -> None:
         f"{told}\n\n"
         f"The DSN of {issued.key.name} ({issued.key.id}); it is not shown again. Trust: "
         f"{issued.key.trust}; environments: {', '.join(issued.key.environments)}.\n"
-        "Plain JSON and OpenTelemetry take the part before the @ as X-Mendwire-Key."
+        f"Plain JSON and OpenTelemetry take the key alone, in a header:\n"
+        f"  X-Mendwire-Key: {issued.secret}"
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from mendwire.app.looking import Sight
-from mendwire.cli.asking import AsJson, Yes, confirm, print_fields, print_table, see
+from mendwire.cli.asking import AsJson, Yes, confirm, print_fields, see
+from mendwire.cli.tables import print_table
 from mendwire.ops import kept as desk
 from mendwire.ops.kept import Kept, kept, shown
 
@@ -23,11 +25,14 @@ Seq = Annotated[int, typer.Argument(help="Its number in the list.")]
 def show_one(kind: str, seq: int, *, as_json: bool) -> None:
     """One kept message whole, made safe to print; ``--json`` escapes all but ASCII."""
     item = see(lambda sight: shown(sight.bus, kind, seq))
-    row = _row(item) | {"payload": item.payload.decode("utf-8", "replace")}
+    payload: object = item.payload.decode("utf-8", "replace")
     if as_json:
-        print(json.dumps(row, ensure_ascii=True))
-    else:
-        print_fields(row, 12)
+        print(json.dumps(_row(item) | {"payload": payload}, ensure_ascii=True))
+        return
+    if kind == "RESULTS":  # ours, so that its JSON may be laid out; what is foreign stays as it is
+        with suppress(ValueError):
+            payload = json.loads(item.payload)
+    print_fields(_row(item) | {"payload": payload}, 12)
 
 
 def _commands(group: typer.Typer, kind: str, columns: Sequence[str], none: str) -> None:

@@ -11,8 +11,9 @@ from typing import Annotated, TypeVar
 import typer
 
 from mendwire.app.looking import Sight
-from mendwire.cli.asking import AsJson, Note, Yes, confirm, operator, print_table, see
+from mendwire.cli.asking import AsJson, Note, Yes, confirm, operator, see
 from mendwire.cli.kept import Seq, Seqs, show_one
+from mendwire.cli.tables import print_table
 from mendwire.errors import ConfigError
 from mendwire.ops.quarantine import MOST, Decision, Desk, Label
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json import JSONDecodeError, loads
@@ -9,7 +10,8 @@ from typing import BinaryIO, Final
 
 from mendwire.capture.traceback_text import body_of_text
 from mendwire.errors import ConfigError, Undecodable
-from mendwire.model.report import UNKNOWN_RELEASE, JSONValue, load_object, report_of
+from mendwire.model.report import UNKNOWN_RELEASE, ErrorReport, JSONValue, load_object, report_of
+from mendwire.model.signature import crash_frame
 
 MAX_INPUT: Final = 64 * 1024 * 1024
 Body = dict[str, JSONValue]
@@ -74,6 +76,22 @@ def without_release(release: str) -> str:
         "mendwire: no release is given, so the same error is taken for a repeat also after a "
         "deployment, while the duplicate window lasts; pass --release."
     )
+
+
+def without_stack(body: Body) -> str:
+    """What text in which no stack was found is taken for, as a sentence; empty otherwise."""
+    stack = body.get("stack")
+    if body.get("frames") or not isinstance(stack, str) or not stack.strip():
+        return ""
+    if crash_frame(ErrorReport(error="", stack=stack)) is not None:
+        return ""
+    return "mendwire: no stack was found in it, so all of it is taken for the text of an error."
+
+
+def hint_at_terminal() -> None:
+    """Who waits at a terminal is told for what."""
+    if sys.stdin.isatty():
+        print("mendwire: reading standard input; Ctrl-D ends it.", file=sys.stderr)
 
 
 def lines_from(source: BinaryIO) -> Iterator[tuple[int, Body | Refused]]:

@@ -26,6 +26,7 @@ _CHUNK: Final = 65_536
 _LONGEST: Final = 4 * MAX_LINE
 """Bytes of a line: characters have up to four."""
 _LOST: Final = 1
+_BACK: Final = "The server is back and has everything that waited."
 
 
 class Stop:
@@ -91,9 +92,10 @@ def send_log(
     for body in bodies:
         if body is not None:
             reporter.take(body)
-        if reporter.problem not in {"", told}:
-            told = reporter.problem
-            print(f"mendwire: {told} Reports wait on disk meanwhile.", file=sys.stderr)
+        if (problem := reporter.problem) != told:
+            told = problem
+            news = f"{told} Reports wait on disk meanwhile." if told else _BACK
+            print(f"mendwire: {news}", file=sys.stderr)
     sums = reporter.close(in_haste=stop.is_asked)
     _tell(sums, as_json=as_json)
     if sums.spooled:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable
 
 from mendwire.capture.outgoing import Outgoing, outgoing
 from mendwire.cli.report_input import without_release
-from mendwire.errors import WireError
 from mendwire.model.scrub import scrub_policy_from
 from mendwire.settings.environment import Environment
-from mendwire.wire.api import NobodyListens
 from mendwire.wire.bus import Ack
 from mendwire.wire.connection import connected
 from mendwire.wire.jetstream import JetStreamBus
@@ -37,17 +36,12 @@ async def send_all(
 
 
 async def _send(ready: Outgoing, size: int, bus: JetStreamBus, *, as_json: bool) -> None:
-    try:
-        ack = await bus.publish(
-            ready.subject,
-            ready.payload,
-            msg_id=ready.msg_id,
-            headers={"Mendwire-Issue": ready.issue},
-        )
-    except NobodyListens:
-        raise WireError(
-            f"No stream takes {ready.subject}; make it with 'mendwire streams apply'."
-        ) from None
+    ack = await bus.publish(
+        ready.subject,
+        ready.payload,
+        msg_id=ready.msg_id,
+        headers={"Mendwire-Issue": ready.issue},
+    )
     _show(ready, ack, size, as_json=as_json)
     if warning := without_release(ready.report.release):
         print(warning, file=sys.stderr)
@@ -79,4 +73,7 @@ def _show(ready: Outgoing, ack: Ack, size: int, *, as_json: bool) -> None:
         print(f"Stored in {ack.stream} as message {ack.seq}.")
     print(f"  signature  {ready.signature}")
     print(f"  issue key  {ready.issue}")
-    print(f"Look at it with: nats stream get {ack.stream} {ack.seq}", flush=True)
+    if shutil.which("nats"):
+        print(f"Look at it with: nats stream get {ack.stream} {ack.seq}", flush=True)
+    else:
+        print(f"When a worker has taken it: mendwire cases show {ready.issue[:8]}", flush=True)

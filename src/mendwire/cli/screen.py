@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mendwire.cli.report_input import hint_at_terminal
 from mendwire.errors import MendwireError, ScreenBroken
 from mendwire.model.printable import printable
 from mendwire.model.report import Trust
@@ -79,6 +80,8 @@ def screen(
     """Judge and print."""
     detector = load_detector(rules)
     trust = Trust.LOW if low_trust else Trust.TRUSTED
+    if jsonl or text is None:
+        hint_at_terminal()
     if jsonl:
         for row in _rows(sys.stdin.buffer):
             print(json.dumps(_answer(detector, row, trust, explain=explain)))

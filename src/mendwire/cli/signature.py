@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Final
 
 from mendwire.capture.outgoing import Outgoing, outgoing
-from mendwire.cli.report_input import Body, Refused, bodies_from, lines_from
+from mendwire.cli.report_input import Body, Refused, bodies_from, hint_at_terminal, lines_from
 from mendwire.errors import ConfigError, Undecodable
 from mendwire.model import names as naming
 from mendwire.model.names import Names
@@ -60,6 +60,7 @@ def print_keys(arguments: argparse.Namespace, names: Names, policy: ScrubPolicy)
 
 
 def _inputs(*, is_lines: bool) -> Iterator[tuple[int, Body | Refused]]:
+    hint_at_terminal()
     if is_lines:
         yield from lines_from(sys.stdin.buffer)
     else:

@@ -25,6 +25,9 @@ from mendwire.execution.secrets import secret_paths
 
 _OFFLINE: Final = Path(__file__).with_name("offline.py")
 _TRIAL_S: Final = 10.0
+_WAIVE: Final = (
+    'Or set kind = "none" under [sandbox] in mendwire.toml, to run them with your rights'
+)
 EMPTIED: Final = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - mount points
 """Empty inside bubblewrap."""
 _RUN_KEPT: Final = (
@@ -61,6 +64,8 @@ class Sandbox:
 
     def describe(self) -> str:
         """One line for people."""
+        if not self.may_run:
+            return f"none, so no command is run: {self.note}"
         reach = "no network" if self.cuts_network else "network is not cut"
         walls = {
             SandboxKind.BWRAP: f"bubblewrap: writes only to the tree, secrets hidden, {reach}",
@@ -146,7 +151,7 @@ async def detect(wanted: str = "auto") -> Sandbox:
         kind = SandboxKind.CLAUDE if wanted == SandboxKind.CLAUDE else SandboxKind.BWRAP
         return Sandbox(kind=kind, may_run=True, cuts_network=True, program=program)
     if wanted == "auto":
-        return await _none(note=f"{problem}; set sandbox = none to run tests so", may_run=False)
+        return await _none(note=f"{problem}. {_WAIVE}", may_run=False)
     message = f"The sandbox {wanted} is not usable here: {problem}."
     raise SandboxUnavailable(message)
 

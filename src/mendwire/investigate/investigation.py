@@ -393,7 +393,8 @@ def _summary(case: Case, step: Step) -> str:
     if step is Step.RESEARCH and case.finding:
         return case.finding.summary
     if step is Step.IMPLEMENT and case.change:
-        return f"{len(case.change.files)} files, +{case.change.added} -{case.change.removed}"
+        files = "1 file" if len(case.change.files) == 1 else f"{len(case.change.files)} files"
+        return f"{files}, +{case.change.added} -{case.change.removed}"
     if step is Step.VERIFY and case.proof:
         return f"{case.proof.status}: {'; '.join(case.proof.reasons)}"
     if step is Step.REVIEW and case.review:

@@ -167,7 +167,11 @@ class _Trial:
         what = wanted.expects_type or "the error"
         added = ", with the added tests too" if tests else ""
         count = len(base.run.passing)
-        suite = f"All {count} tests that passed at the base commit pass" if base.named else ""
+        suite = ""
+        if base.named and count == 1:
+            suite = "The one test that passed at the base commit passes"
+        elif base.named:
+            suite = f"All {count} tests that passed at the base commit pass"
         return (
             f"The reproduction ({wanted.origin}) fails at the base commit with {what}.",
             f"It passes with the change, {times} times of {times}.",

@@ -6,6 +6,7 @@ Known without nats-py, since a publisher's thread needs it where that is not loa
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,9 @@ def explained(problem: Exception, address: ServerAddress, *, is_late: bool) -> E
 
 
 def _short(problem: Exception) -> str:
+    # asyncio writes the call and its arguments where the system's word for it belongs.
+    if isinstance(problem, ConnectionError) and problem.errno:
+        return os.strerror(problem.errno)
     return (getattr(problem, "strerror", None) or str(problem) or type(problem).__name__)[:120]
 
 

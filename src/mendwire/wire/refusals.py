@@ -60,7 +60,13 @@ def refused(subject: str) -> AccessRefused:
 
 def nobody_listens(subject: str) -> NobodyListens:
     """The sentence about a subject that no stream has."""
-    return NobodyListens(f"Nobody takes messages on {subject}; run mendwire streams plan.")
+    what = "run 'mendwire streams apply'"
+    if ".errors." in subject:
+        what = (
+            "mend the environment's name, or add it to worker.environments in mendwire.toml and "
+            + what
+        )
+    return NobodyListens(f"No stream takes {subject}: {what}.")
 
 
 def no_answer(subject: str) -> Unreachable:

@@ -1,0 +1,101 @@
+"""One case as a person reads it: what came of it first, then why, the report last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from mendwire.model.case import Case, Parking
+from mendwire.model.work import Change, Finding, Proof, ProofStatus, Run
+
+_LINES: Final = 12
+"""Last lines of a run's output that are shown where the proof does not hold."""
+Fields = dict[str, object]
+
+
+def told(case: Case) -> Fields:
+    """The fields of a case under short names, in reading order; what is empty is empty text.
+
+    ``--json`` has everything; here the keeping of leases and the text of scripts is left out.
+    """
+    delivered = case.delivered
+    return {
+        "case": case.case_id,
+        "title": case.title,
+        "error": _error(case.report),
+        "state": f"{case.state}, restricted" if case.restricted else str(case.state),
+        "waits": _waits(case.parking) if case.parking else "",
+        "verdict": str(case.verdict or ""),
+        "reason": case.reason,
+        "from": " ".join(filter(None, (case.environment, case.service, case.release))),
+        "trust": str(case.trust),
+        "opened": _at(case.opened_ns),
+        "occurrences": case.occurrences,
+        "base": case.base,
+        **(_finding(case.finding) if case.finding else {}),
+        **(_change(case.change) if case.change else {}),
+        "proof": "\n".join(_proof(case.proof)) if case.proof else "",
+        "review": case.review.comments if case.review else "",
+        "branch": delivered.branch if delivered else "",
+        "commit": delivered.commit if delivered else "",
+        "patch file": delivered.patch_path if delivered else "",
+        "merged as": case.landed,
+        "reverted by": case.reverted,
+        "deployed": case.deployed.release if case.deployed else "",
+        "cost": f"${case.cost_usd:.2f}" if case.cost_usd else "",
+        "report": case.report.decode("utf-8", "replace"),
+    }
+
+
+def _error(report: bytes) -> str:
+    """What the program said; a title is generated and may be as bare as ``Error``."""
+    with suppress(ValueError):
+        body = json.loads(report)
+        return str(body.get("error") or "") if isinstance(body, dict) else ""
+    return ""
+
+
+def _finding(finding: Finding) -> Fields:
+    reproduction = finding.reproduction
+    return {
+        "finding": finding.summary,
+        "cause": finding.cause,
+        "broken by": finding.guilty_commit,
+        "files": ", ".join(finding.files),
+        "similar": "\n".join(finding.similar),
+        "reproduced by": f"{reproduction.origin}: {' '.join(reproduction.command)}"
+        if reproduction
+        else "",
+    }
+
+
+def _change(change: Change) -> Fields:
+    return {"change": change.explanation, "patch": change.patch.rstrip("\n")}
+
+
+def _proof(proof: Proof) -> Iterator[str]:
+    yield f"{proof.status}, sandbox {proof.sandbox}"
+    yield from proof.reasons
+    for run in proof.runs:
+        yield f"{run.what}: {'passed' if run.passed else 'failed'} ({run.seconds:.2f} s)"
+    if proof.status is not ProofStatus.VALID and proof.runs:
+        yield from _output(proof.runs[-1])
+
+
+def _output(run: Run) -> Iterator[str]:
+    lines = run.output.strip("\n").splitlines()
+    yield from (f"  {line}" for line in lines[-_LINES:])
+
+
+def _waits(parking: Parking) -> str:
+    until = f" until {_at(parking.until_ns)}" if parking.until_ns else ""
+    return f"{parking.reason}{until}: {parking.note}"
+
+
+def _at(when_ns: int) -> str:
+    if not when_ns:
+        return ""
+    return datetime.fromtimestamp(when_ns / 1e9, tz=UTC).isoformat(sep=" ", timespec="seconds")
