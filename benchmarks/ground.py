@@ -60,6 +60,9 @@ class Idle:
     async def base(self) -> str:
         return COMMIT
 
+    async def gone(self, _case: Case) -> Proof | None:
+        return None
+
     async def research(self, _case: Case) -> tuple[Finding, float]:
         self.called_ns.put_nowait(time.monotonic_ns())
         return Finding(summary="Nothing was looked at.", confidence=1.0), 0.0

@@ -127,6 +127,9 @@ class Crew:
     async def base(self) -> str:
         return "c" * 40
 
+    async def gone(self, _case: Case) -> Proof | None:
+        return None
+
     async def research(self, case: Case) -> tuple[Finding, float]:
         self.calls.append("research")
         await self.going.wait()

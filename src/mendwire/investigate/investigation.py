@@ -163,6 +163,9 @@ class Investigation:
     async def _research(self, filed: Filed) -> Filed:
         case = filed.case
         base = case.base or await self.specialists.base()
+        if gone := await self.specialists.gone(replace(case, base=base)):
+            verdict, why = verdict_of(gone, review=None, restricted=case.restricted)
+            return await self._decide(filed, verdict, why, base=base, proof=gone)
         finding, cost = await self.specialists.research(replace(case, base=base))
         self.boundary(Boundary.RESEARCHED)
         await self._saver.spend(case, cost)

@@ -17,6 +17,7 @@ from mendwire.agents.schemas import answer_schema
 from mendwire.errors import AgentFailed
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.trees import tree
+from mendwire.investigate.gone import gone_at_base
 from mendwire.investigate.outside import Snapshot, differences, snapshot
 from mendwire.investigate.patch import read_patch
 from mendwire.investigate.prompt import prompt_text, system_text
@@ -81,6 +82,13 @@ class AgentSpecialists:
     async def base(self) -> str:
         """The commit that a new case works from; raises RepositoryUnfit."""
         return (await self.repository.base_commit(self.base_revision)).commit
+
+    async def gone(self, case: Case) -> Proof | None:
+        """What a given reproduction shows at base, before anything is spent."""
+        wanted = await self._reproduction(case)
+        if wanted is None or not self.may_run or case.restricted:
+            return None
+        return await gone_at_base(self.judge, case, wanted)
 
     async def research(self, case: Case) -> tuple[Finding, float]:
         """What breaks and why; restricted cases read only."""

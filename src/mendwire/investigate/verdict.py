@@ -11,6 +11,7 @@ _UNPROVEN: Final = {
     ProofStatus.INVALID: Verdict.NOT_FIXED,
     ProofStatus.BREACH: Verdict.REJECTED,
     ProofStatus.NOT_REPRODUCED: Verdict.NOT_REPRODUCED,
+    ProofStatus.GONE: Verdict.ALREADY_FIXED,
     ProofStatus.INFRASTRUCTURE: Verdict.BLOCKED,
 }
 

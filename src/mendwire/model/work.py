@@ -96,6 +96,8 @@ class ProofStatus(StrEnum):
     """Policy was broken or harm done: rejected."""
     NOT_REPRODUCED = "not_reproduced"
     """No reproduction, or it does not fail at base with the case's own error."""
+    GONE = "gone"
+    """It fails in the release that reported it and passes at base: already_fixed."""
     INFRASTRUCTURE = "infrastructure"
     """The judge's tools failed: blocked."""
 
