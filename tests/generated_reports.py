@@ -130,6 +130,69 @@ stack traceback:
 Bad state: No element
 #0      List.first (dart:core-patch/growable_array.dart:343:5)
 #1      Cart.total (package:shop/cart.dart:12:9)""",
+    """panic: no price for order 9 [recovered]
+	panic: order failed: no price
+	for order 9
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x4ab080]
+
+goroutine 1 gp=0xc0000061c0 m=0 mp=0x59f400 [running]:
+main.guard.func1()
+	/srv/go/src/shop/guard.go:9 +0x59 fp=0xc00005ac08 sp=0xc00005abc0 pc=0x4ac4d9
+panic({0x4bcdc0?, 0x5985a0?})
+	/usr/local/go/src/runtime/panic.go:860 +0x13a fp=0xc00005acb8 sp=0xc00005ac08 pc=0x479c3a
+main.total(0xc00005ac08)
+	/srv/go/src/shop/cart.go:48 fp=0xc00005ad20 sp=0xc00005ad18 pc=0x4ab080""",
+    """[2026-11-25 10:00:44] app.ERROR: a {"exception":"[object] (App\\\\Failed(code: 0): order
+failed at /srv/shop/current/shop.php:14)
+[stacktrace]
+#0 /srv/shop/current/shop.php(21): wrap(Object(Closure), 9)
+#1 {main}
+
+[previous exception] [object] (App\\\\OutOfStock(code: 0): no item at /srv/shop/current/cart.php:10)
+[stacktrace]
+#0 /srv/shop/current/shop.php(14): stock(9)
+#1 {main}
+"} {"uid":"7f2cba8"}""",
+    """OutOfStock: no item
+of order 9 in /srv/shop/current/shop.php:10
+Stack trace:
+#0 /srv/shop/current/shop.php(21): stock(9)
+#1 {main}""",
+    """F, [2026-11-25T10:03:00 #9] FATAL -- : [0a1b2c3d-1234-4abc-9def-0123456789ab] Gone (item 9):
+F, [2026-11-25T10:03:00 #9] FATAL -- : [0a1b2c3d-1234-4abc-9def-0123456789ab]
+F, [2026-11-25T10:03:00 #9] FATAL -- : [0a1b2c3d-1234-4abc-9def-0123456789ab] a/b.rb:12:in `total'
+[0a1b2c3d-1234-4abc-9def-0123456789ab] app/controllers/carts_controller.rb:5:in `show'""",
+    """=ERROR REPORT==== 25-Nov-2026::10:53:56.919719 ===
+** Generic server <0.79.0> terminating
+** Reason for termination ==
+** {{no_item,9},[{shop,stock,2,[{file,"src/shop.erl"},{line,8}]},
+                 {gen_server,try_handle_call,4,
+                             [{file,"gen_server.erl"},{line,1149}]}]}
+** Client <0.9.0> stacktrace""",
+    """** exception error: no function clause matching shop:only(9) (shop.erl, line 14)
+     in call from shop:run/2 (shop.erl, line 33)""",
+    """** (FunctionClauseError) no function clause matching in Shop.Cart.only/1
+    (shop 1.2.3) lib/shop/cart.ex:13: Shop.Cart.only(9)
+    (stdlib 4.2) gen_server.erl:1123: :gen_server.try_handle_call/4""",
+    """out of stock
+   0# shop::stock(int) at /srv/shop/current/cart.cpp:7
+   1# main at /srv/shop/current/main.cpp:14 (discriminator 4)
+   2# 0x00007F464384524A in /lib/x86_64-linux-gnu/libc.so.6""",
+    """[ERROR] FATAL UNHANDLED EXCEPTION: Failed: order failed ---> OutOfStock: no item 9
+  at Shop.Stock (System.Int32 n) [0x00011] in <1873a317fb14412d9c7cabe718edd421>:0
+   --- End of inner exception stack trace ---
+  at Shop.Main (System.String[] args) [0x001d1] in <1873a317fb14412d9c7cabe718edd421>:0
+---> (Inner Exception #0) OutOfStock: no item 9<---""",
+    """thread 'main' (29208) panicked at src/main.rs:9:15:
+saving order 9 failed
+
+Caused by:
+    disk full
+stack backtrace:
+   0: __rustc::rust_begin_unwind
+             at ./rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/std/src/panicking.rs:689:5
+   1: shop::save
+             at ./srv/shop/current/src/main.rs:9:15""",
     """2026-11-25T10:11:12.123Z [4711] ERROR shop.cart: failed for user 99 (cart.py:31)
 Nov 25 10:11:12 web-7 sshd[4711]: error: maximum attempts
 E1125 10:11:12.123456   12 server.go:77] lost 10.0.0.7:52044""",

@@ -1,6 +1,9 @@
-"""What real programs printed: each error ran twice, from two roots, with other ids and depths.
+"""What real programs printed: each error ran twice or more, from two roots, with other ids.
 
-``runtimes.jsonl`` is the standard error of Ruby, PHP, Perl, Lua, Elixir, C# (Mono), Rust and C++.
+``runtimes.jsonl`` is what Ruby, PHP, Perl, Lua, Elixir, Erlang, C# (Mono), Go, Rust, C++ (also in
+gdb and with Boost), Java, Python and Node wrote to standard error. Runs of one error are from two
+folders, under other depths and ids, and where a runtime has two ways to tell it (Go 1.22 and 1.26;
+an exception of PHP logged and as text), in both.
 """
 
 from __future__ import annotations
@@ -37,15 +40,14 @@ def reports(language: str, case: str) -> list[ErrorReport]:
 
 
 @pytest.mark.parametrize(("language", "case"), CASES)
-def test_two_runs_of_one_error_have_the_same_keys(language: str, case: str) -> None:
-    one, other = reports(language, case)
-    assert key(one) == key(other)
+def test_the_runs_of_one_error_have_the_same_keys(language: str, case: str) -> None:
+    assert len({key(report) for report in reports(language, case)}) == 1
 
 
 @pytest.mark.parametrize(("language", "case"), CASES)
 def test_they_have_the_same_keys_through_a_pipe(language: str, case: str) -> None:
-    one, other = (report_of(body_of_text(report.stack)) for report in reports(language, case))
-    assert key(one) == key(other)
+    found = [report_of(body_of_text(report.stack)) for report in reports(language, case)]
+    assert len({key(report) for report in found}) == 1
 
 
 def test_no_two_errors_have_one_signature() -> None:

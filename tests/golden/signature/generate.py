@@ -59,6 +59,10 @@ def _stacks() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"stack {at}, as message", {"error": stack}
         yield f"stack {at}, given type", {"error": "x: y", "type": "x", "stack": stack, "code": 7}
     for run in map(json.loads, RUNTIMES.read_text("utf-8").splitlines()):
+        if (
+            run["run"] > 1
+        ):  # its keys are those of the others: tests/unit/test_signature_runtimes.py
+            continue
         name = f"{run['language']}: {run['case']}, run {run['run']}"
         yield name, {"error": run["error"], "stack": run["stack"], "release": "1.4.2"}
 

@@ -1,7 +1,7 @@
 /** One line of a stack as a call, for the runtimes whose stacks name the innermost call first. */
 
-import { endsWithAny, isNumber, partition, rpartition, rstrip, strip, withoutStart } from "../text.js";
-import { digits, NAMED_BEFORE, place } from "./blocks.js";
+import { endsWithAny, head, isNumber, isUpper, lstrip, partition, rpartition, rstrip, strip, withoutStart } from "../text.js";
+import { BLANK, digits, NAMED_BEFORE, place } from "./blocks.js";
 import { match } from "./patterns.js";
 
 /** @typedef {import("./blocks.js").Call} Call */
@@ -21,8 +21,9 @@ export function callOf(line) {
   if (line.includes(":in ")) return searched("ruby", line);
   if (line.includes(".go:") || line.includes(".s:")) return go(line);
   if (line.includes("@")) return gecko(line);
-  if (line.includes(".ex") || line.includes(".erl:")) return searched("elixir", line);
-  return line.includes(": in ") ? searched("lua", line) : null;
+  if (line.includes(".ex") || line.includes(".erl:")) return elixir(line);
+  if (line.includes(": in ")) return lua(line);
+  return line.includes("# ") ? stacktrace(line) : null;
 }
 
 /**
@@ -70,16 +71,24 @@ function jvm(name, file, line) {
 }
 
 /**
+ * Mono without symbols names an offset in place of a line; it stands where a column would.
+ *
  * @param {string} signature
  * @param {string} where
  * @returns {Call}
  */
 function dotnet(signature, where) {
-  const name = rstrip(partition(signature, "(")[0], " ");
+  const [before, , rest] = partition(signature, "(");
+  const name = rstrip(before, " ");
+  let offset = "";
   let [file, , line] = rpartition(where, ":line ");
   if (!file) [file, line] = place(where);
-  if (file.startsWith("<")) file = line = "";
-  return [file, name, isNumber(line) ? line : "", "", rpartition(name, ".")[0]];
+  if (file.startsWith("<")) {
+    file = line = "";
+    const found = match("offset_digits", rpartition(rest, " [0x")[2]);
+    if (found) offset = String(parseInt(found[1], 16));
+  }
+  return [file, name, isNumber(line) ? line : "", offset, rpartition(name, ".")[0]];
 }
 
 /**
@@ -128,7 +137,9 @@ export function named([file, , line, column, module], before) {
     return before ? [file, name, line, column, partition(rpartition(name, "/")[2], ".")[0]] : null;
   }
   const [number, , rest] = partition(before, ": ");
-  const name = isNumber(number) ? rest : "";
+  let name = isNumber(number) ? rest : "";
+  // A full backtrace has the address before the name.
+  if (lstrip(name, " ").startsWith("0x")) name = partition(name, " - ")[2];
   return name || !file.includes(" ") ? [file, name, line, column, module] : null;
 }
 
@@ -153,4 +164,47 @@ function gecko(line) {
 function searched(pattern, line) {
   const found = match(pattern, line);
   return found && [found[1], found[3], digits(found[2]), "", ""];
+}
+
+/**
+ * `(shop 1.2.0) lib/cart.ex:3: Cart.total/1`, with the arguments where no clause fits.
+ *
+ * @param {string} line
+ * @returns {Call | null}
+ */
+function elixir(line) {
+  const found = match("elixir", line);
+  if (found === null) return null;
+  const [, app = "", file, number, name] = found;
+  const isFunction = isUpper(head(name, 1)) || name.startsWith(":");
+  return [file, isFunction ? partition(name, "(")[0] : name, digits(number), "", app];
+}
+
+/**
+ * `x.lua:3: in upvalue 'total'`; a function without a name is named by its place.
+ *
+ * @param {string} line
+ * @returns {Call | null}
+ */
+function lua(line) {
+  const found = match("lua", line);
+  if (found === null) return null;
+  const [, file, number, name] = found;
+  const plain = name.startsWith("function <") ? `function <${rpartition(name, ":")[2]}` : name;
+  return [file, plain, digits(number), "", ""];
+}
+
+/**
+ * `0# total(Cart&) at cart.cpp:3` of C++23 and Boost.
+ *
+ * @param {string} line
+ * @returns {Call | null}
+ */
+function stacktrace(line) {
+  const [number, , rest] = partition(line, "# ");
+  if (!isNumber(number)) return null;
+  let [name, , where] = rpartition(rest, " at ");
+  if (!name) [name, , where] = rpartition(rest, " in ");
+  const [file, found, column] = place(partition(where, " (discriminator ")[0]);
+  return name ? [file, strip(name, BLANK), found, column, ""] : null;
 }

@@ -1,12 +1,13 @@
 /** A report brought down to the record that both keys are made of. */
 
 import { textOf } from "../report.js";
-import { endsWithAny, head, isNumber, partition, rpartition, rstrip, strip } from "../text.js";
+import { endsWithAny, head, isNumber, lstrip, partition, rpartition, rstrip, startsWithAny, strip } from "../text.js";
 import { headline, lastName } from "./headlines.js";
 import { shortened, template } from "./masking.js";
 import { CAPS, fullMatch, match, replaced } from "./patterns.js";
 import { place, plainName } from "./places.js";
 import { blocksIn } from "./stacks.js";
+import { withoutStamp } from "./titles.js";
 
 /** @typedef {import("../report.js").Report} Report */
 /** @typedef {import("./blocks.js").Block} Block */
@@ -44,12 +45,16 @@ export function canonical(report) {
   const blocks = text ? blocksIn(text) : [];
   const [kind, said] = typeAndMessage(report, blocks);
   // A stack of no known form counts whole: rather a repeat than an error lost.
-  const isUnread = report.stack && !report.frames.length && !blocks.some((block) => block.calls.length);
+  const isUnread = report.stack && !report.frames.length && !blocks.some((block) => block.calls.length && !block.isGuessed);
   const message = isUnread ? `${said}\n${report.stack}` : said;
   const spots = spotsOf(report, blocks);
   const causes = blocks.slice(1, CAPS.causes + 1);
   const places = causes.map((cause) => kept(cause.calls.map(ofCall)).at(-1) ?? NOWHERE);
   const room = causes.length ? Math.floor(CAPS.cause_parts / causes.length) : 0;
+  const lines = places.map((spot) => spot[2]);
+  if (!kind && !message && !report.frames.length && !report.messageTemplate && blocks.length) {
+    lines.push(...linesOf(blocks[0]));
+  }
   return {
     service: report.service,
     release: report.release,
@@ -59,9 +64,19 @@ export function canonical(report) {
     code: report.code,
     template: shortened(report.messageTemplate) || template(message),
     causes: places.map(([path, name], at) => [path, name, template(causes[at].message, room)]),
-    causeLines: places.map((spot) => spot[2]),
+    causeLines: lines,
     fingerprint: report.fingerprint,
   };
+}
+
+/**
+ * The line of each of the project's own calls, for a stack without a word of what happened.
+ *
+ * @param {Block} block
+ */
+function linesOf({ calls }) {
+  const own = kept(calls.map(ofCall)).map((spot) => [spot.join("\n"), spot[2]]);
+  return [...new Map(/** @type {[string, string][]} */ (own)).values()].slice(-CAPS.frames);
 }
 
 /**
@@ -73,15 +88,35 @@ export function canonical(report) {
  */
 function typeAndMessage(report, blocks) {
   const [first] = blocks;
-  const error = shortened(report.error);
+  const error = shortened(withoutStamp(report.error));
   const found = headline(head(partition(error, "\n")[0], CAPS.line));
   const kind = report.type || found?.[0] || first?.type || "";
   const told = first ? toldByStack(report, error, first) : null;
   if (told !== null) return [kind, told];
-  if (found && !report.type && first && isCause(found[0], blocks)) return [first.type, first.message];
+  if (first && !report.type && isCause(error, blocks)) return [first.type, first.message];
   const name = [kind, lastName(kind)].find((one) => one && isTitle(error, one));
   const text = name ? error.slice(name.length + 1) : withoutLead(error, found);
-  return [kind, withoutPlace(strip(text, " \t\r\n"))];
+  const said = withoutPlace(strip(text, " \t\r\n"));
+  return [kind, first ? withOwn(said, first) : said];
+}
+
+/**
+ * What a log says of an error, and what the exception below says itself.
+ *
+ * @param {string} text
+ * @param {Block} first
+ */
+function withOwn(text, { message }) {
+  return text.includes(beginning(message)) ? text : `${text}\n${message}`;
+}
+
+/**
+ * The first line of a message that is not blank.
+ *
+ * @param {string} message
+ */
+function beginning(message) {
+  return partition(lstrip(message, "\n"), "\n")[0];
 }
 
 /**
@@ -95,12 +130,15 @@ function isTitle(text, name) {
 /**
  * Whether the given line is that of a cause: PHP writes what happened first first.
  *
- * @param {string} kind
+ * @param {string} error
  * @param {Block[]} blocks
  */
-function isCause(kind, blocks) {
+function isCause(error, blocks) {
   const kinds = blocks.map((block) => block.type);
-  return kinds[0] !== "" && kind !== kinds[0] && kinds.includes(kind);
+  if (kinds.length === 1 || !kinds[0]) return false;
+  const title = head(partition(error, "\n")[0], CAPS.line);
+  const found = headline(title) ?? headline(title, true);
+  return found !== null && found[0] !== kinds[0] && kinds.includes(found[0]);
 }
 
 /**
@@ -115,13 +153,14 @@ function isCause(kind, blocks) {
 function toldByStack(report, error, first) {
   const [title, , more] = partition(strip(error, " \t\r\n"), "\n");
   if (more && (report.stack || !first.calls.length || first.isGuessed)) return null;
+  if (saysNothing(title) && (first.message || !first.isGuessed)) return first.message;
   if (!first.message) return more ? withoutPlace(rstrip(title, "\r")) : null;
-  if (saysNothing(title) || endsWithMessage(title, first)) return first.message;
+  if (endsWithMessage(title, first)) return first.message;
   return more ? `${title}\n${first.message}` : null;
 }
 
 /**
- * `Unhandled Exception:`, `====`, `/app/x.js:12`, and the titles of Rust and C++.
+ * `Unhandled Exception:`, `====`, `/app/x.js:12`, a call, and the titles of Rust and C++.
  *
  * @param {string} line
  */
@@ -138,10 +177,11 @@ function saysNothing(line) {
  * @param {Block} first
  */
 function endsWithMessage(title, first) {
-  const [, found, after] = rpartition(title, first.message);
+  const start = beginning(first.message);
+  const [, found, after] = rpartition(title, start);
   const rest = rstrip(after, " \r");
-  if (!found) return false;
-  if (rest === "" || rest === ` (${first.type})` || rest.startsWith(" ---> ")) return true;
+  if (!start || !found) return false;
+  if (["", ` (${first.type})`, "):"].includes(rest) || startsWithAny(rest, [" ---> ", " [recovered"])) return true;
   return fullMatch("php_end", rest) !== null || fullMatch("perl_end", rest) !== null;
 }
 
@@ -196,7 +236,7 @@ function contextLine(line) {
  */
 function ofCall([file, name, line, column, module]) {
   const [path, isOwn] = place(file, module);
-  const isBundle = column && (line === "1" || Number(column) > CAPS.minified_column);
+  const isBundle = column && (line === "" || line === "1" || Number(column) > CAPS.minified_column);
   return { isOwn, spot: [path, plainName(name), isBundle ? `${line}:${column}` : line] };
 }
 

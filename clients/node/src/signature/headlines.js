@@ -6,7 +6,7 @@ import { match, search } from "./patterns.js";
 
 const LONGEST = 300;
 /** After other leads a name is always that of an exception. */
-const VAGUE_LEADS = ["PHP ", "Fatal", "Parse", "Warning", "[ERROR]", "FATAL", "lua"];
+const VAGUE_LEADS = ["PHP ", "Fatal", "Parse", "Warning", "[ERROR]", "lua"];
 
 /**
  * Split `Type: message`; null without a type. `isCertain` trusts any name.

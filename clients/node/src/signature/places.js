@@ -28,6 +28,7 @@ export function isInApp(file, module = "") {
   if (path.split("/").slice(0, -1).some((name) => folders.has(name))) return false;
   if (search("library_path", path.startsWith("/") ? path : `/${path}`)) return false;
   if (endsWithAny(path, [".go", ".rs", ".s"]) && words("library_package").has(module)) return false;
+  if (endsWithAny(path, [".ex", ".exs", ".erl"])) return !words("library_app").has(module);
   return !(module && match("library_module", `${module}.`));
 }
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from mendwire.model.signature.v1.blocks import NAMED_BEFORE, REMEMBERED, Call, is_number, place
+from mendwire.model.signature.v1.blocks import (
+    BLANK,
+    NAMED_BEFORE,
+    REMEMBERED,
+    Call,
+    is_number,
+    place,
+)
 from mendwire.model.signature.v1.patterns import pattern
 
 _JVM_FILES: Final = (".java", ".kt", ".scala", ".groovy", ".clj", ".kts")
@@ -31,10 +38,10 @@ def call_of(line: str) -> Call | None:  # noqa: PLR0911 - one return for each fo
     if "@" in line:
         return _gecko(line)
     if ".ex" in line or ".erl:" in line:
-        return _searched("elixir", line)
+        return _elixir(line)
     if ": in " in line:
-        return _searched("lua", line)
-    return None
+        return _lua(line)
+    return _stacktrace(line) if "# " in line else None
 
 
 def _at(body: str) -> Call | None:
@@ -74,13 +81,22 @@ def _jvm(name: str, file: str, line: str) -> Call:
 
 
 def _dotnet(name: str, where: str) -> Call:
-    name = name.partition("(")[0].rstrip(" ")
+    """Mono without symbols names an offset in place of a line; it stands where a column would."""
+    name, _, rest = name.partition("(")
+    name = name.rstrip(" ")
     file, _, line = where.rpartition(":line ")
     if not file:
         file, line, _ = place(where)
+    offset = ""
     if file[:1] == "<":
         file, line = "", ""
-    return file, name, line if is_number(line) else "", "", name.rpartition(".")[0]
+        offset = _offset(rest.rpartition(" [0x")[2])
+    return file, name, line if is_number(line) else "", offset, name.rpartition(".")[0]
+
+
+def _offset(text: str) -> str:
+    found = pattern("offset_digits").match(text)
+    return str(int(found.group(1), 16)) if found else ""
 
 
 def _numbered(line: str) -> Call | None:
@@ -136,6 +152,8 @@ def named(call: Call, before: str) -> Call | None:
     number, _, name = before.partition(": ")
     if not is_number(number):
         name = ""
+    elif name.lstrip(" ")[:2] == "0x":  # a full backtrace has the address before the name
+        name = name.partition(" - ")[2]
     return (file, name, line, column, module) if name or " " not in file else None
 
 
@@ -152,8 +170,34 @@ def _gecko(line: str) -> Call | None:
     return file, name, number, column, ""
 
 
-def _searched(name: str, line: str) -> Call | None:
-    found = pattern(name).match(line)
+def _elixir(line: str) -> Call | None:
+    """``(shop 1.2.0) lib/cart.ex:3: Cart.total/1``, with the arguments where no clause fits."""
+    found = pattern("elixir").match(line)
     if found is None:
         return None
-    return found.group(1), found.group(3), found.group(2)[:9], "", ""
+    app, file, number, name = found.groups("")
+    is_function = name[:1].isupper() or name[:1] == ":"
+    return file, name.partition("(")[0] if is_function else name, number[:9], "", app
+
+
+def _lua(line: str) -> Call | None:
+    """``x.lua:3: in upvalue 'total'``; a function without a name is named by its place."""
+    found = pattern("lua").match(line)
+    if found is None:
+        return None
+    file, number, name = found.groups()
+    if name[:10] == "function <":
+        name = f"function <{name.rpartition(':')[2]}"
+    return file, name, number[:9], "", ""
+
+
+def _stacktrace(line: str) -> Call | None:
+    """``0# total(Cart&) at cart.cpp:3`` of C++23 and Boost."""
+    number, _, rest = line.partition("# ")
+    if not is_number(number):
+        return None
+    name, _, where = rest.rpartition(" at ")
+    if not name:
+        name, _, where = rest.rpartition(" in ")
+    file, found, column = place(where.partition(" (discriminator ")[0])
+    return (file, name.strip(BLANK), found, column, "") if name else None

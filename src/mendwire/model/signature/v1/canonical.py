@@ -15,6 +15,7 @@ from mendwire.model.signature.v1.places import place, plain_name
 from mendwire.model.signature.v1.record import Canonical
 from mendwire.model.signature.v1.stacks import blocks_in
 from mendwire.model.signature.v1.tables import CAPS
+from mendwire.model.signature.v1.titles import without_stamp
 
 _FRAMES: Final = CAPS["frames"]
 _CYCLE: Final = CAPS["cycle"]
@@ -46,6 +47,9 @@ def canonical(report: ErrorReport) -> Canonical:
         )
     causes = blocks[1 : _CAUSES + 1]
     places = [_last(_kept(_of_calls(cause.calls))) for cause in causes]
+    lines = [line for _, line in places]
+    if not (kind or message or report.frames or report.message_template) and blocks:
+        lines += _lines(blocks[0])
     return Canonical(
         service=report.service,
         release=report.release or UNKNOWN_RELEASE,
@@ -55,9 +59,14 @@ def canonical(report: ErrorReport) -> Canonical:
         code=report.code,
         template=shortened(report.message_template) or template(message),
         causes=_told(causes, places) if causes else (),
-        cause_lines=tuple([line for _, line in places]),
+        cause_lines=tuple(lines),
         fingerprint=report.fingerprint,
     )
+
+
+def _lines(block: Block) -> list[str]:
+    """The line of each of the project's own calls, for a stack without a word of what happened."""
+    return [line for _, line in dict.fromkeys(_kept(_of_calls(block.calls)))][-_FRAMES:]
 
 
 def _told(causes: Sequence[Block], places: Sequence[Spot]) -> tuple[tuple[str, str, str], ...]:
@@ -71,7 +80,11 @@ def _told(causes: Sequence[Block], places: Sequence[Spot]) -> tuple[tuple[str, s
 
 
 def _has_calls(blocks: Sequence[Block]) -> bool:
-    return bool(blocks) and (bool(blocks[0].calls) or any(block.calls for block in blocks))
+    """Whether a stack of a known form was found; places in other text are only a guess."""
+    if not blocks:
+        return False
+    first = blocks[0]
+    return not first.is_guessed and (bool(first.calls) or any(block.calls for block in blocks))
 
 
 def stack_text(report: ErrorReport) -> str:
@@ -81,14 +94,14 @@ def stack_text(report: ErrorReport) -> str:
 
 def type_and_message(report: ErrorReport, blocks: Sequence[Block]) -> tuple[str, str]:
     """The exception's type, and its message without it, so that both ways of writing read alike."""
-    error = shortened(report.error)
+    error = shortened(without_stamp(report.error))
     first = blocks[0] if blocks else None
     found = headline(error.partition("\n")[0][:_FIRST_LINE])
     kind = report.type or (found[0] if found else "") or (first.type if first else "")
     told = _told_by_stack(report, error, first) if first else None
     if told is not None:
         return kind, told
-    if found and not report.type and first and _is_cause(found[0], blocks):
+    if first and not report.type and _is_cause(error, blocks):
         return first.type, first.message
     text = error
     for name in (kind, last_name(kind)):
@@ -97,13 +110,28 @@ def type_and_message(report: ErrorReport, blocks: Sequence[Block]) -> tuple[str,
             break
     else:
         text = _without_lead(text, found)
-    return kind, _without_place(text.strip(" \t\r\n"))
+    text = _without_place(text.strip(" \t\r\n"))
+    return kind, _with_own(text, first) if first else text
 
 
-def _is_cause(kind: str, blocks: Sequence[Block]) -> bool:
+def _with_own(text: str, first: Block) -> str:
+    """What a log says of an error, and what the exception below says itself."""
+    return text if _beginning(first.message) in text else f"{text}\n{first.message}"
+
+
+def _beginning(message: str) -> str:
+    """The first line of a message that is not blank."""
+    return message.lstrip("\n").partition("\n")[0]
+
+
+def _is_cause(error: str, blocks: Sequence[Block]) -> bool:
     """Whether the given line is that of a cause: PHP writes what happened first first."""
     kinds = [block.type for block in blocks]
-    return bool(kinds[0]) and kind != kinds[0] and kind in kinds
+    if len(kinds) == 1 or not kinds[0]:
+        return False
+    title = error.partition("\n")[0][:_FIRST_LINE]
+    found = headline(title) or headline(title, certain=True)
+    return found is not None and found[0] != kinds[0] and found[0] in kinds
 
 
 def _told_by_stack(report: ErrorReport, error: str, first: Block) -> str | None:
@@ -116,15 +144,17 @@ def _told_by_stack(report: ErrorReport, error: str, first: Block) -> str | None:
     title, _, more = lines.partition("\n")
     if more and (report.stack or not first.calls or first.is_guessed):
         return None
+    if _says_nothing(title) and (first.message or not first.is_guessed):
+        return first.message
     if not first.message:
         return _without_place(title.rstrip("\r")) if more else None
-    if _says_nothing(title) or _ends_with(title, first):
+    if _ends_with(title, first):
         return first.message
     return f"{title}\n{first.message}" if more else None
 
 
 def _says_nothing(title: str) -> bool:
-    """``Unhandled Exception:``, ``====``, ``/app/x.js:12``, and the titles of Rust and C++."""
+    """``Unhandled Exception:``, ``====``, ``/app/x.js:12``, a call, and titles of Rust and C++."""
     title = title.rstrip(" \r")
     if title.endswith((":", "=", "DEADLYSIGNAL")) or pattern("bare_place").match(title):
         return True
@@ -134,11 +164,12 @@ def _says_nothing(title: str) -> bool:
 
 def _ends_with(title: str, first: Block) -> bool:
     """Whether the line ends with the message, or with what runtimes put after it."""
-    _, found, rest = title.rpartition(first.message)
+    start = _beginning(first.message)
+    _, found, rest = title.rpartition(start or "\n")
     rest = rest.rstrip(" \r")
     if not found:
         return False
-    if rest in {"", f" ({first.type})"} or rest.startswith(" ---> "):
+    if rest in {"", f" ({first.type})", "):"} or rest.startswith((" ---> ", " [recovered")):
         return True
     return bool(pattern("php_end").fullmatch(rest) or pattern("perl_end").fullmatch(rest))
 
@@ -193,7 +224,7 @@ def _of_calls(calls: Iterable[Call]) -> list[tuple[bool, Spot]]:
 def _of_call(call: Call) -> tuple[bool, Spot]:
     file, name, line, column, module = call
     path, is_own = place(file, module)
-    if column and (line == "1" or int(column) > _MINIFIED):
+    if column and (line in {"", "1"} or int(column) > _MINIFIED):
         line = f"{line}:{column}"
     return is_own, ((path, plain_name(name)), line)
 

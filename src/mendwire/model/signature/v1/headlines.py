@@ -9,7 +9,7 @@ from mendwire.model.signature.v1.patterns import pattern
 
 _REMEMBERED: Final = 32
 _LONGEST: Final = 300
-_VAGUE_LEADS: Final = ("PHP ", "Fatal", "Parse", "Warning", "[ERROR]", "FATAL", "lua")
+_VAGUE_LEADS: Final = ("PHP ", "Fatal", "Parse", "Warning", "[ERROR]", "lua")
 """After other leads a name is always that of an exception."""
 
 

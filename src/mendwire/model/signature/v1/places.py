@@ -31,6 +31,8 @@ def is_in_app(file: str, module: str = "") -> bool:
         return False
     if path.endswith((".go", ".rs", ".s")) and module in words("library_package"):
         return False
+    if path.endswith((".ex", ".exs", ".erl")):
+        return module not in words("library_app")
     return not (module and pattern("library_module").match(f"{module}."))
 
 

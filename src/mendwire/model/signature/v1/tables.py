@@ -121,10 +121,23 @@ LIBRARY_PACKAGES: Final = (
     "_start __libc_start_main"
 )
 
+# Applications of Erlang's and Elixir's own, and those that nearly every Elixir program is made of.
+LIBRARY_APPS: Final = (
+    "elixir stdlib kernel erts compiler logger iex eex mix ex_unit crypto ssl inets mnesia "
+    "phoenix phoenix_live_view phoenix_html phoenix_pubsub plug plug_cowboy plug_crypto bandit cowboy "
+    "cowlib ranch thousand_island ecto ecto_sql db_connection postgrex myxql telemetry jason poison "
+    "oban broadway gen_stage absinthe tesla finch mint hackney httpoison req decimal gettext "
+    # Erlang's own modules, by which its crashes name calls.
+    "proc_lib gen gen_server gen_statem gen_event gen_fsm supervisor application_master erl_eval "
+    "erl_internal init shell lists maps proplists ets dets timer string binary io io_lib file "
+    "error_handler code_server rpc erpc erlang orddict dict sets ordsets queue unicode"
+)
+
 # A file below one of these folders is a library's.
 LIBRARY_FOLDERS: Final = (
     "site-packages dist-packages node_modules bower_components vendor gems .rustup rustc .m2 .gradle "
-    ".pub-cache __pypackages__ .nuget deps elixir jspm_packages .yarn sysdeps csu nptl libsanitizer bits"
+    ".pub-cache __pypackages__ .nuget deps elixir jspm_packages .yarn sysdeps csu nptl libsanitizer bits "
+    "libstdc++-v3 libsupc++"
 )
 
 # What stands in quotes behind one of these is the value that could not be read; some of it is a
@@ -166,6 +179,7 @@ DATA_PHRASES: Final = (
 WORDS: Final = {
     "library_folder": LIBRARY_FOLDERS,
     "library_package": LIBRARY_PACKAGES,
+    "library_app": LIBRARY_APPS,
     "id": ID_WORDS,
     "measure": MEASURE_WORDS,
     "class": CLASS_WORDS,
@@ -249,7 +263,14 @@ PATTERNS: Final = {
     "library_start": (
         "(?:node:|internal/|native|<|\\[|ext:|deno:|chrome-extension:|moz-extension:"
         "|safari-web-extension:|dart:|package:flutter/|/(?:lib|lib64|nix/store|proc"
-        "|build/(?:glibc|gcc|python)[^/]*)/)"
+        "|build/(?:glibc|gcc|python)[^/]*)/"
+        # The C library's own, as gdb names them where its symbols are installed.
+        "|[.]/(?:assert/assert|debug/[a-z_]*(?:fail|chk)|elf/(?:dl-|rtld)"
+        "|libio/(?:libc_fatal|genops|fileops|io)|malloc/(?:malloc|arena|hooks)|signal/(?:raise|sigaction)"
+        "|stdio-common/v?[a-z]*(?:printf|scanf)|stdlib/(?:abort|exit|cxa_|msort|qsort|bsearch|strto)"
+        "|string/(?:str|mem))[a-z0-9_-]*[.][chS]$"
+        "|(?:[.]/)?src/(?:exit/(?:abort|assert)|signal/(?:raise|block)|env/__[a-z_]+|string/(?:str|mem)[a-z]+"
+        "|malloc/mallocng/[a-z]+)[.]c$)"
     ),
     "library_module": (
         "^(?:java|javax|jdk|sun|com[.]sun|kotlin|kotlinx|scala|groovy|clojure|jakarta"
@@ -273,25 +294,50 @@ PATTERNS: Final = {
         "|^/(?:app|code|workspace|workdir|src|project|function|data|application|usr/app|var/task|work)/"
     ),
     "bundle_hash": "[.-][0-9A-Za-z_]{0,20}[0-9][0-9A-Za-z_]{0,20}[.](?:(?:chunk|bundle|min)[.])?(?:m?js|css)$",
-    "bare_place": "^[^ ]+:[0-9]+$",
+    "bare_place": "^(?:[^ ]+:[0-9]+$|#[0-9]+ |[0-9]+# )",
     "generated": (
         "0x[0-9a-f]{5,16}|::h[0-9a-f]{16}|[$][$]Lambda[$/0-9a-fx]*|[$]Proxy[0-9]+"
         "|GeneratedMethodAccessor[0-9]+|GeneratedConstructorAccessor[0-9]+"
         "| \\[as [^\\]]*\\]|[$][$](?:EnhancerBy|FastClassBy|SpringCGLIB)[A-Za-z$]*[0-9a-f$]*"
         "|[.](?:isra|constprop|part|cold|llvm)(?:[.][0-9]+)?|fn__[0-9]{2,}|ByteBuddy[$][A-Za-z0-9]+"
-        "|_javassist[_0-9]+|[{]closure:/[^}]*[}]"
+        "|_javassist[_0-9]+|[{]closure:/[^}]*[}]|\\[[0-9a-f]{16}\\]"
     ),
     # Stacks: one line of each runtime.
-    "ruby": "^(?:[0-9]+: )?(?:from )?((?:[A-Za-z]:)?[^: ][^:]*):([0-9]+):in [`']([^']*)'(?:: ([^\\n]*))?$",
+    "stamp": (
+        "^(?:\\[[0-9]{2}-[A-Z][a-z]{2}-[0-9]{4} [^\\]]{8,40}\\] "
+        "|[A-Z], \\[[^\\]]{10,60}\\] +[A-Z]+ -- [^:]{0,60}: )?(?:\\[[0-9a-f]{8}-[0-9a-f-]{27}\\] ?)?"
+    ),
+    "log_line": (
+        "^(?:[0-9]{4}[-/][0-9]|[0-9]{2}:[0-9]{2}|[A-Z][a-z]{2} +[0-9]{1,2} |[\\[{<]"
+        "|(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|TRACE|NOTICE)[^A-Za-z0-9_])"
+    ),
+    "node_code": "^code: (?:'[^']{1,60}'|[0-9]{1,9}),?$",
+    "offset_digits": "^([0-9a-f]{1,7})\\]",
+    "ruby": "^(?:[0-9]+: )?(?:from )?((?:[A-Za-z]:|<internal:)?[^: ][^:]*):([0-9]+):in [`']([^']*)'(?:: ([^\\n]*))?$",
     "php": "^#[0-9]+ ([^(]*)\\(([0-9]+)\\): ([^(]*)",
     "php_thrown": " in ([^ ]+?)(?::| on line )([0-9]+)$",
     "dart": "^#[0-9]+ +([^(]*) \\(([^()]*)\\)$",
     "native": "^#[0-9]+ +(?:0x[0-9a-f]+ )?(?:in )?([^\\n]*)$",
-    "go": "^([^ ]+[.](?:go|s)):([0-9]+)(?: \\+0x[0-9a-f]+)?$",
-    "elixir": "^(?:\\([^)]*\\) )?((?:[A-Za-z]:)?[^ :]+[.](?:exs?|erl)):([0-9]+): ([^\\n]*)$",
+    "go": "^([^ ]+[.](?:go|s)):([0-9]+)(?: \\+0x[0-9a-f]+)?(?: fp=0x[0-9a-f]+ sp=0x[0-9a-f]+ pc=0x[0-9a-f]+)?$",
+    "elixir": "^(?:\\(([a-z0-9_]*)[^)]*\\) )?((?:[A-Za-z]:)?[^ :]+[.](?:exs?|erl)):([0-9]+): ([^\\n]*)$",
     "lua": "^((?:[A-Za-z]:)?[^ :]+|\\[C\\]):([0-9]*):? ?in ([^\\n]*)$",
     "sanitizer": "^==[0-9]+==ERROR: ([A-Za-z]+: [A-Za-z0-9_-]+)([^\\n]*)$",
-    "lua_title": "^lua[a-z0-9.]*: (?:[^ :]+:[0-9]+: )?([^\\n]*)$",
+    "lua_place": "(?:^| )((?:[A-Za-z]:)?[^ :]+[.]lua):([0-9]+): ",
+    "lua_title": (
+        "^(?:(?:[A-Za-z0-9_.-]+: )?(?:[A-Za-z]:)?[^ :]+:[0-9]+: |lua[a-z0-9.]*: )?([^\\n]*)$"
+    ),
+    "rails_title": "^([A-Z][A-Za-z0-9_]*(?:::[A-Z][A-Za-z0-9_]*)*) \\(([^\\n]*)\\):$",
+    "monolog": (
+        "\\[object\\] \\(([A-Za-z_][A-Za-z0-9_\\\\]*)\\(code: [^)]{0,40}\\): ((?:[^\\n]|\\n)*) at ([^ ]+):([0-9]+)\\)"
+    ),
+    "erlang_term": (
+        "\\{('[^' ]{1,60}'|[a-z][A-Za-z0-9_@]*),('[^' ]{1,60}'|[a-z][A-Za-z0-9_@]*),"
+        "([0-9]+|\\[[^\\]]{0,300}\\]),"
+        ' ?\\[\\{file,"([^"]{1,300})"\\}, ?\\{line,([0-9]+)\\}'
+    ),
+    "erlang_place": (
+        "(?:^| )([^ ]{1,300}) \\(([^ ,()]{1,300}[.](?:erl|hrl|ex|exs)), line ([0-9]+)\\)"
+    ),
     "perl_at": " at ([^ ]+) line ([0-9]+)[.,]?",
     "source": "(?:^|[ ('\"\\[=])((?:[A-Za-z]:)?[^ :'\"()\\[\\]=]{1,300}[.][A-Za-z]{1,5}):([0-9]{1,7})",
     "type": "^[A-Za-z_][A-Za-z0-9_]*(?:(?:[.]|::|[$]|\\\\|/)[A-Za-z_][A-Za-z0-9_]*)*",
@@ -299,6 +345,6 @@ PATTERNS: Final = {
     "lead": (
         '^(?:Exception in thread "[^"]*" |(?:PHP )?(?:Fatal error|Parse error|Warning): +'
         "|Uncaught (?:\\(in promise\\) )?|Unhandled [Ee]xception(?:[.:]| at)? ?|\\[cause\\]: "
-        "|[*][*] \\(|Error: (?:Uncaught )|Next |Caused by: |Suppressed: |---> |\\[ERROR\\] |FATAL UNHANDLED EXCEPTION: |lua[0-9.]*: )"
+        "|[*][*] \\(|Error: (?:Uncaught )|Next |Caused by: |Suppressed: |---> |\\[ERROR\\] |FATAL UNHANDLED EXCEPTION: |lua[0-9.]*: |[(]Inner Exception #[0-9]+[)] )"
     ),
 }
