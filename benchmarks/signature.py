@@ -17,12 +17,12 @@ from typing import TypeVar
 from benchmarks.figures import Row, Table, arguments, figure, tell
 from mendwire.model.report import ErrorReport, parse_report
 from mendwire.model.signature import keys
-from mendwire.model.signature.v1 import canonical, headlines, places, python_text, stacks
+from mendwire.model.signature.v1 import canonical, headlines, places, python_text, reading
 from mendwire.model.signature.v1 import keys as hashing
 
 Given = TypeVar("Given")
 MEGABYTE = 1 << 20
-MODULES = (canonical, hashing, headlines, places, python_text, stacks)
+MODULES = (canonical, hashing, headlines, places, python_text, reading)
 HOSTILE = {
     "open brackets": "at ((((",
     "Node's frames": "at f (/a/b.js:1:2)\n",
