@@ -25,6 +25,7 @@ _FIRST_LINE: Final = CAPS["line"]
 _TITLE: Final = 200
 _PATH: Final = CAPS["path"]
 _NAME: Final = CAPS["name"]
+_PLACES: Final = "#0123456789"
 _LONGEST_LINE: Final = 999_999_999
 
 _SHORT: Final = 8 * 1024
@@ -156,7 +157,9 @@ def _told_by_stack(report: ErrorReport, error: str, first: Block) -> str | None:
 def _says_nothing(title: str) -> bool:
     """``Unhandled Exception:``, ``====``, ``/app/x.js:12``, a call, and titles of Rust and C++."""
     title = title.rstrip(" \r")
-    if title.endswith((":", "=", "DEADLYSIGNAL")) or pattern("bare_place").match(title):
+    if title.endswith((":", "=", "DEADLYSIGNAL")):
+        return True
+    if (title[-1:].isdigit() or title[:1] in _PLACES) and pattern("bare_place").match(title):
         return True
     head = title[:_TITLE]
     return " panicked at " in head or "terminate called " in head

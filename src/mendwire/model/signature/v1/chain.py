@@ -22,6 +22,19 @@ _INNER: Final = "<---"
 class Chain:
     """What was read so far."""
 
+    __slots__ = (
+        "chain",
+        "is_aside",
+        "is_group",
+        "is_open",
+        "is_php",
+        "lines",
+        "more",
+        "now",
+        "panics",
+        "paragraph",
+    )
+
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
         self.chain = [Block()]

@@ -13,13 +13,17 @@ _VAGUE_LEADS: Final = ("PHP ", "Fatal", "Parse", "Warning", "[ERROR]", "lua")
 """After other leads a name is always that of an exception."""
 
 
+_LEADS: Final = "EPFWU[*NCS-l("
+"""What a lead begins with."""
+
+
 @lru_cache(_REMEMBERED)
 def headline(line: str, *, certain: bool = False) -> tuple[str, str] | None:
     """Split ``Type: message``; None without a type. ``certain`` trusts any name."""
     text = line.strip(" \t\r")
     is_certain = certain
     for _ in range(0 if certain else 2):
-        lead = pattern("lead").match(text)
+        lead = pattern("lead").match(text) if text[:1] in _LEADS else None
         if lead is None:
             break
         is_certain |= not lead.group().startswith(_VAGUE_LEADS)

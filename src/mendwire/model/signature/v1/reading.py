@@ -30,6 +30,7 @@ _TAB: Final = "\t"
 _UNTOLD: Final = ("0# ", "#0    ")
 """How the stacks of C++ and Dart begin; what stands above them is the message."""
 _HEADINGS: Final = frozenset(("Stack trace:", "stack traceback:", "[stacktrace]", "runtime stack:"))
+_HEADING: Final = max(map(len, _HEADINGS))
 _OBJECT: Final = "[object] ("
 _PANICKED: Final = " panicked at "
 _ERRORS: Final = "[errors]: ["
@@ -38,27 +39,32 @@ _PARAGRAPH: Final = 20
 
 
 @lru_cache(REMEMBERED)
-def _read(raw: str) -> tuple[str, Call | None, bool, str]:
-    """A line, the call that it is, whether that needs no other line, and the line as it stands."""
+def _read(raw: str) -> tuple[str, Call | None, Call | None, str]:
+    """A line, the call that it is, also where that needs no other line, and the line as it is."""
     raw = without_stamp(raw)
     line = raw.strip(BLANK)
     call = call_of(line) if line else None
     is_plain = call is not None and line[:3] == "at " and call[1] != NAMED_BEFORE
-    return line, call, is_plain, raw
+    return line, call, call if is_plain else None, raw
 
 
 class Reading(Chain):
     """Each line as it is met."""
 
+    __slots__ = ()
+
     def blocks(self) -> list[Block]:
         before = ""
-        for line, call, is_plain, raw in map(_read, self.lines):
-            if is_plain and call is not None and self.now.calls:
-                self.now.calls.append(call)  # the many lines of a deep stack, without more ado
+        calls = self.now.calls
+        for line, call, plain, raw in map(_read, self.lines):
+            if plain is not None and calls:
+                calls.append(plain)  # the many lines of a deep stack, without more ado
             elif not line:
                 self._blank(raw)
                 continue
-            elif not self._line(line, raw, call, before):
+            elif self._line(line, raw, call, before):
+                calls = self.now.calls
+            else:
                 break
             before = line
         if not self.now.calls:
@@ -89,7 +95,7 @@ class Reading(Chain):
             self._close()
         elif _OBJECT in line and (title := monolog_title(line)):
             self._monolog(title)
-        elif _PANICKED in line and self.now.thrown is not None:
+        elif self.now.thrown is not None and _PANICKED in line:
             self._again(line)
         elif self.now.calls:
             return self._after_calls(line)
@@ -168,7 +174,7 @@ class Reading(Chain):
         if self.now.message == "\n":
             self.now.message = line
             return True
-        if line not in _HEADINGS:
+        if len(line) > _HEADING or line not in _HEADINGS:
             return self.now is self.chain[0] and self._is_panic(line, raw)
         if line == "runtime stack:":
             self.is_aside = True
