@@ -428,8 +428,15 @@ async def test_a_reviewer_sends_back_once_and_then_approves(tmp_path: Path, prog
         corrected.append("Say so in the docstring")
         return answer(approved=False, comments="COMMENT-OF-THE-REVIEWER: say so in the docstring.")
 
+    def edited(request: Request) -> Turn:
+        told = "COMMENT-OF-THE-REVIEWER" in request.text
+        change = {"old_string": BROKEN, "new_string": f"({MENDED})" if told else MENDED}
+        return in_tree("Edit", "shop/pricing.py", **change)(request)
+
     corrected: list[str] = []
-    async with scene(tmp_path, program, honest(review=[judged])) as played:
+    read, _, told = edit()
+    given = honest(review=[judged], implementation=[read, edited, told])
+    async with scene(tmp_path, program, given) as played:
         case = await played.work()
         await played.assert_fixed(case)
         assert (case.rounds, case.attempts) == (1, 0)
