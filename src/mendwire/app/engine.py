@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mendwire.agents import Agent
 from mendwire.app.following import following, loop_of
 from mendwire.app.parts import Grounds, orchestrator_of, screener_of, specialists_of
 from mendwire.app.project import project_commands
@@ -133,13 +134,15 @@ async def engine(
     environment: Environment,
     *,
     boundary: OnBoundary = pass_by,
+    agent: Agent | None = None,
     specialists: Specialists | None = None,
     screener: Screener | None = None,
 ) -> AsyncIterator[Engine]:
     """Connect, make the streams, build the worker and let it run while the block does.
 
-    ``boundary``, ``specialists`` and ``screener`` are the seams of the crash tests and the
-    benchmarks. Raises one sentence for whatever keeps a worker from starting.
+    ``agent`` investigates instead of the configured one; ``boundary``, ``specialists`` and
+    ``screener`` are the seams of the crash tests and the benchmarks. Raises one sentence for
+    whatever keeps a worker from starting.
     """
     async with AsyncExitStack() as stack:
         for run in RUNS:
@@ -162,7 +165,7 @@ async def engine(
             streams=wanted.error_streams,
             tracked=frozenset(await repository.list_files(base.commit)),
         )
-        crew: Specialists = specialists or specialists_of(grounds)
+        crew: Specialists = specialists or specialists_of(grounds, agent)
         judge = screener or screener_of(grounds, await _screen(stack, config))
         orchestrator, worker = orchestrator_of(grounds, crew, judge, boundary)
         sweeper = Sweeper(

@@ -17,7 +17,7 @@ from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.releases import Releases
 from mendwire.docket.roster import Roster
-from mendwire.execution.commands import reproductions_on
+from mendwire.execution.commands import Bench, reproductions_on
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.investigate.intake import Intake
@@ -61,8 +61,8 @@ class Grounds:
     """Files at the base commit."""
 
 
-def specialists_of(grounds: Grounds) -> AgentSpecialists:
-    """The three roles on the agent that the operator chose."""
+def specialists_of(grounds: Grounds, agent: Agent | None = None) -> AgentSpecialists:
+    """The three roles on ``agent``, else on the one that the operator chose."""
     config = grounds.config
     bench = bench_of(config, grounds.sandbox, grounds.commands, grounds.repository.origin.top)
     judge = Judge(
@@ -72,15 +72,8 @@ def specialists_of(grounds: Grounds) -> AgentSpecialists:
         commands=grounds.commands,
         policy=policy_of(config),
     )
-    agent: Agent
-    if _wants_claude(config):
-        agent = ClaudeAgent(_claude_config(grounds))
-    else:
-        agent = RollbackAgent(
-            repository=grounds.repository, state=config.state, judge=reproductions_on(bench)
-        )
     return AgentSpecialists(
-        agent=agent,
+        agent=agent or _agent_of(grounds, bench),
         repository=grounds.repository,
         judge=judge,
         state=config.state,
@@ -93,6 +86,16 @@ def specialists_of(grounds: Grounds) -> AgentSpecialists:
             turns=config.agent.turns,
             seconds=config.agent.seconds,
         ),
+    )
+
+
+def _agent_of(grounds: Grounds, bench: Bench) -> Agent:
+    if _wants_claude(grounds.config):
+        return ClaudeAgent(_claude_config(grounds))
+    return RollbackAgent(
+        repository=grounds.repository,
+        state=grounds.config.state,
+        judge=reproductions_on(bench),
     )
 
 

@@ -9,7 +9,19 @@ from typing import Any
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, cases, deploy, halt, kept, quarantine, run, screen, server, streams
+from mendwire.cli import (
+    bare,
+    cases,
+    deploy,
+    halt,
+    kept,
+    mcp,
+    quarantine,
+    run,
+    screen,
+    server,
+    streams,
+)
 from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
 
@@ -52,6 +64,7 @@ kept.register(app)
 quarantine.register(app)
 deploy.register(app)
 halt.register(app)
+mcp.register(app)
 _add_gateway(app)
 
 
