@@ -9,7 +9,21 @@ from typing import Any
 import typer
 
 from mendwire import __version__
-from mendwire.cli import bare, cases, deploy, halt, kept, quarantine, run, screen, server, streams
+from mendwire.cli import (
+    bare,
+    cases,
+    consumers,
+    deploy,
+    halt,
+    kept,
+    quarantine,
+    run,
+    screen,
+    server,
+    streams,
+    streams_change,
+    streams_look,
+)
 from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
 
@@ -46,7 +60,10 @@ app = typer.Typer(
 )
 run.register(app)
 server.register(app)
+streams_look.register(streams.app)
+streams_change.register(streams.app)
 app.add_typer(streams.app, name="streams", no_args_is_help=True)
+consumers.register(app)
 cases.register(app)
 kept.register(app)
 quarantine.register(app)
