@@ -123,6 +123,7 @@ def stream_sections(stream: StreamInfo) -> Iterator[tuple[str, list[tuple[str, s
 
 def state_lines(stream: StreamInfo) -> Lines:
     """What ``stream info`` says last and ``stream purge`` repeats."""
+    yield from _host(stream.raw["config"])
     yield "Messages", f"{stream.messages:,}"
     yield "Bytes", size(stream.bytes)
     if stream.lost:
@@ -236,6 +237,7 @@ def _consumer_config(consumer: ConsumerInfo, config: Mapping[str, Any]) -> Lines
 
 
 def _consumer_state(consumer: ConsumerInfo, config: Mapping[str, Any]) -> Lines:
+    yield from _host(config)
     for label, name in (
         ("Last Delivered Message", "delivered"),
         ("Acknowledgment Floor", "ack_floor"),
@@ -251,6 +253,14 @@ def _consumer_state(consumer: ConsumerInfo, config: Mapping[str, Any]) -> Lines:
     yield "Waiting Pulls", f"{consumer.waiting:,} of maximum {pulls:,}"
     if consumer.paused_until:
         yield "Paused Until", _paused(consumer)
+
+
+def _host(config: Mapping[str, Any]) -> Lines:
+    metadata = config.get("metadata") or {}
+    if "_nats.ver" in metadata:
+        yield "Host Version", str(metadata["_nats.ver"])
+        level = metadata.get("_nats.level", "0")
+        yield "Required API Level", f"{_level(config)} hosted at level {level}"
 
 
 def _paused(consumer: ConsumerInfo) -> str:
