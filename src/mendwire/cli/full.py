@@ -14,6 +14,7 @@ from mendwire.cli import (
     cases,
     consumers,
     deploy,
+    doctor,
     halt,
     kept,
     quarantine,
@@ -69,6 +70,7 @@ kept.register(app)
 quarantine.register(app)
 deploy.register(app)
 halt.register(app)
+doctor.register(app)
 _add_gateway(app)
 
 

@@ -28,6 +28,7 @@ from mendwire.cli.tables import print_table
 from mendwire.errors import ConfigError
 from mendwire.model.delivery import Received
 from mendwire.model.printable import printable
+from mendwire.ops.server_checks import PROBE
 from mendwire.wire.infos import StreamInfo
 
 _PAGE: Final = 10
@@ -198,6 +199,8 @@ async def _watched(sight: Sight, stream: str, count: int, *, raw: bool) -> None:
 
     def heard(subject: str, payload: bytes, headers: Mapping[str, str]) -> None:
         nonlocal missed
+        if PROBE in headers:
+            return
         try:
             waiting.put_nowait((subject, payload, headers))
         except asyncio.QueueFull:
