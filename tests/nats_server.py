@@ -77,11 +77,6 @@ class RealServer:
         self.kill()
         await self.start()
 
-    async def restart_with(self, config: str) -> None:
-        """Kill -9 and start again with other lines of configuration."""
-        self.config = config
-        await self.restart()
-
     @asynccontextmanager
     async def client(self, **options: Any) -> AsyncIterator[Client]:
         """A raw client that reconnects fast and keeps what it was told in ``client.told``."""

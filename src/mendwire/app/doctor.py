@@ -196,6 +196,7 @@ async def _reached(config: Config, environment: Environment) -> list[Found]:
             async with asyncio.timeout(_DIAL_S):
                 _, writer = await asyncio.open_connection(host, port)
             writer.close()
+            await writer.wait_closed()
         except (OSError, TimeoutError) as problem:
             why = getattr(problem, "strerror", None) or f"no answer within {_DIAL_S:g} s"
             found += bad(

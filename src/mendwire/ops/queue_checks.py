@@ -8,7 +8,7 @@ from typing import Final
 from mendwire.docket.cases import Docket
 from mendwire.docket.roster import DEAD_AFTER, presences
 from mendwire.docket.switch import Switch
-from mendwire.errors import Undecodable
+from mendwire.errors import Damaged, Undecodable
 from mendwire.model.codec import decode_case
 from mendwire.model.names import CONSUMER
 from mendwire.ops.findings import Found, bad, ok, warn
@@ -119,7 +119,7 @@ async def docket(shelf: Shelf, day_usd: float) -> list[Found]:
         count += 1
         try:
             decode_case(entry.value)
-        except Undecodable as problem:
+        except (Damaged, Undecodable) as problem:
             issue = entry.key.removeprefix("case.")
             said = f"The entry of case {issue} cannot be read ({problem}): it stands still."
             found += bad(said, f"nats kv get {shelf.bus.names.bucket('DOCKET')} {entry.key} --raw")

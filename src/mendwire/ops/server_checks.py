@@ -178,6 +178,8 @@ def _probes(shelf: Shelf) -> list[Probe]:
         f"STREAM.MSG.GET.{errors}",
         f"STREAM.MSG.DELETE.{errors}",
         f"CONSUMER.INFO.{errors}.claude-error-fixer",
+        # No JSON: refused before anything is taken from the queue.
+        f"CONSUMER.MSG.NEXT.{errors}.claude-error-fixer",
         f"DIRECT.GET.{docket}",
     )
     return [
@@ -187,11 +189,6 @@ def _probes(shelf: Shelf) -> list[Probe]:
         Probe(
             subject=f"$JS.API.STREAM.PURGE.{docket}",
             payload=f'{{"filter":"$KV.{names.bucket("DOCKET")}.probe","keep":1}}'.encode(),
-        ),
-        # A negative batch is refused, so nothing is taken from the queue.
-        Probe(
-            subject=f"$JS.API.CONSUMER.MSG.NEXT.{errors}.claude-error-fixer",
-            payload=b'{"batch":-1,"no_wait":true}',
         ),
     ]
 
