@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import sys
 from pathlib import Path
 from shutil import which
 
 import pytest
 
 from tests.journey.stage import ENV, NAMES, Stage, coupon_report, stage
+from tests.terminal import on_a_terminal
 
 STREAM = NAMES.error_stream(ENV)
 HOSTILE = b'{"error": "\x1b[31mred\x1b[0m \x1b]0;owned\x07 \xe2\x80\xae txt"}'
@@ -98,7 +97,7 @@ async def test_no_escape_sequence_of_a_message_reaches_a_terminal(tmp_path: Path
         await said(set_up, "streams", "apply")
         await set_up.publish(HOSTILE, "shop-\x1b[5m")
         for words in (("view", STREAM), ("get", STREAM, "1"), ("get", STREAM, "1", "--raw")):
-            shown = await on_a_terminal(set_up, "streams", *words)
+            shown = await on_a_terminal(set_up.folder, set_up.environment, "streams", *words)
             assert "\x1b[31m" not in shown
             assert "\x1b]" not in shown
             assert "\x07" not in shown
@@ -107,37 +106,6 @@ async def test_no_escape_sequence_of_a_message_reaches_a_terminal(tmp_path: Path
         process = await set_up.spawn("streams", "get", STREAM, "1", "--raw")
         out, _ = await process.communicate()
         assert out == HOSTILE + b"\n"
-
-
-async def on_a_terminal(set_up: Stage, *words: str) -> str:
-    """What a terminal would be sent."""
-    ours, theirs = os.openpty()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mendwire", *words),
-        cwd=set_up.folder,
-        env=set_up.environment | {"TERM": "xterm", "COLUMNS": "200"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown = await asyncio.to_thread(_read_all, ours)
-    assert await process.wait() == 0, shown
-    return shown
-
-
-def _read_all(ours: int) -> str:
-    parts = []
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # the other side is closed
-            break
-        if not part:
-            break
-        parts.append(part)
-    os.close(ours)
-    return b"".join(parts).decode()
 
 
 async def test_nothing_is_destroyed_without_a_word_and_each_deed_is_written_down(

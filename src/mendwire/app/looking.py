@@ -28,6 +28,10 @@ class Sight:
     bus: JetStreamBus
     docket: Docket
     releases: Releases
+    server: str
+    """Address and version of the server."""
+    embedded: bool
+    """The server is ours, on this machine."""
     audit: Audit
     """Where what is destroyed is written down first."""
 
@@ -57,6 +61,8 @@ async def looking(config: Config, environment: Environment) -> AsyncIterator[Sig
             bus=bus,
             docket=Docket(bucket, "operator"),
             releases=Releases(bucket),
+            server=f"{link.url} ({link.server_version})",
+            embedded=link.embedded,
             audit=Audit(bucket=bucket, by=operator()),
         )
 

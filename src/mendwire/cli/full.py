@@ -21,6 +21,7 @@ from mendwire.cli import (
     run,
     screen,
     server,
+    status,
     streams,
     streams_change,
     streams_look,
@@ -71,6 +72,7 @@ quarantine.register(app)
 deploy.register(app)
 halt.register(app)
 doctor.register(app)
+status.register(app)
 _add_gateway(app)
 
 

@@ -203,8 +203,8 @@ class Docket:
         entry = await self.counted()
         return entry, int(_number(entry)) if entry else 0
 
-    async def add_repeats(self, before: Entry | None, upto: int, counts: Mapping[str, int]) -> None:
-        """Add what was read of the occurrences stream after ``before``, if nobody else did.
+    async def add_repeats(self, before: Entry | None, upto: int, counts: Mapping[str, int]) -> bool:
+        """Add what was read of the occurrences stream after ``before``; False if others did.
 
         Best effort: a kill between the claim and the adding loses these counts, nothing else.
         """
@@ -215,9 +215,10 @@ class Docket:
             else:
                 await self._bucket.update("counted", mark, before.revision)
         except Conflict:
-            return
+            return False
         for issue, more in counts.items():
             await self._add(f"count.{issue}", more, "{:.0f}")
+        return True
 
     async def spent(self, day: str) -> float:
         """US dollars spent on the UTC day ``YYYYMMDD`` by all workers."""

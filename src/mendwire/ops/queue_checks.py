@@ -25,7 +25,7 @@ _SLOW_S: Final = 3600.0
 async def consumers(shelf: Shelf) -> list[Found]:
     """The durable consumer of each error stream: there, not paused, asked by somebody."""
     found: list[Found] = []
-    for stream, consumer in await _queues(shelf):
+    for stream, consumer in await queues(shelf):
         if consumer is None:
             said = f"{stream.name} has no consumer {CONSUMER}: nothing is handed out."
             found += bad(said, "mendwire streams apply")
@@ -41,7 +41,7 @@ async def consumers(shelf: Shelf) -> list[Found]:
 async def stuck(shelf: Shelf) -> list[Found]:
     """Messages that no consumer counts any more: out of deliveries, and still stored."""
     found: list[Found] = []
-    for stream, consumer in await _queues(shelf):
+    for stream, consumer in await queues(shelf):
         lost = stuck_in(stream, consumer)
         if lost:
             said = f"{lost:,} messages of {stream.name} ran out of deliveries and are stuck."
@@ -60,7 +60,7 @@ def stuck_in(stream: StreamInfo, consumer: ConsumerInfo | None) -> int:
 async def redeliveries(shelf: Shelf) -> list[Found]:
     """Messages that come back again and again."""
     found: list[Found] = []
-    for stream, consumer in await _queues(shelf):
+    for stream, consumer in await queues(shelf):
         if consumer is not None and consumer.redelivered:
             said = (
                 f"{consumer.redelivered:,} messages of {stream.name} were handed out more than "
@@ -75,7 +75,7 @@ async def oldest(shelf: Shelf) -> list[Found]:
     now = await server_now_ns(shelf)
     found: list[Found] = []
     eldest = 0.0
-    for stream, _ in await _queues(shelf):
+    for stream, _ in await queues(shelf):
         age_s = (now - stream.first_ns) / 1e9 if stream.first_ns else 0.0
         eldest = max(eldest, age_s)
         if stream.max_age_ns and age_s > _OLD * stream.max_age_ns / 1e9:
@@ -147,7 +147,8 @@ async def kept(shelf: Shelf) -> list[Found]:
     return found or ok("No dead letter and no held report waits for a person.")
 
 
-async def _queues(shelf: Shelf) -> list[tuple[StreamInfo, ConsumerInfo | None]]:
+async def queues(shelf: Shelf) -> list[tuple[StreamInfo, ConsumerInfo | None]]:
+    """The error streams and their consumer, where it is there."""
     names = shelf.bus.names
     wanted = {names.error_stream(env) for env in (None, *shelf.environments)}
     found: list[tuple[StreamInfo, ConsumerInfo | None]] = []
