@@ -24,7 +24,8 @@ LOCKED = """
 accounts { SHOP { jetstream: enabled, users: [
   {user: full, password: pw},
   {user: poor, password: pw, permissions: {
-     publish: {deny: ["$KV.SHOP_DOCKET.>", "shop.results.>", "$JS.API.STREAM.MSG.DELETE.>"]}}}
+     publish: {deny: ["$JS.API.STREAM.LIST",
+       "$KV.SHOP_DOCKET.>", "shop.results.>", "$JS.API.STREAM.MSG.DELETE.>"]}}}
 ] } }
 """
 
@@ -224,6 +225,16 @@ async def test_a_server_that_is_gone_mute_or_does_not_let_us_in(tmp_path: Path) 
     assert levels(found)["address"] == "bad"
     assert f"nc -zv 127.0.0.1 {server.port}" in said(found, "address")
     with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        code, found = await examine_from(
+            here,
+            f"nats://127.0.0.1:{port},nats://127.0.0.1:{server.port}",
+            NATS_TIMEOUT="500ms",
+            NATS_MONITOR_URL=f"http://127.0.0.1:{server.port}",
+        )
+    assert [row["level"] for row in found["address"]] == ["ok", "bad"]
+    assert levels(found)["monitoring"] == "warn"
+    with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"nats://127.0.0.1:{mute.getsockname()[1]}"
         code, found = await examine_from(here, url, NATS_TIMEOUT="500ms")
     assert (levels(found)["address"], levels(found)["login"]) == ("ok", "bad")
@@ -237,6 +248,8 @@ async def test_permissions_that_are_missing_are_named(tmp_path: Path) -> None:
         code, _ = await mendwire(here, f"nats://full:pw@{address}", "streams", "apply")
         assert code == 0
         code, found = await examine_from(here, f"nats://poor:pw@{address}")
+        poor, listed = await mendwire(here, f"nats://poor:pw@{address}", "streams", "ls", "-n")
+    assert (poor, "SHOP_PRODUCTION_ERRORS" in listed) == (0, True)
     assert code == 1
     told = said(found, "permissions")
     for subject in ("$KV.SHOP_DOCKET.probe", "shop.results.probe.doctor", "STREAM.MSG.DELETE"):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +85,44 @@ async def test_what_happens_is_told_line_by_line_and_safely(tmp_path: Path) -> N
         assert lines[0].startswith("shop.errors.production  \\u001b[31mred")
         assert lines[1] == "shop.results.fixed.x  fixed"
         assert "\x1b" not in out.decode()
+
+
+async def test_our_own_server_says_since_when_it_runs_and_is_not_started_by_a_check_up(
+    tmp_path: Path,
+) -> None:
+    def environment(**more: str) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **more}
+
+    async def run(*words: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "mendwire", *words),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode()
+
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mendwire", "server", "--json"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert server.stdout is not None
+        pid = json.loads(await server.stdout.readline())["pid"]
+        assert (await run("streams", "apply"))[0] == 0
+        code, out = await run("status", "--json")
+        assert code == 0
+        assert json.loads(out)["uptime_from"] == f"process {pid}"
+        assert 0 <= json.loads(out)["uptime_s"] < 120
+    finally:
+        server.send_signal(signal.SIGTERM)
+        await server.wait()
+    code, out = await run("doctor", "--json")
+    rows = {row["check"]: row for row in json.loads(out)}
+    assert (code, rows["login"]["level"]) == (1, "bad")
+    assert "mendwire up" in rows["login"]["found"]
+    assert not list((tmp_path / ".mendwire/nats").glob("*.ports"))

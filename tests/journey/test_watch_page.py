@@ -36,6 +36,7 @@ async def test_every_command_of_the_page_runs(tmp_path: Path) -> None:
             assert code == 0, (words, err)
 
         await asyncio.gather(*map(run, looking))
+        out = ""
         for words in [words for words in wanted if words not in looking]:
             code, out, err = await set_up.run(*words)
             assert code == 0, (words, err)

@@ -11,7 +11,8 @@
 
 Workers' own records live beside it under ``worker.<id>`` (``roster``), and what people decided
 about held reports under ``released.<sha256>`` and ``held.<kind>`` (``releases``), what runs
-where (``deployments``) and the switch that stops all workers (``switch``).
+where (``deployments``), the switch that stops all workers (``switch``), sums of what came when
+(``slots``) and what operators destroyed (``audit``).
 """
 
 from __future__ import annotations
