@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from pathlib import Path
@@ -103,6 +104,9 @@ async def test_no_escape_sequence_of_a_message_reaches_a_terminal(tmp_path: Path
             assert "\x07" not in shown
             assert "\u202e" not in shown
             assert "\\u001b[31mred" in shown
+        (row,) = json.loads(await said(set_up, "streams", "view", STREAM, "--json"))
+        assert base64.b64decode(row["data"]) == HOSTILE
+        assert json.loads(await said(set_up, "streams", "view", "TASKS", "--json")) == []
         process = await set_up.spawn("streams", "get", STREAM, "1", "--raw")
         out, _ = await process.communicate()
         assert out == HOSTILE + b"\n"

@@ -62,11 +62,14 @@ async def test_messages_are_found_by_number_age_and_subject(
     between = time.time_ns()
     await publish(bus, 3)
     stream = await shelf.find(STREAM)
-    seen = await shelf.view(stream, first=1, size=100, since_ns=between, subject="")
-    assert [received.ref.seq for received in seen] == [6, 7, 8]
-    seen = await shelf.view(stream, first=2, size=2, since_ns=0, subject=SUBJECT)
-    assert [received.ref.seq for received in seen] == [2, 3]
-    assert await shelf.view(stream, first=1, size=9, since_ns=0, subject="x") == []
+
+    async def seen(first: int, size: int, since_ns: int, subject: str) -> list[int]:
+        view = shelf.view(stream, first=first, size=size, since_ns=since_ns, subject=subject)
+        return [received.ref.seq async for received in view]
+
+    assert await seen(1, 100, between, "") == [6, 7, 8]
+    assert await seen(2, 2, 0, SUBJECT) == [2, 3]
+    assert await seen(1, 9, 0, "x") == []
     assert (await shelf.get(stream, 0, SUBJECT)).ref.seq == 8
     for seq, subject in ((99, ""), (0, "x")):
         with pytest.raises(ConfigError, match="has no message"):

@@ -14,7 +14,7 @@ import typer
 from mendwire.app.looking import Sight
 from mendwire.cli.asking import AsJson, Yes, confirm, duration_ns, see
 from mendwire.cli.nats_words import consumer_row, consumer_sections, consumer_title
-from mendwire.cli.streams_look import Names, StreamName, print_sections
+from mendwire.cli.streams_look import Names, StreamName, print_names, print_sections
 from mendwire.cli.tables import print_table
 from mendwire.model.names import CONSUMER
 from mendwire.ops.hand import Hand
@@ -35,8 +35,7 @@ def list_consumers(stream: StreamName, as_json: AsJson = False, names: Names = F
 
     found = see(asked)
     if as_json or names:
-        listed = [consumer.name for consumer in found]
-        print(json.dumps(listed) if as_json else "\n".join(listed))
+        print_names([consumer.name for consumer in found], as_json)
         return
     rows = [consumer_row(consumer, time.time_ns()) for consumer in found]
     print_table(rows, list(rows[0]) if rows else (), False, f"{stream} has no consumers.")

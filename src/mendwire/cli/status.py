@@ -17,8 +17,9 @@ from rich.text import Text
 
 from mendwire.app.looking import Sight, configured, looking
 from mendwire.app.uptime import uptime
-from mendwire.cli.asking import AsJson, print_table, see
+from mendwire.cli.asking import AsJson, see
 from mendwire.cli.nats_words import duration
+from mendwire.cli.tables import print_table
 from mendwire.docket.slots import Slots
 from mendwire.errors import ConfigError, MendwireError
 from mendwire.model.printable import printable

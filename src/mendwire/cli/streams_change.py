@@ -11,6 +11,7 @@ import typer
 from mendwire.app.looking import Sight
 from mendwire.cli.asking import AsJson, Yes, confirm, see
 from mendwire.cli.streams_look import Sequence_, StreamName, print_state
+from mendwire.model.printable import printable
 from mendwire.ops.hand import Hand, Obstacle, Portion
 from mendwire.ops.streams import rows
 from mendwire.wire.infos import StreamInfo
@@ -87,16 +88,17 @@ def adopt(yes: Yes = False, as_json: AsJson = False) -> None:
         for item in done.done:
             print(f"{item.action:<8}{item.name}")
         for item in left:
-            print(f"left    {item.name}  {item.reason}")
+            print(printable(f"left    {item.name}  {item.reason}", 500))
     raise typer.Exit(_STAND_IN_THE_WAY if left else 0)
 
 
 def _print_obstacles(obstacles: list[Obstacle]) -> None:
     for obstacle in obstacles:
         item = obstacle.item
-        print(f"{item.name}: {item.reason}", file=sys.stderr)
+        print(printable(f"{item.name}: {item.reason}", 500), file=sys.stderr)
         for change in item.fields:
-            print(f"    {change.field}: {change.actual} -> {change.wanted}", file=sys.stderr)
+            differs = f"{change.field}: {change.actual} -> {change.wanted}"
+            print(f"    {printable(differs, 500)}", file=sys.stderr)
         then = obstacle.remedy or (
             "left: back it up (nats stream backup), remove it (nats stream rm), then mendwire "
             "streams apply"

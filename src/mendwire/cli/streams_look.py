@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import typer
@@ -49,8 +49,7 @@ def list_streams(
     """List the namespace's streams, those with the youngest message last; --json: their names."""
     found = see(lambda sight: sight.shelf.streams(buckets=everything or names))
     if as_json or names:
-        listed = [stream.name for stream in found]
-        print(json.dumps(listed) if as_json else "\n".join(listed))
+        print_names([stream.name for stream in found], as_json)
         return
     now = time.time_ns()
     rows = [stream_row(stream, now) for stream in sorted(found, key=lambda one: one.last_ns)]
@@ -122,22 +121,26 @@ def view(
     """Messages as they are stored, oldest first; nothing is taken from the stream."""
     since_ns = time.time_ns() - duration_ns(since) if since else 0
 
-    async def asked(sight: Sight) -> list[Received]:
+    async def shown(sight: Sight) -> tuple[int, int]:
         found = await sight.shelf.find(stream)
-        return await sight.shelf.view(
+        count = last = 0
+        async for message in sight.shelf.view(
             found, first=first, size=page, since_ns=since_ns, subject=subject
-        )
+        ):
+            if as_json:
+                print("[" if not count else ",", json.dumps(message_json(message)), sep="")
+            else:
+                _print_message(message, raw=raw)
+            count, last = count + 1, message.ref.seq
+        return count, last
 
-    messages = see(asked)
+    count, last = see(shown)
     if as_json:
-        print(json.dumps([message_json(one) for one in messages]))
-        return
-    for message in messages:
-        _print_message(message, raw=raw)
-    if not messages:
+        print("]" if count else "[]")
+    elif not count:
         print("There are no messages.", file=sys.stderr)
-    elif len(messages) == page:
-        following = f"mendwire streams view {stream} {page} --id {messages[-1].ref.seq + 1}"
+    elif count == page:
+        following = f"mendwire streams view {stream} {page} --id {last + 1}"
         print(f"To go on: {following}", file=sys.stderr)
 
 
@@ -175,6 +178,11 @@ def watch(
     Nothing is taken from the stream.
     """
     see(lambda sight: _watched(sight, stream, count, raw=raw))
+
+
+def print_names(names: Sequence[str], as_json: bool) -> None:
+    """A list, or a line each."""
+    print(json.dumps(list(names)) if as_json else "\n".join(printable(name) for name in names))
 
 
 def print_state(stream: StreamInfo) -> None:

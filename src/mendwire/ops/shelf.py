@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -89,14 +89,17 @@ class Shelf:
 
     async def view(
         self, stream: StreamInfo, *, first: int, size: int, since_ns: int, subject: str
-    ) -> list[Received]:
-        """At most ``size`` messages from sequence ``first``, none older than ``since_ns``."""
+    ) -> AsyncIterator[Received]:
+        """At most ``size`` messages from sequence ``first``, none older than ``since_ns``.
+
+        One at a time: together they may be more than memory holds.
+        """
         if since_ns:
             first = max(first, await self._first_since(stream, since_ns))
-        walk = self.bus.walk(
+        async for received in self.bus.walk(
             stream.name, size, stream.last_seq, first=max(first, 1), subject=subject or ">"
-        )
-        return [received async for received in walk]
+        ):
+            yield received
 
     async def _first_since(self, stream: StreamInfo, since_ns: int) -> int:
         """By halves, since the times rise with the numbers."""
