@@ -155,8 +155,8 @@ def consumer_sections(consumer: ConsumerInfo) -> Iterator[tuple[str, list[tuple[
 
 def message_lines(received: Received, now_ns: int) -> Iterator[str]:
     """A message as ``stream get`` prints it, every text made safe; the body follows."""
-    when = datetime.fromtimestamp(received.published_ns / _SECOND, tz=UTC)
-    moment = f"{when:%Y-%m-%d %H:%M:%S}.{received.published_ns % _SECOND:09d} +0000 UTC"
+    when = datetime.fromtimestamp(received.published_ns // _SECOND, tz=UTC)
+    moment = f"{when:%Y-%m-%d %H:%M:%S}{_fraction(received.published_ns)} +0000 UTC"
     ref, age = received.ref, duration(max(0, now_ns - received.published_ns))
     subject = printable(ref.subject, 300)
     yield f"Item: {ref.stream}#{ref.seq} received {moment} ({age}) on Subject {subject}"
@@ -176,7 +176,7 @@ def message_json(received: Received) -> Row:
     if lines:
         row["hdrs"] = _base64(f"NATS/1.0\r\n{lines}\r\n".encode())
     row["data"] = _base64(received.payload)
-    row["time"] = f"{when:%Y-%m-%dT%H:%M:%S}.{received.published_ns % _SECOND:09d}Z"
+    row["time"] = f"{when:%Y-%m-%dT%H:%M:%S}{_fraction(received.published_ns)}Z"
     return row
 
 
@@ -288,6 +288,11 @@ def _replicas(raw: Mapping[str, Any]) -> str:
 
 def _time(text: str) -> str:
     return written(nanoseconds(text))
+
+
+def _fraction(moment_ns: int) -> str:
+    """Of a second; Go leaves out zeros at the end."""
+    return f".{moment_ns % _SECOND:09d}".rstrip("0").rstrip(".")
 
 
 def _limit(count: object) -> str:
