@@ -32,6 +32,8 @@ EVENTS: Final[dict[str, str]] = {
     "report.quarantined": "reason, sha256",
     "report.held_back_again": "kind, sha256: counted, for enough of its kind are kept whole",
     "report.released": "sha256, by: a person let it through the screen",
+    "error.counted": "issue, environment, service, count: errors came, repeats included; of "
+    "repeats only the issue is known",
     "case.opened": "case, issue, title, environment, restricted",
     "case.joined": "case, issue, occurrences",
     "case.skipped": "case, issue, reason",

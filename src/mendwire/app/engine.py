@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mendwire.agents import Agent
 from mendwire.app.following import following, loop_of
+from mendwire.app.meter import metering
 from mendwire.app.parts import Grounds, orchestrator_of, screener_of, specialists_of
 from mendwire.app.project import project_commands
 from mendwire.app.serve import linked
@@ -20,6 +21,7 @@ from mendwire.app.stopping import first_of
 from mendwire.app.traces import refuse_lost_docket
 from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Roster
+from mendwire.docket.slots import Slots
 from mendwire.docket.switch import Halt, Switch
 from mendwire.errors import ConfigError, Fenced
 from mendwire.execution.git import CaseRepository
@@ -190,6 +192,8 @@ async def engine(
             bus=bus, docket=docket, names=link.names, windows_s=windows, scrub=scrub
         )
         await stack.enter_async_context(listener)
+        slots = Slots(bucket=bus.bucket(link.names.bucket("DOCKET")))
+        await stack.enter_async_context(metering(docket, slots))
         loop = loop_of(config, bus, docket, repository)
         looked = await stack.enter_async_context(following(loop))
         await stack.enter_async_context(worker)

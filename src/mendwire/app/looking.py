@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mendwire.app.serve import linked, served, store_of
+from mendwire.docket.audit import Audit
 from mendwire.docket.cases import Docket
 from mendwire.docket.releases import Releases
+from mendwire.ops.shelf import Shelf
 from mendwire.settings.config import Config, find_config, read_config
 from mendwire.settings.environment import Environment, read_environment
 from mendwire.wire.jetstream import JetStreamBus
@@ -24,6 +28,17 @@ class Sight:
     bus: JetStreamBus
     docket: Docket
     releases: Releases
+    server: str
+    """Address and version of the server."""
+    embedded: bool
+    """The server is ours, on this machine."""
+    audit: Audit
+    """Where what is destroyed is written down first."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """The namespace's streams."""
+        return Shelf(bus=self.bus, environments=self.config.worker.environments)
 
 
 def configured(path: Path | None) -> tuple[Config, Environment]:
@@ -46,4 +61,16 @@ async def looking(config: Config, environment: Environment) -> AsyncIterator[Sig
             bus=bus,
             docket=Docket(bucket, "operator"),
             releases=Releases(bucket),
+            server=f"{link.url} ({link.server_version})",
+            embedded=link.embedded,
+            audit=Audit(bucket=bucket, by=operator()),
         )
+
+
+def operator() -> str:
+    """Who decides, for those who read it later: ``user@host``; proves nothing."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"

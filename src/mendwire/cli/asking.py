@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import re
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
@@ -24,7 +22,7 @@ _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Note = Annotated[str, typer.Option(help="Why, for those who read the decision later.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", "--force", "-f", help="Do not ask.")]
 
 
 def see(ask: Callable[[Sight], Awaitable[T]]) -> T:
@@ -63,15 +61,6 @@ def confirm(question: str, *, yes: bool) -> None:
         raise ConfigError("Nobody is there to ask: say --yes to go on without.")
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
-
-
-def operator() -> str:
-    """Who decides, for those who read it later: ``user@host``; proves nothing."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"
 
 
 def duration_ns(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mendwire.app.looking import Sight
+from mendwire.app.looking import Sight, operator
 from mendwire.app.traces import rebuild
 from mendwire.cli.asking import (
     AsJson,
@@ -17,7 +17,6 @@ from mendwire.cli.asking import (
     Yes,
     confirm,
     duration_ns,
-    operator,
     print_fields,
     see,
 )

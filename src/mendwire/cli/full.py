@@ -12,7 +12,9 @@ from mendwire import __version__
 from mendwire.cli import (
     bare,
     cases,
+    consumers,
     deploy,
+    doctor,
     halt,
     kept,
     mcp,
@@ -20,7 +22,10 @@ from mendwire.cli import (
     run,
     screen,
     server,
+    status,
     streams,
+    streams_change,
+    streams_look,
 )
 from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
@@ -58,12 +63,17 @@ app = typer.Typer(
 )
 run.register(app)
 server.register(app)
+streams_look.register(streams.app)
+streams_change.register(streams.app)
 app.add_typer(streams.app, name="streams", no_args_is_help=True)
+consumers.register(app)
 cases.register(app)
 kept.register(app)
 quarantine.register(app)
 deploy.register(app)
 halt.register(app)
+doctor.register(app)
+status.register(app)
 mcp.register(app)
 _add_gateway(app)
 

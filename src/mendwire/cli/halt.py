@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from mendwire.app.looking import Sight
-from mendwire.cli.asking import AsJson, Note, operator, see
+from mendwire.app.looking import Sight, operator
+from mendwire.cli.asking import AsJson, Note, see
 from mendwire.docket.switch import LOOK_S, Halt, Switch
 
 

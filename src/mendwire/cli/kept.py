@@ -71,6 +71,7 @@ def discard(seqs: Seqs, yes: Yes = False, as_json: AsJson = False) -> None:
 
     async def discarded(sight: Sight) -> None:
         for seq in dict.fromkeys(seqs):
+            await sight.audit.note("dead discard", f"DEAD {seq}")
             await desk.discard(sight.bus, seq)
             _tell({"seq": seq, "discarded": True}, as_json)
 

@@ -10,8 +10,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from mendwire.app.looking import Sight
-from mendwire.cli.asking import AsJson, Note, Yes, confirm, operator, see
+from mendwire.app.looking import Sight, operator
+from mendwire.cli.asking import AsJson, Note, Yes, confirm, see
 from mendwire.cli.kept import Seq, Seqs, show_one
 from mendwire.cli.tables import print_table
 from mendwire.errors import ConfigError
@@ -81,6 +81,7 @@ def discard(
     last = " Nothing of it will be left." if forget else ""
     confirm(f"Discard {_named(wanted)}?{last}", yes=yes)
     label = Label.BENIGN if harmless else Label.ATTACK
+    see(lambda sight: sight.audit.note("quarantine discard", _listed(wanted), note))
     _each(wanted, lambda desk, seq: desk.discard(seq, label, note, forget=forget), as_json)
 
 
@@ -123,6 +124,10 @@ def _chosen(seqs: Sequence[int], everything: bool, rule: str) -> list[int]:
 
 def _named(seqs: Sequence[int]) -> str:
     return f"number {seqs[0]}" if len(seqs) == 1 else f"{len(seqs)} reports"
+
+
+def _listed(seqs: Sequence[int]) -> str:
+    return f"QUARANTINE {', '.join(map(str, seqs))}"
 
 
 def _each(

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mendwire.model.printable import printable
 from mendwire.ops.streams import Applied, applied, planned, rows
 from mendwire.settings.config import find_config, read_config
 from mendwire.settings.environment import read_environment
@@ -141,7 +142,7 @@ def _shown(name: str, value: Any) -> str:  # noqa: ANN401 - any value of the ser
         return _duration(value)
     if name in _SIZES and isinstance(value, int) and value > 0:
         return f"{value / 2**20:,.1f} MiB"
-    return value if isinstance(value, str) else json.dumps(value)
+    return printable(value, 500) if isinstance(value, str) else json.dumps(value)
 
 
 def _duration(nanoseconds: int) -> str:

@@ -11,7 +11,8 @@
 
 Workers' own records live beside it under ``worker.<id>`` (``roster``), and what people decided
 about held reports under ``released.<sha256>`` and ``held.<kind>`` (``releases``), what runs
-where (``deployments``) and the switch that stops all workers (``switch``).
+where (``deployments``), the switch that stops all workers (``switch``), sums of what came when
+(``slots``) and what operators destroyed (``audit``).
 """
 
 from __future__ import annotations
@@ -203,8 +204,8 @@ class Docket:
         entry = await self.counted()
         return entry, int(_number(entry)) if entry else 0
 
-    async def add_repeats(self, before: Entry | None, upto: int, counts: Mapping[str, int]) -> None:
-        """Add what was read of the occurrences stream after ``before``, if nobody else did.
+    async def add_repeats(self, before: Entry | None, upto: int, counts: Mapping[str, int]) -> bool:
+        """Add what was read of the occurrences stream after ``before``; False if others did.
 
         Best effort: a kill between the claim and the adding loses these counts, nothing else.
         """
@@ -215,9 +216,10 @@ class Docket:
             else:
                 await self._bucket.update("counted", mark, before.revision)
         except Conflict:
-            return
+            return False
         for issue, more in counts.items():
             await self._add(f"count.{issue}", more, "{:.0f}")
+        return True
 
     async def spent(self, day: str) -> float:
         """US dollars spent on the UTC day ``YYYYMMDD`` by all workers."""

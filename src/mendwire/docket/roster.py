@@ -48,10 +48,29 @@ class Presence:
     """The process's start time, seconds since the epoch, as the kernel gives it."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """A worker's record as it stands, for people who look."""
+
+    presence: Presence
+    seen_ns: int
+    """The server's time of its last heartbeat, nanoseconds since the epoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     revision: int
     at: float
+
+
+async def presences(bucket: Bucket) -> list[Sighting]:
+    """Every worker's record; a damaged one is left out."""
+    found = []
+    async for entry in bucket.scan("worker"):
+        with suppress(Undecodable):
+            presence = decode_as(Presence, entry.value)
+            found.append(Sighting(presence=presence, seen_ns=entry.created_ns))
+    return found
 
 
 def clock() -> float:

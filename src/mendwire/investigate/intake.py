@@ -146,6 +146,7 @@ class Intake:
         if await self._has_returned(known.case, case):
             return await self._return(known, case)
         joined = await self.docket.join(known, case.signatures[0])
+        _count(case)
         if known.case.state in UNFINISHED or known.case.state is CaseState.PARKED:
             emit(
                 "case.joined",
@@ -179,6 +180,7 @@ class Intake:
             filed = await self.docket.change(known, lambda now: regressed(now, again, note))
         except (Fenced, IllegalMove):
             return Outcome(state=DeliveryState.LOST, reason="changed by another worker")
+        _count(again)
         emit("case.regressed", case=known.case.case_id, release=again.release)
         await self.tell(known.case, "regressed")
         if filed.case.state is CaseState.PARKED:
@@ -205,6 +207,7 @@ class Intake:
         return bool(case.holder) and case.holder in await self.roster.living()
 
     def _opened(self, case: Case) -> None:
+        _count(case)
         emit(
             "case.opened",
             case=case.case_id,
@@ -274,3 +277,13 @@ def _lane(passed: ScreenedReport) -> str:
     low = "l" if passed.trust is Trust.LOW else ""
     restricted = "r" if passed.restricted else ""
     return f"-{restricted}{low}" if restricted or low else ""
+
+
+def _count(case: Case) -> None:
+    emit(
+        "error.counted",
+        issue=case.issue,
+        environment=case.environment,
+        service=case.service,
+        count=1,
+    )

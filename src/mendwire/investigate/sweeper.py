@@ -196,8 +196,9 @@ class Sweeper:
             issue = received.ref.subject.rpartition(".")[2]
             if _ISSUE.fullmatch(issue):  # what anybody sent becomes a key (rules B10)
                 counts[issue] += count_in(received.payload)
-        if upto:
-            await self.docket.add_repeats(before, upto, counts)
+        if upto and await self.docket.add_repeats(before, upto, counts):
+            for issue, count in counts.items():
+                emit("error.counted", issue=issue, environment="", service="", count=count)
 
     async def _unpark(self, filed: Filed) -> Filed:
         token = filed.case.token

@@ -112,6 +112,12 @@ class JetStreamBus:
         message = await self._get(stream, {"seq": seq}) if created else None
         return None if message is None else stored(stream, created, message)
 
+    async def newest(self, stream: str, subject: str) -> Received | None:
+        """The last message on ``subject``, which may hold wildcards, or None."""
+        created = await self.created(stream)
+        message = await self._get(stream, {"last_by_subj": subject}) if created else None
+        return None if message is None else stored(stream, created, message)
+
     async def pending(self, stream: str) -> tuple[int, ...]:
         info = await self.consumer(stream)
         if info is None:
