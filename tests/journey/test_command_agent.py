@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,20 @@ async def test_each_role_may_have_its_own_agent(tmp_path: Path) -> None:
     assert got.review is not None
     with pytest.raises(AgentFailed):
         await crew.run(bench.assignment(Role.RESEARCH), lambda _kind, _text: None)
+
+
+async def test_the_pages_whole_agent_runs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/choose-an-agent.md").read_text()
+    begin = page.index("    #!/usr/bin/env python3")
+    script = textwrap.dedent(page[begin : page.index("\n| end |")])
+    bench = make_bench(tmp_path, "http://127.0.0.1:9")
+    shop = tmp_path / "tree/shop.py"
+    shop.write_text("def mean(basket):\n    return sum(basket) / len(basket)\n")
+    agent = agent_of(bench, script, NO_WALL)
+    assert (await play(agent, bench, Role.RESEARCH)).finding is not None
+    assert "max(" not in shop.read_text()
+    assert (await play(agent, bench, Role.IMPLEMENTATION)).explanation
+    assert "max(len(basket), 1)" in shop.read_text()
+    review = (await play(agent, bench, Role.REVIEW)).review
+    assert review is not None
+    assert review.approved

@@ -98,26 +98,26 @@ def test_whatever_is_said_is_survived(lines: list[Any]) -> None:
         judge(Role.RESEARCH, ended(), told, limit_s=9)
 
 
+def read(path: Path) -> Heard:
+    told = heard()
+    told.read_file(path)
+    return told
+
+
 def test_the_answers_file_is_read_with_bounds(tmp_path: Path) -> None:
     path, secret = tmp_path / "answer.json", tmp_path / "secret"
     secret.write_text(json.dumps({"answer": APPROVED}))
-    told = heard()
-    told.read_file(path)
-    assert not told.problem
+    assert read(path).problem == ""
     path.symlink_to(secret)
-    told.read_file(path)
-    assert told.reply is None
+    assert read(path).problem == "its answer file cannot be opened"
     path.unlink()
     os.mkfifo(path)
-    told.read_file(path)
-    assert told.problem == "its answer file is no plain file"
+    assert read(path).problem == "its answer file is no plain file"
     path.unlink()
     path.write_bytes(b"{" + b" " * ANSWER_LIMIT)
-    told.read_file(path)
-    assert "longer than" in told.problem
+    assert "longer than" in read(path).problem
     path.write_text(json.dumps({"answer": APPROVED}))
-    told.read_file(path)
-    assert told.reply is not None
+    assert read(path).reply is not None
 
 
 def test_a_command_must_be_named(tmp_path: Path) -> None:
