@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from mendwire.model.bodies import Progress, Rejection, Result, Task
+from mendwire.model.errand import Errand, ErrandReply
 from mendwire.model.report import MAX_DEPTH, ErrorReport, Frame
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -25,6 +26,8 @@ BODIES: Final[dict[str, type]] = {
     "progress": Progress,
     "result": Result,
     "rejection": Rejection,
+    "agent_task": Errand,
+    "agent_reply": ErrandReply,
 }
 _LENIENT: Final[dict[str, dict[str, Any]]] = {
     "str": {"type": ["string", "number"]},

@@ -32,11 +32,15 @@ CONFIG_TEXT: Final = """\
                                 # one repeats
 
 [agent]
-# kind = "auto"                 # claude | rollback (needs no model) | auto: claude where installed
+# kind = "auto"                 # claude | command (any program) | rollback (needs no model) |
+                                # auto: claude where installed
 # program = "claude"            # name or path of Claude Code's program
+# command = []                  # of kind command: program and arguments, {task} {answer} {tree}
+# environment = []              # names of variables that the command is given, its key for example
 # model = ""                    # empty: the program's own default
 # turns = 40                    # model answers in one run
 # seconds = 900                 # wall clock of one run
+# roles = {}                    # another agent by role: {review = {kind = "rollback"}}
 
 [limits]                        # US dollars by the provider's list price
 # run_usd = 2.0                 # one run of an agent

@@ -8,6 +8,8 @@ from functools import partial
 
 from mendwire.agents import Agent
 from mendwire.agents.claude import ClaudeAgent, ClaudeConfig
+from mendwire.agents.command import CommandAgent, CommandConfig
+from mendwire.agents.crew import Crew
 from mendwire.agents.reproduction import tracked_file
 from mendwire.agents.rollback import RollbackAgent
 from mendwire.app.following import teller
@@ -17,7 +19,7 @@ from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.releases import Releases
 from mendwire.docket.roster import Roster
-from mendwire.execution.commands import Bench, reproductions_on
+from mendwire.execution.commands import reproductions_on
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.investigate.intake import Intake
@@ -34,11 +36,11 @@ from mendwire.model.project import ProjectCommands
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import Screening
 from mendwire.model.scrub import find_secret, scrub_policy
-from mendwire.model.work import Limits
+from mendwire.model.work import Limits, Role
 from mendwire.screen import Screen, Screened
 from mendwire.screen.quarantine import quarantine
 from mendwire.screen.stage import let_through
-from mendwire.settings.config import Config
+from mendwire.settings.config import AgentChoice, Config
 from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.worker import Pace, Worker
@@ -73,7 +75,7 @@ def specialists_of(grounds: Grounds, agent: Agent | None = None) -> AgentSpecial
         policy=policy_of(config),
     )
     return AgentSpecialists(
-        agent=agent or _agent_of(grounds, bench),
+        agent=agent or _crew_of(grounds, judge),
         repository=grounds.repository,
         judge=judge,
         state=config.state,
@@ -89,14 +91,13 @@ def specialists_of(grounds: Grounds, agent: Agent | None = None) -> AgentSpecial
     )
 
 
-def _agent_of(grounds: Grounds, bench: Bench) -> Agent:
-    if _wants_claude(grounds.config):
-        return ClaudeAgent(_claude_config(grounds))
-    return RollbackAgent(
-        repository=grounds.repository,
-        state=grounds.config.state,
-        judge=reproductions_on(bench),
-    )
+def _crew_of(grounds: Grounds, judge: Judge) -> Agent:
+    """The operator's agent, with another for each role that has one of its own."""
+    config = grounds.config
+    usual = _agent_of(config.agent, grounds, judge)
+    wanted = ((role, getattr(config.agent.roles, role)) for role in Role)
+    others = {role: _agent_of(choice, grounds, judge) for role, choice in wanted if choice}
+    return Crew(usual, others) if others else usual
 
 
 def screener_of(grounds: Grounds, screen: Screen) -> Screener:
@@ -198,20 +199,41 @@ async def _delivered(grounds: Grounds, case: Case) -> Delivered:
     )
 
 
-def _wants_claude(config: Config) -> bool:
-    kind = config.agent.kind
-    return kind == "claude" or (kind == "auto" and shutil.which(config.agent.program) is not None)
+def _agent_of(choice: AgentChoice, grounds: Grounds, judge: Judge) -> Agent:
+    kind = choice.kind
+    if kind == "auto":
+        kind = "claude" if shutil.which(choice.program) else "rollback"
+    if kind == "claude":
+        return ClaudeAgent(_claude_config(choice, grounds))
+    if kind == "command":
+        agent = CommandAgent(_command_config(choice, grounds))
+        agent.find_program()  # said at the start rather than by the first case
+        return agent
+    return RollbackAgent(
+        repository=grounds.repository,
+        state=grounds.config.state,
+        judge=reproductions_on(judge.bench),
+    )
 
 
-def _claude_config(grounds: Grounds) -> ClaudeConfig:
-    config = grounds.config
+def _command_config(choice: AgentChoice, grounds: Grounds) -> CommandConfig:
+    return CommandConfig(
+        sandbox=grounds.sandbox,
+        command=choice.command,
+        model=choice.model,
+        pass_names=choice.environment,
+        hidden=(grounds.config.state,),
+    )
+
+
+def _claude_config(choice: AgentChoice, grounds: Grounds) -> ClaudeConfig:
     test = grounds.commands.test
     return ClaudeConfig(
         sandbox=grounds.sandbox,
-        program=config.agent.program,
-        model=config.agent.model,
+        program=choice.program,
+        model=choice.model,
         test_commands=(_shell_words(grounds, test),) if test else (),
-        hidden=(config.state,),
+        hidden=(grounds.config.state,),
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mendwire.errors import ConfigError
 
@@ -59,17 +59,43 @@ class Worker(_Section):
     """Pauses between tries while the model's provider is down; the last one repeats."""
 
 
-class Agent(_Section):
-    """Who investigates."""
+class AgentChoice(_Section):
+    """Which agent, for one role."""
 
-    kind: Literal["auto", "claude", "rollback"] = "auto"
+    kind: Literal["auto", "claude", "rollback", "command"] = "auto"
     """``auto``: Claude Code where it is installed, else rollback, which needs no model."""
     program: str = "claude"
+    """Of Claude Code."""
+    command: Command = ()
+    """Of kind ``command``: program and arguments; {task}, {answer}, {tree}, {scratch}, {role}."""
+    environment: tuple[str, ...] = ()
+    """Names of environment variables that the command is given beside the usual few."""
     model: str = ""
     """Empty: the program's own default."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "command" and not self.command:
+            message = 'kind "command" needs command = ["program", "argument", ...]'
+            raise ValueError(message)
+        return self
+
+
+class Roles(_Section):
+    """Roles that another agent plays than the one under [agent]."""
+
+    research: AgentChoice | None = None
+    implementation: AgentChoice | None = None
+    review: AgentChoice | None = None
+
+
+class Agent(AgentChoice):
+    """Who investigates."""
+
     turns: Annotated[int, Field(ge=1)] = 40
     seconds: Seconds = 900
     """Wall clock of one run."""
+    roles: Roles = Roles()
 
 
 class Limits(_Section):
