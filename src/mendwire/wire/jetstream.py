@@ -112,6 +112,12 @@ class JetStreamBus:
         message = await self._get(stream, {"seq": seq}) if created else None
         return None if message is None else stored(stream, created, message)
 
+    async def last(self, kind: str, subject: str) -> Received | None:
+        """The latest message of a stream's kind on a subject, which may hold wildcards, or None."""
+        stream = self.names.stream(kind)
+        message = await self._get(stream, {"last_by_subj": subject})
+        return None if message is None else stored(stream, "", message)
+
     async def pending(self, stream: str) -> tuple[int, ...]:
         info = await self.consumer(stream)
         if info is None:
