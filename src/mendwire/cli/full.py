@@ -21,6 +21,7 @@ from mendwire.cli import (
     screen,
     server,
     streams,
+    tasks,
 )
 from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
@@ -65,6 +66,7 @@ quarantine.register(app)
 deploy.register(app)
 halt.register(app)
 mcp.register(app)
+tasks.register(app)
 _add_gateway(app)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from mendwire.errors import ConfigError, Fenced
 from mendwire.model.bodies import Progress, Result
@@ -76,9 +76,10 @@ class Hand:
 
         worker.holding(hold)
         async with worker.on(self._bus):
-            empty = asyncio.ensure_future(worker.until_empty())
+            empty = asyncio.create_task(worker.until_empty())
+            either: set[asyncio.Future[Any]] = {taken, empty}
             try:
-                await asyncio.wait({taken, empty}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if not taken.done() and wait_s > 0:
                     await asyncio.wait({taken}, timeout=wait_s)
             finally:

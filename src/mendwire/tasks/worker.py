@@ -61,6 +61,7 @@ _SHOWN_AFTER_S: Final = 0.5
 _TICK_S: Final = 0.5
 _DUE_S: Final = 1.0
 """Between two looks at what is due."""
+_OWNED_S: Final = 15.0
 _MOST_WISHES: Final = 10_000
 
 F = TypeVar("F", bound=Function)
@@ -478,7 +479,11 @@ class TaskWorker:
     async def _keep_time(self) -> None:
         """Publish what is due, whatever its type; and forget old wishes."""
         schedules = Schedules(self._bus, self._book.bucket)
+        looked = time.monotonic()
         while True:
+            if self.owned and time.monotonic() - looked > _OWNED_S:
+                looked = time.monotonic()
+                self._feed.renew()  # the other program's consumer may be gone
             try:
                 await schedules.fire(self._clock.now_ns())
                 await self._book.forget_wishes(self._clock.now_ns())

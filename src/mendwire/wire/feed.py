@@ -105,9 +105,15 @@ class Feed:
         self._inbox = ""
         self._created = ""
         self._gone = ""
+        self._is_old = False
 
     def wake(self) -> None:
         """There may be room again, or other lanes."""
+        self._wake.set()
+
+    def renew(self) -> None:
+        """Ask ``prepare`` again soon."""
+        self._is_old = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -128,19 +134,22 @@ class Feed:
         self._lanes = {lane.consumer: lane for lane in lanes}
         self._created = await self._bus.created(self._stream)
         self._consumer_seqs.clear()
-        self._gone = ""
+        self._gone, self._is_old = "", False
         await self._subscribe()
         try:
-            while not self._gone:
+            while not self._gone and not self._is_old:
                 self._wake.clear()
                 if self._room() <= 0 or not lanes:
                     self.trouble = ""
+                    if not lanes:
+                        self.is_idle.set()
                     await self._wake.wait()
                     continue
                 await self._sweep(lanes)
                 if self._room() > 0 and not self._gone:
                     await self._listen(lanes)
-            raise NobodyListens(self._gone)
+            if self._gone:
+                raise NobodyListens(self._gone)
         finally:
             await asyncio.shield(self._close())
 
