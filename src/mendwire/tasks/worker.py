@@ -62,6 +62,7 @@ _TICK_S: Final = 0.5
 _DUE_S: Final = 1.0
 """Between two looks at what is due."""
 _OWNED_S: Final = 15.0
+_CANCELLED_AGAIN_S: Final = 2.0
 _MOST_WISHES: Final = 10_000
 
 F = TypeVar("F", bound=Function)
@@ -515,6 +516,9 @@ def _cancel_job(held: _Held) -> None:
 
 
 async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """Cancelled as often as it takes: the client swallows one that meets it in a flush."""
+    waiting = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=_CANCELLED_AGAIN_S)
