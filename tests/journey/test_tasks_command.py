@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mendwire.model.names import Names
-from mendwire.tasks import TaskQueue
+from mendwire.ops.kept import kept
+from mendwire.tasks import Task, TaskQueue, TaskWorker
 from mendwire.wire.apply import ensure
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.topology import topology
@@ -20,6 +21,7 @@ from tests.nats_server import RealServer, running
 
 NAMES = Names(namespace="ai_tutor")
 PROGRAM = Path(__file__).parent / "programs/task_worker.py"
+KILLED = PROGRAM.with_name("killed_workers.py")
 
 
 class Shell:
@@ -154,3 +156,39 @@ async def test_a_worker_is_killed_and_the_other_completes_each_task_with_one_res
         assert json.loads(out.splitlines()[-1])["what"] == "done"
         assert len(await queue.ended()) == 21
         assert await queue.waiting() == []
+
+
+async def test_workers_killed_at_each_crash_point_leave_one_result_and_one_letter_for_each_task(
+    tmp_path: Path,
+) -> None:
+    points = range(1, 7)
+    async with shell(tmp_path) as (ours, _, queue):
+        for point in points:
+            for name in ("good", "bad"):
+                await queue.publish(f"{name}-{point}", id_=f"{name}-{point}")
+        process = await ours.start(str(KILLED), str(points.stop - 1))
+        out, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode()
+        assert int(out) >= 7, "two for a task that goes well, five for one that fails"
+        survivor = TaskWorker(agent="survivor", retry_s=0.1)
+        for point in points:
+            for name in ("good", "bad"):
+
+                @survivor.task(f"{name}-{point}", attempts=1)
+                async def run(task: Task) -> str:
+                    if task.type.startswith("bad"):
+                        raise ValueError(task.id)
+                    return task.id
+
+        async with survivor.on(queue.bus), asyncio.timeout(60):
+            while await queue.waiting():
+                await asyncio.sleep(0.1)
+        ended = {one.result.task_id: one.end for one in await queue.ended()}
+        assert len(await queue.ended()) == len(ended) == 2 * len(points)
+        assert ended == {
+            f"{name}-{point}": end
+            for name, end in (("good", "done"), ("bad", "failed"))
+            for point in points
+        }
+        assert len(await kept(queue.bus, "DEAD")) == len(points)
+        assert await queue.book.trials() == []

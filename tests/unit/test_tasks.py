@@ -159,8 +159,15 @@ def test_cron_says_when_it_is_due_next(cron: str, zone: str, wanted: str) -> Non
 
 @pytest.mark.parametrize(
     ("cron", "zone"),
-    [("", "UTC"), ("* * * *", "UTC"), ("* * * * * *", "UTC"), ("61 * * * *", "UTC")]
-    + [("0 0 30 2 *", "UTC"), ("* * * * *", "Mars/Base"), ("* * * * *", "../x")],
+    [
+        ("", "UTC"),
+        ("* * * *", "UTC"),
+        ("* * * * * *", "UTC"),
+        ("61 * * * *", "UTC"),
+        ("0 0 30 2 *", "UTC"),
+        ("* * * * *", "Mars/Base"),
+        ("* * * * *", "../x"),
+    ],
 )
 def test_what_is_no_schedule_is_told_in_one_sentence(cron: str, zone: str) -> None:
     with pytest.raises(ConfigError, match=r"\.$"):

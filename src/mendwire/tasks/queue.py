@@ -75,6 +75,11 @@ class TaskQueue:
         self._consumers_at = -_OWNERS_S
 
     @property
+    def bus(self) -> JetStreamBus:
+        """What it speaks over."""
+        return self._bus
+
+    @property
     def names(self) -> Names:
         """Of the namespace."""
         return self._bus.names

@@ -13,11 +13,16 @@ from mendwire.tasks import Context, Task, TaskWorker
 worker = TaskWorker(agent=sys.argv[1], ack_wait_s=2.0, drain_s=1.0, retry_s=0.1)
 
 
+def say(what: str, task: Task) -> None:
+    sys.stdout.write(f"{what} {task.id}\n")
+    sys.stdout.flush()
+
+
 @worker.task("investigation")
 async def investigate(task: Task, context: Context) -> dict[str, str]:
-    print("began", task.id, flush=True)
+    say("began", task)
     await asyncio.sleep(float(sys.argv[2]))
-    print("did", task.id, flush=True)
+    say("did", task)
     return {"solution": f"{task.description} by {context.agent}"}
 
 
