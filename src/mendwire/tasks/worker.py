@@ -11,8 +11,10 @@ worker.main()
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -198,7 +200,7 @@ class TaskWorker:
         async with connected(environment, name=f"mendwire {self.agent}") as link:
             bus = JetStreamBus(link.client, link.names, link.denials)
             async with self.on(bus):
-                await asyncio.Event().wait()
+                await _signalled()
 
     def on(self, bus: JetStreamBus) -> Self:
         """Work over this connection: ``async with worker.on(bus): ...``."""
@@ -522,3 +524,18 @@ async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in waiting:
             task.cancel()
         _, waiting = await asyncio.wait(waiting, timeout=_CANCELLED_AGAIN_S)
+
+
+async def _signalled() -> None:
+    """Until the first SIGINT or SIGTERM; a second one ends the process as it always would."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C cancels the main task
+        for one in signals:
+            loop.add_signal_handler(one, stop.set)
+    try:
+        await stop.wait()
+    finally:
+        with contextlib.suppress(NotImplementedError):
+            for one in signals:
+                loop.remove_signal_handler(one)
