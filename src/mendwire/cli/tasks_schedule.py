@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from mendwire.cli.asking import AsJson, print_table, see
+from mendwire.cli.asking import AsJson, see
+from mendwire.cli.tables import print_table
 from mendwire.tasks.queue import TaskQueue
 from mendwire.tasks.schedule import Schedule, schedule_of
 
