@@ -14,7 +14,7 @@ import sys
 import time
 
 from celery import Celery
-from taskiq_nats import NATSObjectStoreResultBackend, PushBasedJetStreamBroker
+from taskiq_nats import NATSObjectStoreResultBackend, PullBasedJetStreamBroker
 
 from benchmarks.task_notes import note
 
@@ -22,16 +22,19 @@ GAP_S = 0.01
 NATS = os.environ["BENCH_NATS"]
 REDIS = os.environ["BENCH_REDIS"]
 
-broker = PushBasedJetStreamBroker(NATS).with_result_backend(NATSObjectStoreResultBackend(NATS))
+# Pulling: where it is pushed to, a publisher takes jobs as well, and runs none of them.
+broker = PullBasedJetStreamBroker(NATS, pull_consume_batch=64).with_result_backend(
+    NATSObjectStoreResultBackend(NATS)
+)
 app = Celery("bench", broker=REDIS, backend=REDIS)
 
 
-@broker.task
+@broker.task(task_name="noop")
 async def taskiq_noop(given: int) -> None:
     note(given)
 
 
-@app.task
+@app.task(name="noop")
 def celery_noop(given: int) -> None:
     note(given)
 
