@@ -1,8 +1,8 @@
 """What every worker under measurement does for a job: note when it was called. Plain Python.
 
-``BENCH_MARKS`` are numbers of calls after which what was noted is written to ``BENCH_OUT.<number>``.
-With ``BENCH_DIE`` the process kills itself in that call, once; each later one is a line of
-``BENCH_OUT.ran``.
+``BENCH_MARKS`` are numbers of calls after which what was noted is written to
+``BENCH_OUT.<number>``. With ``BENCH_DIE`` the process kills itself in that call, once; each other
+one is a line of ``BENCH_OUT.ran``.
 """
 
 from __future__ import annotations

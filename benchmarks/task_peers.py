@@ -23,9 +23,7 @@ NATS = os.environ["BENCH_NATS"]
 REDIS = os.environ["BENCH_REDIS"]
 
 # Pulling: where it is pushed to, a publisher takes jobs as well, and runs none of them.
-broker = PullBasedJetStreamBroker(NATS, pull_consume_batch=64).with_result_backend(
-    NATSObjectStoreResultBackend(NATS)
-)
+broker = PullBasedJetStreamBroker(NATS).with_result_backend(NATSObjectStoreResultBackend(NATS))
 app = Celery("bench", broker=REDIS, backend=REDIS)
 
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,7 +80,7 @@ class Stage:
     env: dict[str, str]
 
     async def publish(self, what: str, count: int) -> None:
-        words = (*publisher_of(self.system), what, re.split(r"\W", self.system)[0])
+        words = (*publisher_of(self.system), what, re.split(r"\W", self.system, maxsplit=1)[0])
         process = await asyncio.create_subprocess_exec(*words, str(count), cwd=ROOT, env=self.env)
         if await process.wait():
             raise SystemExit(f"{self.system}: the publisher failed")
@@ -164,8 +164,8 @@ async def killed(system: str) -> tuple[int, int]:
         ran, until = Path(f"{on.env['BENCH_OUT']}.ran"), monotonic() + QUIET_S
         while monotonic() < until:
             async with on.worker(die=KILL_AT) as process:
-                while monotonic() < until and process.returncode is None:
-                    await asyncio.sleep(0.1)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), max(0.0, until - monotonic()))
         numbers = [int(line) for line in ran.read_text().split()]
     return KILL_OF - len(set(numbers)), len(numbers) - len(set(numbers))
 
