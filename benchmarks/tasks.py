@@ -57,7 +57,7 @@ def peers() -> Path:
 def worker_of(system: str) -> list[str]:
     """The command that runs one worker process."""
     if system in OURS:
-        return [sys.executable, "-m", "benchmarks.task_loops", "work", system.split()[0]]
+        return [sys.executable, "-m", "benchmarks.task_loops", "work", system.split(maxsplit=1)[0]]
     if system == "taskiq-nats":
         words = "worker benchmarks.task_peers:broker --workers 1 --log-level WARNING"
         return [str(HOME / "bin/taskiq"), *words.split(), "--max-async-tasks", AT_ONCE]
