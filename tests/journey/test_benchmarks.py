@@ -46,6 +46,12 @@ async def test_a_quick_run_with_messages_waiting_tells_the_ratio_as_json(name: s
     assert all(row["p50 ms" if name == "latency" else "per second"] for row in table["rows"])
 
 
+async def test_a_quick_run_over_tasks_prints_its_table() -> None:
+    table = await _ran("benchmarks.tasks")
+    assert "raw nats-py" in table
+    assert "mendwire" in table
+
+
 async def test_a_quick_run_over_signatures_prints_its_tables() -> None:
     out = await _ran("benchmarks.signature")
     assert "Java, 2 kB" in out

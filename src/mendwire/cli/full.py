@@ -26,6 +26,7 @@ from mendwire.cli import (
     streams,
     streams_change,
     streams_look,
+    tasks,
 )
 from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
@@ -75,6 +76,7 @@ halt.register(app)
 doctor.register(app)
 status.register(app)
 mcp.register(app)
+tasks.register(app)
 _add_gateway(app)
 
 

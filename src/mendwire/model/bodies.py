@@ -77,6 +77,8 @@ class Task:
     description: str = ""
     """What is to be done. Untrusted text."""
     assigned_to: str = ""
-    """Name of an agent; empty for any."""
+    """Name of an agent or a role; empty for any."""
     context: dict[str, object] = field(default_factory=dict)
     """Whatever the work needs. Untrusted text."""
+    deadline: str = ""
+    """ISO 8601: what is not done by then has failed; empty is no deadline."""

@@ -82,6 +82,14 @@ class Names:
         """``ai_tutor.investigation.status.<case id>``."""
         return f"{self.namespace}.investigation.status.{token(case_id)}"
 
+    def task(self, kind: str, priority: str, to: str) -> str:
+        """``ai_tutor.tasks.investigation.high.architect``; ``any`` is whoever is free."""
+        return f"{self.raw_task(kind)}.{token(priority)}.{token(to)}"
+
+    def raw_task(self, kind: str) -> str:
+        """``ai_tutor.tasks.investigation``: where others publish, all else in the body."""
+        return f"{self.namespace}.tasks.{token(kind)}"
+
     def rejected(self) -> str:
         """``ai_tutor.security.rejected``."""
         return f"{self.namespace}.security.rejected"

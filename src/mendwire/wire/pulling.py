@@ -102,10 +102,10 @@ class Puller:
                     await self._wake.wait()
                 elif not await self._pull(inbox, room):
                     # No room is left: what the server has not sent yet, others may take.
-                    await _drained(subscription)
+                    await drained(subscription)
                     subscription, inbox = await self._subscribe()
         finally:
-            await asyncio.shield(_drained(subscription))
+            await asyncio.shield(drained(subscription))
 
     async def _subscribe(self) -> tuple[Subscription, str]:
         inbox = self._bus.api.client.new_inbox()
@@ -173,7 +173,7 @@ class Puller:
         self._ended.set()
 
 
-async def _drained(subscription: Subscription) -> None:
+async def drained(subscription: Subscription) -> None:
     """End a subscription without losing what is on its way."""
     try:
         async with asyncio.timeout(_LATE_S):

@@ -53,7 +53,7 @@ class Settler:
         state = outcome.state
         if state in {DeliveryState.DEAD, DeliveryState.UNDECODABLE}:
             how = "dead"
-            await self._surely(copy, obstacle)
+            await self.surely(copy, obstacle)
             telemetry.emit("message.dead", **_where(newest()), reason=outcome.reason)
         if state is DeliveryState.LOST:
             how = "held"
@@ -61,7 +61,7 @@ class Settler:
             how = "later"
             await self.later(newest(), outcome.delay_s)
         elif not outcome.removed:
-            await self._surely(remove, obstacle)
+            await self.surely(remove, obstacle)
         telemetry.emit("message.settled", **_where(newest()), how=how)
 
     async def later(self, received: Received, delay_s: float) -> None:
@@ -72,7 +72,8 @@ class Settler:
         except Unreachable:
             log.info("seq %d of %s waits out its time", received.ref.seq, received.ref.stream)
 
-    async def _surely(self, step: Callable[[], Awaitable[T]], obstacle: Obstacle) -> T:
+    async def surely(self, step: Callable[[], Awaitable[T]], obstacle: Obstacle) -> T:
+        """Try ``step`` until the server takes it."""
         wait = self._retry_s
         while True:
             try:

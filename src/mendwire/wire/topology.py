@@ -28,8 +28,9 @@ _DAY: Final = 86_400.0
 
 _SHARES: Final[dict[str, float]] = {
     "ERRORS": 0.40,
-    "TASKS": 0.06,
-    "INVESTIGATIONS": 0.06,
+    "TASKS": 0.05,
+    "TASK_STATES": 0.02,
+    "INVESTIGATIONS": 0.05,
     "RESULTS": 0.10,
     "SECURITY": 0.02,
     "QUARANTINE": 0.10,
@@ -176,6 +177,7 @@ def topology(
             *_kept(ground),
             _advisories(tuple(spec.name for spec in errors), ground),
             _bucket("DOCKET", "The docket: every case, the truth of the namespace.", ground),
+            _bucket("TASK_STATES", "What is known of tasks that are not done yet.", ground),
         ),
     )
 
