@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
-from mendwire.app.looking import Sight
+from mendwire.app.looking import Sight, operator
 from mendwire.app.stopping import first_of, stopping
 from mendwire.cli import tasks_schedule
-from mendwire.cli.asking import AsJson, duration_ns, operator, print_fields, safe, see
+from mendwire.cli.asking import AsJson, duration_ns, print_fields, safe, see
 from mendwire.cli.tables import print_table
 from mendwire.errors import ConfigError, Undecodable
 from mendwire.model.codec import encode
