@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from mendwire.model.names import namespace
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in root.iterdir()}
+    return {path.name: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def test_an_empty_folder_gets_everything(tmp_path: Path) -> None:
@@ -22,6 +23,15 @@ def test_an_empty_folder_gets_everything(tmp_path: Path) -> None:
         "mendwire.toml": "written",
         ".env.example": "written",
         ".gitignore": "written",
+        "process_nats_errors.md": "written",
+        ".mcp.json": "written",
+    }
+    command = (tmp_path / ".claude/commands/process_nats_errors.md").read_text()
+    assert command.startswith("---\ndescription: ")
+    assert "$ARGUMENTS" not in command
+    assert json.loads((tmp_path / ".mcp.json").read_text())["mcpServers"]["mendwire"] == {
+        "command": "mendwire",
+        "args": ["mcp"],
     }
     assert (tmp_path / "mendwire.toml").read_text() == CONFIG_TEXT
     assert "NATS_NAMESPACE=ai_tutor\n" in (tmp_path / ".env.example").read_text()

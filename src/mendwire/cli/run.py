@@ -44,7 +44,10 @@ def init(
     name: Annotated[str, typer.Option("--namespace", help="The project's name on the wire.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write mendwire.toml, .env.example and ignore rules; never overwrites anything."""
+    """Write mendwire.toml, .env.example, ignore rules and /process_nats_errors.
+
+    Nothing that is there is overwritten.
+    """
     root = folder.resolve()
     root.mkdir(parents=True, exist_ok=True)
     written = initialise(root, namespace(name) if name else namespace_from(root.name))
@@ -57,7 +60,8 @@ def init(
         "\nNext: commit these files, then `mendwire up` here runs server and worker.\n"
         "Errors reach it by `mendwire report`, by `mendwire.init()` in your service, or by the\n"
         "`nats` command (go install github.com/nats-io/natscli/nats@latest; then\n"
-        "`nats context save NAME --server nats://... --user ...` and NATS_CONTEXT=NAME in .env)."
+        "`nats context save NAME --server nats://... --user ...` and NATS_CONTEXT=NAME in .env).\n"
+        "Or handle them yourself with Claude Code: /process_nats_errors in a session here."
     )
 
 
