@@ -47,7 +47,7 @@ EVENTS: Final[dict[str, str]] = {
     "step.failed": "case, step, agent, error, kind: attempt | outage | budget",
     "agent.said": "case, role, kind, text: one line of what an agent does",
     "proof.ran": "case, what, passed, seconds",
-    "delivery.made": "case, branch, commit, patch",
+    "delivery.made": "case, branch, commit, patch, remote",
     "result.published": "case, subject, seq",
     "capture.dropped": "count, reason",
     "gateway.started": "url, keys, pid",

@@ -82,6 +82,7 @@ CONFIG_TEXT: Final = """\
 [delivery]
 # autonomy = "branch"           # investigate (finding only) | propose (patch file) | branch
 # branch_prefix = "mendwire"    # fixes stand on <prefix>/<issue key>
+# push = ""                     # a remote's name, "origin": the branch is pushed there, too
 # soak_hours = 24.0             # quiet for so long after its deployment, a fix is verified
 # author_name = "Mendwire"      # of the commits
 # author_email = "mendwire@localhost"

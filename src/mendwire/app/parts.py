@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mendwire.agents import Agent
@@ -21,6 +21,7 @@ from mendwire.docket.releases import Releases
 from mendwire.docket.roster import Roster
 from mendwire.execution.commands import reproductions_on
 from mendwire.execution.git import CaseRepository
+from mendwire.execution.remote import push
 from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Bounds, Investigation
@@ -188,7 +189,7 @@ def orchestrator_of(
 
 async def _delivered(grounds: Grounds, case: Case) -> Delivered:
     wanted = grounds.config.delivery
-    return await deliver(
+    delivered = await deliver(
         case,
         grounds.repository,
         grounds.config.state,
@@ -197,6 +198,11 @@ async def _delivered(grounds: Grounds, case: Case) -> Delivered:
         branch_prefix=wanted.branch_prefix,
         propose_only=wanted.autonomy == "propose",
     )
+    if not (wanted.push and delivered.branch and case.trust is Trust.TRUSTED):
+        return delivered
+    top = grounds.repository.origin.top
+    await push(top, wanted.push, delivered.branch, delivered.commit)
+    return replace(delivered, remote=wanted.push)
 
 
 def _agent_of(choice: AgentChoice, grounds: Grounds, judge: Judge) -> Agent:

@@ -41,6 +41,7 @@ def told(case: Case) -> Fields:
         "review": case.review.comments if case.review else "",
         "branch": delivered.branch if delivered else "",
         "commit": delivered.commit if delivered else "",
+        "pushed to": delivered.remote if delivered else "",
         "patch file": delivered.patch_path if delivered else "",
         "merged as": case.landed,
         "reverted by": case.reverted,

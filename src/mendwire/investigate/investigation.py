@@ -273,6 +273,7 @@ class Investigation:
             branch=delivered.branch,
             commit=delivered.commit,
             patch=delivered.patch_path,
+            remote=delivered.remote,
         )
         self.boundary(Boundary.DELIVERED)
         return filed

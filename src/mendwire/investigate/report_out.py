@@ -45,6 +45,7 @@ def result_of(case: Case, agent: str) -> Result:
             "sandbox": case.proof.sandbox if case.proof else "",
             "base": case.base,
             "patch": delivered.patch_path if delivered else "",
+            "remote": delivered.remote if delivered else "",
             "occurrences": case.occurrences,
             "restricted": case.restricted,
         },

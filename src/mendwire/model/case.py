@@ -128,6 +128,8 @@ class Delivered:
     commit: str = ""
     patch_path: str = ""
     """Path of the patch file on the machine that delivered."""
+    remote: str = ""
+    """Name of the remote that the branch was pushed to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -174,6 +174,9 @@ class Delivery(_Section):
     """``investigate`` ends with the finding, ``propose`` with a patch file, ``branch`` with a
     commit on a branch of its own."""
     branch_prefix: str = "mendwire"
+    push: str = ""
+    """Remote that the branch is pushed to, ``origin`` for example, with your own login; fixes of
+    reports of low trust stay here. Empty: nothing leaves this machine."""
     soak_hours: Annotated[float, Field(ge=0)] = 24.0
     """A deployed fix is verified when its issue stayed quiet for so long, while its service was
     heard from. Less than a day proves nothing for reports without a release."""
