@@ -11,6 +11,7 @@ import typer
 from mendwire import __version__
 from mendwire.cli import (
     bare,
+    capacity,
     cases,
     consumers,
     deploy,
@@ -75,6 +76,7 @@ deploy.register(app)
 halt.register(app)
 doctor.register(app)
 status.register(app)
+capacity.register(app)
 mcp.register(app)
 tasks.register(app)
 _add_gateway(app)
