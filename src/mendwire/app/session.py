@@ -85,7 +85,9 @@ class Session:
             raise AgentFailed(f"Case {case_id} is not worked on here: ask for the next error.")
         told = (status, findings, *next_steps)
         if any(find_secret(text) for text in told):
-            raise AgentFailed("There is a secret in the text: take it out, then tell it again.")
+            raise AgentFailed(
+                "What was told holds a secret, so it was not stored: call again without it."
+            )
         body = Progress(
             task_id=case_id,
             agent=self.agent.name,
