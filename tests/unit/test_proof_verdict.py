@@ -18,6 +18,7 @@ TABLE = {
     **{(ProofStatus.INVALID, review): Verdict.NOT_FIXED for review in (YES, NO, None)},
     **{(ProofStatus.BREACH, review): Verdict.REJECTED for review in (YES, NO, None)},
     **{(ProofStatus.NOT_REPRODUCED, review): Verdict.NOT_REPRODUCED for review in (YES, NO, None)},
+    **{(ProofStatus.GONE, review): Verdict.ALREADY_FIXED for review in (YES, NO, None)},
     **{(ProofStatus.INFRASTRUCTURE, review): Verdict.BLOCKED for review in (YES, NO, None)},
 }
 

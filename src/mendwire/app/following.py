@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Final
 
@@ -19,6 +19,7 @@ from mendwire.model.bodies import Progress
 from mendwire.model.case import Case
 from mendwire.settings.config import Config
 from mendwire.telemetry import emit
+from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import JetStreamBus
 
 EVERY_S: Final = 60.0
@@ -68,9 +69,7 @@ async def following(loop: ClosedLoop, every_s: float = EVERY_S) -> AsyncIterator
     try:
         yield looked
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await ended(task)
 
 
 async def _rounds(loop: ClosedLoop, every_s: float, looked: asyncio.Event) -> None:

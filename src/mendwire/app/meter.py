@@ -13,6 +13,7 @@ from mendwire.docket.cases import Docket
 from mendwire.docket.slots import Slots, slot_of
 from mendwire.errors import Damaged, MendwireError
 from mendwire.telemetry import subscribed
+from mendwire.wire.ending import ended
 
 EVERY_S: Final = 5.0
 _MOST: Final = 10_000
@@ -96,7 +97,6 @@ async def metering(docket: Docket, slots: Slots) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
             with suppress(TimeoutError, MendwireError):
                 await asyncio.wait_for(meter.tell(), _CLOSING_S)

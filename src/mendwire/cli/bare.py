@@ -129,24 +129,28 @@ def _report(arguments: argparse.Namespace) -> int:
     ready: Iterator[dict[str, JSONValue]] = (
         overridden(body, given, context, release=release_of(found)) for body in bodies
     )
+    hints: tuple[str, ...] = ()
     if not arguments.jsonl:
         whole = tuple(ready)  # what is wrong with the input is said before any connection
-        for warning in filter(None, map(without_stack, whole)):
-            print(warning, file=sys.stderr)
+        hints = tuple(filter(None, map(without_stack, whole)))
         ready = iter(whole)
     chosen = arguments.env or found.get("MENDWIRE_ENVIRONMENT")
     if arguments.dry_run:
-        return _dry_run([(body, _environment(chosen, body)) for body in ready])
+        code = _dry_run([(body, _environment(chosen, body)) for body in ready])
+        print(*hints, sep="\n", end="\n" * bool(hints), file=sys.stderr)
+        return code
 
     from mendwire.cli.report_send import send_all  # noqa: PLC0415 - loads the NATS client
 
-    return asyncio.run(
+    code = asyncio.run(
         send_all(
             ((_bytes(body), _environment(chosen, body)) for body in ready),
             surroundings,
             as_json=arguments.json,
         )
     )
+    print(*hints, sep="\n", end="\n" * bool(hints), file=sys.stderr)
+    return code
 
 
 def _log(

@@ -25,6 +25,7 @@ from mendwire.errors import Conflict, Fenced, MendwireError, Undecodable
 from mendwire.model.codec import decode_as, encode
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bucket, Entry
+from mendwire.wire.ending import ended
 
 DEAD_AFTER: Final = 4.5
 """Heartbeats of silence after which a worker is dead."""
@@ -114,9 +115,7 @@ class Roster:
         trace: TracebackType | None,
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
         with suppress(MendwireError):
             await self._bucket.delete(self._key(self.worker), self._revision)
 

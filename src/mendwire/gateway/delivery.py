@@ -26,6 +26,7 @@ from mendwire.model.names import Names
 from mendwire.telemetry import emit
 from mendwire.wire.api import NobodyListens
 from mendwire.wire.bus import Bus
+from mendwire.wire.ending import ended
 
 DEFAULT_MAX_PAYLOAD: Final = 1024 * 1024
 TELL_EVERY_S: Final = 5.0
@@ -98,9 +99,7 @@ class Delivery:
 
     async def __aexit__(self, *_: object) -> None:
         """What is counted is told, or put on disk where nobody hears it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         await self.tell(is_last=True)
         for spool in self._spools:
             await spool.close()

@@ -19,6 +19,7 @@ from mendwire.gateway.proposals import DeafHttp
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
 from mendwire.wire.connection import Link
+from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import JetStreamBus
 
 DRAIN_S: Final = 10
@@ -111,8 +112,7 @@ async def connecting(
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await ended(task)
 
 
 async def _connect_forever(

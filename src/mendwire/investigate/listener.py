@@ -26,6 +26,7 @@ from mendwire.model.report import parse_report
 from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report
 from mendwire.model.signature import issue_key
 from mendwire.wire.bus import Bus
+from mendwire.wire.ending import ended
 
 QUEUE: Final = "mendwire-heard"
 """Workers share the listening, so that each publication is heard by one of them."""
@@ -75,8 +76,7 @@ class Listener:
         await self._open.aclose()
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
             with suppress(TimeoutError, MendwireError):
                 await asyncio.wait_for(self.tell(), _CLOSING_S)
 

@@ -20,6 +20,7 @@ from mendwire.model.case import UNFINISHED, Case, CaseState, move
 from mendwire.model.report import load_object
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
+from mendwire.wire.ending import ended
 
 COUNTS_A_SWEEP: Final = 1000
 LAST: Final = 1 << 62
@@ -71,10 +72,7 @@ class Sweeper:
 
     async def stop(self) -> None:
         """Cancel the sweeping and what it takes care of; legal twice."""
-        tasks = [task for task in (self._task, *self._heirs) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*(task for task in (self._task, *self._heirs) if task is not None))
 
     async def swept(self) -> None:
         """Return once a full sweep left nothing and nothing it found is running any more."""

@@ -47,6 +47,7 @@ from mendwire.tasks.schedule import Schedules
 from mendwire.tasks.sorting import sort
 from mendwire.tasks.turns import PRIORITIES, Turns
 from mendwire.wire.connection import connected
+from mendwire.wire.ending import ended
 from mendwire.wire.feed import Feed, Lane
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.settling import Settler
@@ -64,7 +65,6 @@ _TICK_S: Final = 0.5
 _DUE_S: Final = 1.0
 """Between two looks at what is due."""
 _OWNED_S: Final = 15.0
-_CANCELLED_AGAIN_S: Final = 2.0
 _MOST_WISHES: Final = 10_000
 
 F = TypeVar("F", bound=Function)
@@ -263,8 +263,8 @@ class TaskWorker:
         self._is_stopping = True
         feed, beat, clock = services
         try:
-            await _ended([feed, clock])
-            await _ended(tuple(self._sorting))
+            await ended(feed, clock)
+            await ended(*self._sorting)
             for lane in self._waiting:
                 while lane:
                     await self._give_back(lane.popleft())
@@ -274,10 +274,10 @@ class TaskWorker:
             log.warning("%d tasks are left for another worker", self.held)
         finally:
             left = tuple(self._held.values())
-            await _ended([held.job for held in left if held.job])
+            await ended(*(held.job for held in left if held.job))
             for held in left:
                 await self._settler.later(held.received, 0.0)
-            await _ended([beat])
+            await ended(beat)
             self._held.clear()
             self._idle.set()
             if self._stack is not None:
@@ -515,15 +515,6 @@ class TaskWorker:
 def _cancel_job(held: _Held) -> None:
     if held.job is not None:
         held.job.cancel()
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancelled as often as it takes: the client swallows one that meets it in a flush."""
-    waiting = set(tasks)
-    while waiting:
-        for task in waiting:
-            task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=_CANCELLED_AGAIN_S)
 
 
 async def _signalled() -> None:

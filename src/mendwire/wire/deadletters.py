@@ -21,6 +21,7 @@ from mendwire.errors import MendwireError, RepeatedReentry, StreamFull
 from mendwire.model.delivery import SETTLED, DeliveryState, MessageRef, Outcome, Received
 from mendwire.wire.api import TooLarge
 from mendwire.wire.burial import bury, generation, reenter
+from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import PENDING_LIMIT, JetStreamBus
 from mendwire.wire.stored import nanoseconds
 from mendwire.wire.topology import MOVER
@@ -101,8 +102,7 @@ class DeadLetters:
         """End; legal twice and before the start."""
         rounds, self._rounds = self._rounds, None
         if rounds is not None:
-            rounds.cancel()
-            await asyncio.gather(rounds, return_exceptions=True)
+            await ended(rounds)
         await self._worker.stop()
 
     async def until_empty(self) -> None:

@@ -29,6 +29,7 @@ from mendwire.errors import (
 from mendwire.model.delivery import SETTLED_STATES, DeliveryState, Outcome, Received
 from mendwire.model.names import CONSUMER
 from mendwire.wire.api import NobodyListens
+from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.pulling import Puller
 from mendwire.wire.settling import LONGEST_WAIT_S, Settler
@@ -172,14 +173,14 @@ class Worker:
         telemetry.emit("worker.draining", worker=self.name, held=self.held)
         *pullers, beat = services
         try:
-            await _ended(pullers)
+            await ended(*pullers)
             await self._give_back()
             async with asyncio.timeout(self._pace.drain_s if drain_s is None else drain_s):
                 await self._idle.wait()
         except TimeoutError:
             log.warning("%d messages are left for another worker", self.held)
         finally:
-            await _ended([*(held.task for held in self._held.values() if held.task), beat])
+            await ended(*(held.task for held in self._held.values() if held.task), beat)
             self._held.clear()
             self._idle.set()
         telemetry.emit("worker.stopped", worker=self.name)
@@ -384,9 +385,3 @@ def _checked(outcome: Outcome) -> Outcome:
     if outcome.state in _OUTCOMES:
         return outcome
     raise IllegalMove(f"A handled message cannot be {outcome.state}.")
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
