@@ -18,7 +18,7 @@ def _as_python_does(body: str) -> bytes:
 
 
 @given(st.text(_LETTERS, min_size=1, max_size=90), st.booleans())
-def test_base_32_is_read_as_python_reads_it(body: str, lower: bool) -> None:  # noqa: FBT001 - given by Hypothesis
+def test_base_32_is_read_as_python_reads_it(body: str, lower: bool) -> None:
     body = body.lower() if lower else body
     assert _from_base32(body) == _as_python_does(body)
 

@@ -62,7 +62,7 @@ def candidates(word: str) -> Iterator[tuple[int, int]]:
 def opened(blob: str, depth: int = MAX_NESTED) -> tuple[str, str]:
     """The name of an encoding and what the blob says in it; empty strings if nothing."""
     body = blob.removeprefix("<~").removesuffix("~>").rstrip("=")
-    if len(body) < MIN_BLOB:
+    if len(body) < MIN_BLOB or not body.isascii():
         return "", ""
     for turn, turned in _TURNS if len(body) >= _MIN_TURNED else _TURNS[:1]:
         name, text = _opened(turned(body), depth)
