@@ -62,7 +62,7 @@ def candidates(word: str) -> Iterator[tuple[int, int]]:
 def opened(blob: str, depth: int = MAX_NESTED) -> tuple[str, str]:
     """The name of an encoding and what the blob says in it; empty strings if nothing."""
     body = blob.removeprefix("<~").removesuffix("~>").rstrip("=")
-    if len(body) < MIN_BLOB:
+    if len(body) < MIN_BLOB or not body.isascii():
         return "", ""
     for turn, turned in _TURNS if len(body) >= _MIN_TURNED else _TURNS[:1]:
         name, text = _opened(turned(body), depth)
@@ -137,6 +137,12 @@ def _unpacked(data: bytes) -> bytes:
     return b""
 
 
+_DIGITS_32: Final = str.maketrans(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567",
+    "0123456789abcdefghijklmnop0123456789abcdefghijklmnopqrstuv",
+)
+
+
 def _from_base64(body: str) -> bytes:
     body = body.replace("-", "+").replace("_", "/")
     body = body[:-1] if len(body) % 4 == 1 else body
@@ -144,8 +150,9 @@ def _from_base64(body: str) -> bytes:
 
 
 def _from_base32(body: str) -> bytes:
-    body = body[:-1] if len(body) % 8 in {1, 3, 6} else body
-    return base64.b32decode(body + "=" * (-len(body) % 8), casefold=True)
+    # Base 32 of Python's own integers is linear and in C; base64.b32decode loops in Python.
+    bits = 5 * len(body)
+    return (int(body.translate(_DIGITS_32), 32) >> bits % 8).to_bytes(bits // 8, "big")
 
 
 def _from_base58(body: str) -> bytes:

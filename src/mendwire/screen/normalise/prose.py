@@ -42,9 +42,10 @@ def is_prose(text: str) -> bool:
     text = plain(text)
     if not text:
         return False
-    printable = sum(char.isprintable() or char in "\r\n\t" for char in text)
-    if printable < _PRINTABLE * len(text):
-        return False
+    if not text.isprintable():
+        printable = sum(char.isprintable() or char in "\r\n\t" for char in text)
+        if printable < _PRINTABLE * len(text):
+            return False
     words = _WORD.findall(text)
     letters = sum(map(len, words))
     if letters < _LETTERS * len(text):
