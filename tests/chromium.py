@@ -49,7 +49,7 @@ def served(folder: Path) -> Iterator[str]:
 async def chromium() -> AsyncIterator[Browser]:
     """Skips the test where there is none."""
     if not PROGRAM.exists():
-        pytest.skip(f"there is no {PROGRAM}")
+        pytest.skip(f"there is no {PROGRAM}")  # Debian's package, which CI installs
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=str(PROGRAM), args=list(QUIET))
         try:

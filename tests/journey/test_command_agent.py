@@ -60,9 +60,10 @@ async def play(agent: CommandAgent, bench: Bench, role: Role, **changes: Any) ->
 
 async def bwrap() -> Sandbox:
     if not shutil.which("bwrap"):
-        pytest.skip("bubblewrap is not installed")
+        pytest.skip("bubblewrap is not installed")  # CI installs it
     sandbox = await detect("auto")
     if sandbox.kind is not SandboxKind.BWRAP:
+        # Containers forbid it its namespaces, whatever is installed.
         pytest.skip(f"bubblewrap does not work here: {sandbox.note}")
     return sandbox
 

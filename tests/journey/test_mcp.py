@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -107,3 +110,57 @@ async def test_what_is_claimed_is_proven_and_what_is_not_asked_is_refused(tmp_pa
         assert left.holder == ""
         assert left.state in {CaseState.LEASED, CaseState.OPEN}
         assert await set_up.waiting() == 1
+
+
+async def test_while_everything_is_stopped_nothing_is_taken(tmp_path: Path) -> None:
+    async with stage(tmp_path) as set_up:
+        await set_up.run("streams", "apply")
+        await set_up.publish(coupon_report(), "one")
+        await set_up.run("halt", "--note", "night")
+        async with connected(set_up) as session:
+            told = await call(session, "next_error", wait_seconds=20)
+            assert told.startswith("refused")
+            assert "stopped everything" in told
+            await set_up.run("resume")
+            assert "step research" in await call(session, "next_error", wait_seconds=20)
+
+
+async def test_a_signal_gives_back_what_is_held_though_standard_input_stays_open(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as set_up:
+        await set_up.run("streams", "apply")
+        await set_up.publish(coupon_report(), "one")
+        ours, theirs = os.pipe()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "mendwire", "mcp"),
+            cwd=set_up.folder,
+            env=set_up.environment,
+            stdin=ours,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            client = {"name": "test", "version": "1"}
+            take = {"name": "next_error", "arguments": {}}
+            begin = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+            for message in (
+                {"id": 1, "method": "initialize", "params": begin},
+                {"method": "notifications/initialized"},
+                {
+                    "id": 2,
+                    "method": "tools/call",
+                    "params": {"name": "next_error", "arguments": {}},
+                },
+            ):
+                os.write(theirs, json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+            assert process.stdout is not None
+            await process.stdout.readline()
+            assert b"step research" in await process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
+        finally:
+            os.close(theirs)
+            os.close(ours)
+        (case,) = await set_up.cases()
+        assert (case.state, case.holder) == (CaseState.OPEN, "")

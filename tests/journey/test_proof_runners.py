@@ -192,7 +192,7 @@ def told(found: ProjectCommands, **changes: object) -> ProjectCommands:
 async def test_proofs_hold_and_fail_with_every_runner(name: str, tmp_path: Path) -> None:
     project = PROJECTS[name]
     if shutil.which(project.needs) is None:
-        pytest.skip(f"{project.needs} is not installed")
+        pytest.skip(f"{project.needs} is not installed")  # CI installs each
     court = await court_of(project, tmp_path)
     assert court.judge.commands.runner is project.runner
     proof = await court.judged(project.mended)

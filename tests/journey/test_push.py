@@ -94,7 +94,7 @@ async def test_over_http_with_the_login_of_the_remote(made: Generated, tmp_path:
     """Git's own server side, as a forge runs it."""
     backend = Path(made.git("--exec-path")) / "git-http-backend"
     if not backend.exists():
-        pytest.skip("git http-backend is not installed")
+        pytest.skip("git http-backend is not installed")  # some split git up
     fix = made.commit("Mend", {"a.py": "price = 2\n"})
     made.git("-C", str(tmp_path / "away.git"), "config", "http.receivepack", "true")
     with serving(tmp_path / "away.git", backend, login="ada:hunter2") as url:

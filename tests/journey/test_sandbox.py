@@ -27,7 +27,7 @@ DIAL = (
 async def bubblewrap() -> Sandbox:
     sandbox = await detect("auto")
     if sandbox.kind is not SandboxKind.BWRAP:
-        pytest.skip(sandbox.describe())
+        pytest.skip(sandbox.describe())  # bubblewrap is absent or forbidden; CI has it
     return sandbox
 
 
@@ -122,7 +122,7 @@ async def test_no_network_but_loopback(tmp_path: Path, kind: str) -> None:
         await bubblewrap()
     sandbox = await detect(kind)
     if not sandbox.cuts_network:
-        pytest.skip(sandbox.describe())
+        pytest.skip(sandbox.describe())  # nothing here cuts the network; CI has bubblewrap
     with socket.create_server(("127.0.0.1", 0)) as ours:
         port = str(ours.getsockname()[1])
         command = [sys.executable, "-I", "-S", "-c", DIAL, port]

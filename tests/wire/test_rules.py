@@ -25,8 +25,9 @@ from mendwire.docket.deployments import Deployments
 from mendwire.docket.roster import Roster
 from mendwire.errors import IllegalMove, StreamFull, Unreachable
 from mendwire.execution.git import CaseRepository
+from mendwire.investigate.budget import Bounds
 from mendwire.investigate.intake import Intake
-from mendwire.investigate.investigation import PATCH_BYTES, Bounds, Investigation
+from mendwire.investigate.investigation import PATCH_BYTES, Investigation
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.sweeper import Sweeper

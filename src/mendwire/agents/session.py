@@ -81,19 +81,8 @@ class SessionAgent:
             del self._ends[next(iter(self._ends))]
         self._tell()
 
-    def has_offer(self, case_id: str = "") -> bool:
-        """Whether anything waits for an answer, or this case does."""
-        return self._open(case_id) is not None
-
-    async def next(self, seconds: float) -> Assignment | None:
-        """The assignment that waits longest, or the first that comes within so many seconds."""
-        return await self._until(self._open, seconds)
-
-    async def after(self, case_id: str, seconds: float) -> Assignment | End | None:
-        """What becomes of a case: its next assignment or its end; None while it is worked on."""
-        return await self._until(lambda: self._open(case_id) or self._ends.get(case_id), seconds)
-
-    def _open(self, case_id: str = "") -> Assignment | None:
+    def offered(self, case_id: str = "") -> Assignment | None:
+        """What waits longest for an answer, or what this case waits for; None for nothing."""
         return next(
             (
                 offer.assignment
@@ -102,6 +91,14 @@ class SessionAgent:
             ),
             None,
         )
+
+    async def next(self, seconds: float) -> Assignment | None:
+        """The assignment that waits longest, or the first that comes within so many seconds."""
+        return await self._until(self.offered, seconds)
+
+    async def after(self, case_id: str, seconds: float) -> Assignment | End | None:
+        """What becomes of a case: its next assignment or its end; None while it is worked on."""
+        return await self._until(lambda: self.offered(case_id) or self._ends.get(case_id), seconds)
 
     def _tell(self) -> None:
         self._changed.set()

@@ -272,6 +272,8 @@ async def _screened(config: Config) -> list[Found]:
 
 async def _agent(config: Config, environment: Environment) -> list[Found]:
     kind, name = config.agent.kind, config.agent.program
+    if kind == "command":
+        return _own_program(config.agent.command[0])
     program = shutil.which(name)
     if kind == "rollback" or (kind == "auto" and program is None):
         return ok("rollback: it needs no program and no model.")
@@ -291,6 +293,12 @@ async def _agent(config: Config, environment: Environment) -> list[Found]:
         said = f"{program} {version[0]} has no login that a worker could use."
         return warn(said, "claude setup-token, then CLAUDE_CODE_OAUTH_TOKEN=… for the worker")
     return ok(f"{program}, version {version[0]}, with a login.")
+
+
+def _own_program(name: str) -> list[Found]:
+    if shutil.which(name):
+        return ok(f"{name}, a program of yours.")
+    return bad(f"The program {name} of [agent] command is not here.", f"command -v {name}")
 
 
 def _has_login(environment: Environment) -> bool:

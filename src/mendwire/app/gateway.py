@@ -14,8 +14,9 @@ from pathlib import Path
 from mendwire.app.engine import make_streams
 from mendwire.app.logs import Style, logged
 from mendwire.app.serve import linked, served
-from mendwire.app.stopping import first_of, stopping
+from mendwire.app.stopping import first_of
 from mendwire.execution.fellows import fellows, until_alone
+from mendwire.execution.stopping import stopping
 from mendwire.gateway.delivery import Delivery, rooms_for
 from mendwire.gateway.keyring import KeyFile, KeyRing
 from mendwire.gateway.memory import Memory, own_memory, shared_file, shared_memory

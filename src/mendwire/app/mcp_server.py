@@ -44,12 +44,9 @@ Texts = Annotated[list[str], Field(max_length=100)]
 def mcp_server(session: Session) -> MCPServer:
     """The tools over one session."""
     server = MCPServer("mendwire", instructions=INSTRUCTIONS, version=__version__)
-    told: dict[str, Role] = {}
-    """Which role each case was last asked for."""
 
     def shown(what: Assignment | End | None, case_id: str = "") -> str:
         if isinstance(what, Assignment):
-            told[what.case_id] = what.role
             return _assignment(what)
         return _end(what) if what else _WORKING.format(case=case_id)
 
@@ -98,7 +95,8 @@ def mcp_server(session: Session) -> MCPServer:
             "approved": approved,
             "comments": comments,
         }
-        wanted = _FIELDS.get(told.get(case_id, Role.RESEARCH), ())
+        step = session.agent.offered(case_id)
+        wanted = _FIELDS[step.role] if step else ()
         with _told():
             after = await session.answer(
                 case_id, {name: given[name] for name in wanted}, wait_seconds

@@ -23,8 +23,9 @@ from mendwire.execution.commands import reproductions_on
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.remote import push
 from mendwire.execution.sandbox import Sandbox, SandboxKind
+from mendwire.investigate.budget import Bounds
 from mendwire.investigate.intake import Intake
-from mendwire.investigate.investigation import Bounds, Investigation
+from mendwire.investigate.investigation import Investigation
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.ports import Screener, Specialists

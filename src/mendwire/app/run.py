@@ -13,9 +13,10 @@ from mendwire.app.engine import engine, make_streams
 from mendwire.app.logs import Style, logged
 from mendwire.app.project import refuse_unfit
 from mendwire.app.serve import linked, served
-from mendwire.app.stopping import first_of, stopping
+from mendwire.app.stopping import first_of
 from mendwire.docket.switch import Switch
 from mendwire.errors import ConfigError
+from mendwire.execution.stopping import stopping
 from mendwire.model.printable import printable
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment

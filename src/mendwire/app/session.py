@@ -14,7 +14,7 @@ from typing import Self
 from mendwire.agents.session import End, SessionAgent
 from mendwire.app.engine import Engine, engine
 from mendwire.app.serve import served
-from mendwire.errors import AgentFailed
+from mendwire.errors import AgentFailed, ConfigError
 from mendwire.model.bodies import Progress
 from mendwire.model.case import Case
 from mendwire.model.codec import encode
@@ -31,13 +31,12 @@ _ENDS = {"case.closed": "closed", "case.parked": "parked"}
 
 
 class Session:
-    """One connection's work; entered and left by one task, which is the engine's too."""
+    """One connection's work. The engine starts with the first question that needs it."""
 
     def __init__(self, config: Config, environment: Environment) -> None:
         worker = config.worker.model_copy(update={"concurrency": 1})
         self._config = config.model_copy(update={"worker": worker})
         self._environment = environment
-        self._wanted = asyncio.Event()
         self._ready: asyncio.Future[Engine] | None = None
         self._task: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
@@ -63,7 +62,7 @@ class Session:
         Raises what keeps a worker from starting.
         """
         machine = await self._engine()
-        if not self.agent.has_offer():
+        if self.agent.offered() is None:
             machine.worker.resume()
         found = await self.agent.next(seconds)
         machine.worker.pause(_PAUSED)
@@ -81,7 +80,7 @@ class Session:
     ) -> None:
         """Tell those who watch; raises AgentFailed where the case is not this session's."""
         machine = await self._engine()
-        if not self.agent.has_offer(case_id):
+        if self.agent.offered(case_id) is None:
             raise AgentFailed(f"Case {case_id} is not worked on here: ask for the next error.")
         told = (status, findings, *next_steps)
         if any(find_secret(text) for text in told):
@@ -125,6 +124,7 @@ class Session:
                     engine(self._config, self._environment, agent=self.agent)
                 )
                 machine.worker.pause(_PAUSED)
+                await _refuse_halted(machine)
                 ready.set_result(machine)
                 await machine.forever(self._leave)
                 # Nobody answers any more: what is held is given back at once.
@@ -137,6 +137,12 @@ class Session:
     def _heard(self, event: str, fields: dict[str, object]) -> None:
         if how := _ENDS.get(event):
             self.agent.ended(End(case_id=str(fields["case"]), how=how, fields=fields))
+
+
+async def _refuse_halted(machine: Engine) -> None:
+    if halt := await machine.switch.thrown():
+        told = printable(f"{halt.by} stopped everything at {halt.at}", 300)
+        raise ConfigError(f"{told}. To go on: mendwire resume.")
 
 
 def _sayings(case: Case) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mendwire.app.stopping import first_of, stopping
+from mendwire.app.stopping import first_of
+from mendwire.execution.stopping import stopping
 from mendwire.wire.server import EmbeddedServer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from mendwire.app.logs import logged
 from mendwire.app.looking import configured
 from mendwire.app.session import Session
 from mendwire.errors import ConfigError
+from mendwire.execution.stopping import stopping
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="mendwire.toml; default: found upwards from here.")
@@ -40,9 +42,19 @@ def mcp(config: ConfigFile = None) -> None:
         )
 
     async def serve() -> None:
-        with logged("json"):
+        with logged("json"), stopping() as stop:
             async with Session(settings, environment) as session:
-                await mcp_server(session).run_stdio_async()
+                talk = asyncio.ensure_future(mcp_server(session).run_stdio_async())
+                await asyncio.wait(
+                    (talk, asyncio.ensure_future(stop.wait())),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+        if not talk.done():
+            # What was held is given back. The thread that reads standard input cannot be woken,
+            # and whoever sent the signal need not close it.
+            sys.stderr.flush()
+            os._exit(0)
+        talk.result()
 
     asyncio.run(serve())
 

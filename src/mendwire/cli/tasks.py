@@ -13,11 +13,12 @@ from typing import Annotated
 import typer
 
 from mendwire.app.looking import Sight, operator
-from mendwire.app.stopping import first_of, stopping
+from mendwire.app.stopping import first_of
 from mendwire.cli import tasks_schedule
 from mendwire.cli.asking import AsJson, duration_ns, print_fields, safe, see
 from mendwire.cli.tables import print_table
 from mendwire.errors import ConfigError, Undecodable
+from mendwire.execution.stopping import stopping
 from mendwire.model.codec import encode
 from mendwire.model.printable import printable
 from mendwire.tasks.hand import Hand, Taken

@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from mendwire.docket.cases import Docket, Filed
@@ -24,11 +23,11 @@ from mendwire.errors import (
     ServerError,
     WireError,
 )
+from mendwire.investigate.budget import Bounds, over_budget
 from mendwire.investigate.outages import Outages
-from mendwire.investigate.pacing import Purse
 from mendwire.investigate.ports import Deliver, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
-from mendwire.investigate.saving import Saver, next_day_ns, today
+from mendwire.investigate.saving import Saver, next_day_ns
 from mendwire.investigate.verdict import verdict_of
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (
@@ -51,21 +50,6 @@ PATCH_BYTES: Final = 256 * 1024
 """A case with a larger change would not fit into the docket."""
 _FILES_NAMED: Final = 100
 _ENDS: Final = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
-    """What one case may use up."""
-
-    attempts: int = 2
-    rounds: int = 2
-    run_usd: float = 2.0
-    issue_usd: float = 8.0
-    day_usd: float = 20.0
-    at_once: float = 1.0
-    """Share of the day's money that may be spent as soon as the day begins."""
-    autonomy: str = "branch"
-    """``investigate`` ends with the finding; ``propose`` and ``branch`` hand a fix over."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -124,7 +108,7 @@ class Investigation:
         step = filed.case.step or Step.RESEARCH
         if not self.specialists.paid or step is Step.VERIFY:
             return await self._timed(filed, step, steps[step])
-        if parked := await self._over_budget(filed):
+        if parked := await over_budget(filed, self.bounds, self.docket, self._saver):
             return parked
         try:
             return await self._timed(filed, step, steps[step])
@@ -351,25 +335,6 @@ class Investigation:
         return await self._saver.park(
             filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, cost_usd=cost
         )
-
-    async def _over_budget(self, filed: Filed) -> Filed | None:
-        bounds, case = self.bounds, filed.case
-        if case.cost_usd + bounds.run_usd > max(bounds.issue_usd, bounds.run_usd):
-            note = (
-                f"${case.cost_usd:.2f} of ${bounds.issue_usd:.2f} are spent on this issue: raise "
-                "limits.issue_usd, then `mendwire cases retry`."
-            )
-            return await self._saver.park(filed, ParkReason.BUDGET, note, 0)
-        purse = Purse(day_usd=bounds.day_usd, run_usd=bounds.run_usd, at_once=bounds.at_once)
-        now = datetime.now(UTC)
-        allowed = purse.allowed_usd(now)
-        used = await self.docket.reserve(today(), case.issue, bounds.run_usd, allowed)
-        if used is None:
-            return None
-        note = f"${used:.2f} of today's ${bounds.day_usd:.2f} are spent or set aside."
-        if allowed < bounds.day_usd:
-            note += f" By now it may be ${allowed:.2f} (limits.at_once)."
-        return await self._saver.park(filed, ParkReason.BUDGET, note, purse.next_run_ns(now, used))
 
     async def _tell(self, case: Case, step: Step) -> None:
         emit(

@@ -11,10 +11,8 @@ worker.main()
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -25,6 +23,7 @@ from typing import Any, Final, Self, TypeVar
 
 from mendwire import telemetry
 from mendwire.errors import ConfigError, MendwireError, Undecodable
+from mendwire.execution.stopping import stopping
 from mendwire.model.bodies import Progress
 from mendwire.model.delivery import DeliveryState, Outcome, Received
 from mendwire.settings.environment import read_environment
@@ -192,15 +191,16 @@ class TaskWorker:
         self._hold = hold
 
     def main(self) -> None:
-        """Connect as the environment says, and work until SIGINT or SIGTERM."""
+        """Connect as the environment says, and work until SIGINT, SIGTERM or SIGHUP."""
         asyncio.run(self._forever())
 
     async def _forever(self) -> None:
         environment = read_environment(os.environ, Path.cwd())
         async with connected(environment, name=f"mendwire {self.agent}") as link:
             bus = JetStreamBus(link.client, link.names, link.denials)
-            async with self.on(bus):
-                await _signalled()
+            with stopping() as stop:
+                async with self.on(bus):
+                    await stop.wait()
 
     def on(self, bus: JetStreamBus) -> Self:
         """Work over this connection: ``async with worker.on(bus): ...``."""
@@ -515,18 +515,3 @@ class TaskWorker:
 def _cancel_job(held: _Held) -> None:
     if held.job is not None:
         held.job.cancel()
-
-
-async def _signalled() -> None:
-    """Until the first SIGINT or SIGTERM; a second one ends the process as it always would."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C cancels the main task
-        for one in signals:
-            loop.add_signal_handler(one, stop.set)
-    try:
-        await stop.wait()
-    finally:
-        with contextlib.suppress(NotImplementedError):
-            for one in signals:
-                loop.remove_signal_handler(one)
