@@ -142,7 +142,6 @@ async def test_a_signal_gives_back_what_is_held_though_standard_input_stays_open
         )
         try:
             client = {"name": "test", "version": "1"}
-            take = {"name": "next_error", "arguments": {}}
             begin = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
             for message in (
                 {"id": 1, "method": "initialize", "params": begin},

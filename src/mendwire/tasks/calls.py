@@ -9,16 +9,18 @@ import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from mendwire.errors import ConfigError, Undecodable
 from mendwire.model.bodies import Progress, Result
+from mendwire.tasks.lanes import word
 from mendwire.tasks.outcomes import Outcomes
 from mendwire.tasks.reading import Task
 
 Function = Callable[..., Awaitable[object]]
+F = TypeVar("F", bound=Function)
 ATTEMPTS: Final = 3
 _FIRST_WAIT_S: Final = 2.0
 _LONGEST_WAIT_S: Final = 600.0
@@ -173,3 +175,42 @@ def result_of(task_id: str, agent: str, returned: object) -> Result:
         )
     except (msgspec.ValidationError, TypeError, OverflowError) as problem:
         raise Undecodable(f"What the function gave back cannot be a result: {problem}.") from None
+
+
+class Functions:
+    """Functions by the type of task that each of them does."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    def task(
+        self,
+        kind: str,
+        *,
+        attempts: int = ATTEMPTS,
+        backoff_s: float = 2.0,
+        timeout_s: float | None = None,
+    ) -> Callable[[F], F]:
+        """Register an async function for a type of task.
+
+        Its first parameter is the ``Task``, or, annotated with a dataclass or a model of pydantic,
+        the task's context read as that; a second one, if there is any, is the ``Context``. What
+        it returns becomes the result. It is tried again after an exception, ``attempts`` times in
+        all; then the task has failed and goes to the dead letters. Raises ConfigError.
+        """
+
+        def register(function: F) -> F:
+            self.add(
+                handler_of(
+                    kind, function, attempts=attempts, backoff_s=backoff_s, timeout_s=timeout_s
+                )
+            )
+            return function
+
+        return register
+
+    def add(self, handler: Handler) -> None:
+        """What ``task`` makes of a function; raises ConfigError for a second one of a type."""
+        if word(handler.kind, "type") in self._handlers:
+            raise ConfigError(f"There is a function for tasks of type {handler.kind} already.")
+        self._handlers[handler.kind] = handler

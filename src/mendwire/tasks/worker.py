@@ -17,18 +17,16 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from mendwire import telemetry
 from mendwire.errors import ConfigError, MendwireError, Undecodable
 from mendwire.execution.stopping import stopping
-from mendwire.model.bodies import Progress
 from mendwire.model.delivery import DeliveryState, Outcome, Received
 from mendwire.settings.environment import read_environment
 from mendwire.tasks.book import Book, Trial, Wish
-from mendwire.tasks.calls import ATTEMPTS, Context, Function, Handler, handler_of
+from mendwire.tasks.calls import Context, Functions
 from mendwire.tasks.conduct import Clock, Conduct
 from mendwire.tasks.lanes import (
     ACK_WAIT_S,
@@ -38,13 +36,13 @@ from mendwire.tasks.lanes import (
     made,
     receiver,
     stands,
-    word,
 )
 from mendwire.tasks.outcomes import Outcomes
 from mendwire.tasks.reading import Task, read_task
 from mendwire.tasks.schedule import Schedules
 from mendwire.tasks.sorting import sort
 from mendwire.tasks.turns import PRIORITIES, Turns
+from mendwire.tasks.vigil import Held, Vigil
 from mendwire.wire.connection import connected
 from mendwire.wire.ending import ended
 from mendwire.wire.feed import Feed, Lane
@@ -56,33 +54,15 @@ _AHEAD_S: Final = 0.1
 """Tasks are pulled ahead for so long a time, so that a high one never waits longer behind them."""
 _MOST_AHEAD: Final = 256
 _LEAST_AHEAD: Final = 8
-_GRACE_S: Final = 1.0
-"""A cancelled function may end by itself for so long."""
-_SHOWN_AFTER_S: Final = 0.5
-"""A run that lasts is announced on its status subject."""
-_TICK_S: Final = 0.5
 _DUE_S: Final = 1.0
 """Between two looks at what is due."""
 _OWNED_S: Final = 15.0
-_MOST_WISHES: Final = 10_000
 
-F = TypeVar("F", bound=Function)
 Hold = Callable[[Task, Received, Clock], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
-@dataclass(kw_only=True, slots=True, eq=False)
-class _Held:
-    received: Received
-    rank: int
-    job: asyncio.Task[None] | None = None
-    task: Task | None = None
-    context: Context | None = None
-    began: float = 0.0
-    is_shown: bool = False
-
-
-class TaskWorker:
+class TaskWorker(Functions):
     """Takes tasks of the types that it has functions for, and does at most so many at once.
 
     ``agent`` is its name; tasks that are assigned to it, or to one of its ``roles``, come to it
@@ -100,6 +80,7 @@ class TaskWorker:
         drain_s: float = 30.0,
         retry_s: float = 1.0,
     ) -> None:
+        super().__init__()
         names = dict.fromkeys(receiver(name) for name in (agent, *roles))
         if ANY in names:
             raise ConfigError(
@@ -115,9 +96,8 @@ class TaskWorker:
         self._ack_wait_s = ack_wait_s
         self._drain_s = drain_s
         self._retry_s = retry_s
-        self._handlers: dict[str, Handler] = {}
-        self._waiting: list[deque[_Held]] = [deque() for _ in PRIORITIES]
-        self._held: dict[int, _Held] = {}
+        self._waiting: list[deque[Held]] = [deque() for _ in PRIORITIES]
+        self._held: dict[int, Held] = {}
         self._wishes: dict[str, Wish] = {}
         self._obstacles: dict[int, str] = {}
         self._sorting: set[asyncio.Task[None]] = set()
@@ -132,38 +112,6 @@ class TaskWorker:
         self._idle.set()
         self._stack: AsyncExitStack | None = None
         self._services: list[asyncio.Task[None]] = []
-
-    def task(
-        self,
-        kind: str,
-        *,
-        attempts: int = ATTEMPTS,
-        backoff_s: float = 2.0,
-        timeout_s: float | None = None,
-    ) -> Callable[[F], F]:
-        """Register an async function for a type of task.
-
-        Its first parameter is the ``Task``, or, annotated with a dataclass or a model of pydantic,
-        the task's context read as that; a second one, if there is any, is the ``Context``. What
-        it returns becomes the result. It is tried again after an exception, ``attempts`` times in
-        all; then the task has failed and goes to the dead letters. Raises ConfigError.
-        """
-
-        def register(function: F) -> F:
-            self.add(
-                handler_of(
-                    kind, function, attempts=attempts, backoff_s=backoff_s, timeout_s=timeout_s
-                )
-            )
-            return function
-
-        return register
-
-    def add(self, handler: Handler) -> None:
-        """What ``task`` makes of a function; raises ConfigError for a second one of a type."""
-        if word(handler.kind, "type") in self._handlers:
-            raise ConfigError(f"There is a function for tasks of type {handler.kind} already.")
-        self._handlers[handler.kind] = handler
 
     @property
     def held(self) -> int:
@@ -232,6 +180,15 @@ class TaskWorker:
             clock=self._clock,
             wishes=self._wishes,
         )
+        self._vigil = Vigil(
+            bus=bus,
+            book=self._book,
+            outcomes=self._outcomes,
+            agent=self.agent,
+            held=self._held,
+            wishes=self._wishes,
+            ack_wait_s=self._ack_wait_s,
+        )
         self._feed = Feed(
             bus,
             bus.names.stream("TASKS"),
@@ -244,11 +201,11 @@ class TaskWorker:
         )
         self._stack = AsyncExitStack()
         subject = self._book.wish_subject(bucket)
-        await self._stack.enter_async_context(bus.hearing([subject], "", self._heard))
-        await self._look_for_wishes()
+        await self._stack.enter_async_context(bus.hearing([subject], "", self._vigil.heard))
+        await self._vigil.look_for_wishes()
         self._services = [
             asyncio.create_task(self._feed.run()),
-            asyncio.create_task(self._beat()),
+            asyncio.create_task(self._vigil.beat()),
             asyncio.create_task(self._keep_time()),
         ]
         telemetry.emit(
@@ -304,7 +261,8 @@ class TaskWorker:
             for kind in self._handlers
             for stand in stands(self._bus.names, kind, self._receivers)
         ]
-        ready, self._ack_wait_s, owned = await made(self._bus, wanted, ack_wait_s=self._ack_wait_s)
+        ready, ack_wait_s, owned = await made(self._bus, wanted, ack_wait_s=self._ack_wait_s)
+        self._ack_wait_s = self._vigil.ack_wait_s = ack_wait_s
         for owner in owned:
             if owner.kind not in self.owned:
                 log.warning("%s", owner.sentence)
@@ -339,7 +297,7 @@ class TaskWorker:
         if lane.rank < 0:
             self._sort(received)
             return
-        held = self._held[seq] = _Held(received=received, rank=lane.rank)
+        held = self._held[seq] = Held(received=received, rank=lane.rank)
         self._idle.clear()
         self._waiting[lane.rank].append(held)
         self._swept.took(lane.rank)
@@ -361,7 +319,7 @@ class TaskWorker:
         if self._sorting:
             await asyncio.gather(*self._sorting, return_exceptions=True)
 
-    async def _give_back(self, held: _Held) -> None:
+    async def _give_back(self, held: Held) -> None:
         await self._settler.later(held.received, 0.0)
         self._forget(held)
 
@@ -376,7 +334,7 @@ class TaskWorker:
             held.job = asyncio.create_task(self._see_through(held))
         self._feed.wake()
 
-    async def _see_through(self, held: _Held) -> None:
+    async def _see_through(self, held: Held) -> None:
         held.began = time.monotonic()
         is_settled = False
         try:
@@ -396,7 +354,7 @@ class TaskWorker:
         self._seconds += (time.monotonic() - held.began - self._seconds) / 4
         self._advance()
 
-    async def _done(self, held: _Held) -> Outcome:
+    async def _done(self, held: Held) -> Outcome:
         def say(why: str) -> None:
             self._hold_up(held, why)
 
@@ -421,63 +379,17 @@ class TaskWorker:
             self._wishes.pop(task.id, None)
         return outcome
 
-    def _hold_up(self, held: _Held, why: str) -> None:
+    def _hold_up(self, held: Held, why: str) -> None:
         seq = held.received.ref.seq
         if why:
             self._obstacles[seq] = why
         elif self._obstacles.pop(seq, None) and not self._obstacles:
             self._advance()
 
-    def _forget(self, held: _Held) -> None:
+    def _forget(self, held: Held) -> None:
         self._held.pop(held.received.ref.seq, None)
         if not self._held:
             self._idle.set()
-
-    def _heard(self, subject: str, payload: bytes, _headers: object) -> None:
-        """Somebody wants a task cancelled, or has seen to it (no payload)."""
-        task_id = subject.rpartition(".")[2]
-        if payload:
-            self._cancel(Wish(task_id=task_id))
-
-    def _cancel(self, wish: Wish) -> None:
-        if len(self._wishes) < _MOST_WISHES:
-            self._wishes[wish.task_id] = wish
-        for held in self._held.values():
-            context = held.context
-            if held.task is None or held.task.id != wish.task_id or context is None:
-                continue
-            if not context.cancelled.is_set() and held.job is not None:
-                context.cancelled.set()
-                asyncio.get_running_loop().call_later(_GRACE_S, _cancel_job, held)
-
-    async def _look_for_wishes(self) -> None:
-        async for wish in self._book.wishes():
-            self._cancel(wish)
-
-    async def _beat(self) -> None:
-        """Signs of life; after a reconnection also what was missed meanwhile."""
-        connection = self._bus.api.reconnects
-        due = lived = time.monotonic()
-        while True:
-            await asyncio.sleep(min(_TICK_S, self._ack_wait_s / 6))
-            now = time.monotonic()
-            try:
-                again = self._bus.api.reconnects != connection
-                if again:
-                    connection = self._bus.api.reconnects
-                    await self._look_for_wishes()
-                if again or now >= due:
-                    due = now + self._ack_wait_s / 3
-                    for held in tuple(self._held.values()):
-                        await self._bus.api.publish(held.received.ref.reply, b"+WPI")
-                for held in tuple(self._held.values()):
-                    await self._show(held, now)
-            except MendwireError as problem:
-                log.warning("no sign of life for held tasks: %s", problem)
-            if self._bus.api.client.is_connected:
-                lived = now
-            elif now - lived > self._ack_wait_s:
-                self._stop_unseen()
 
     async def _keep_time(self) -> None:
         """Publish what is due, whatever its type; and forget old wishes."""
@@ -495,23 +407,3 @@ class TaskWorker:
             except Exception:
                 log.exception("delayed tasks; trying again")
             await asyncio.sleep(_DUE_S)
-
-    async def _show(self, held: _Held, now: float) -> None:
-        if held.is_shown or held.context is None or now - held.began < _SHOWN_AFTER_S:
-            return
-        held.is_shown = True
-        task_id = held.context.task.id
-        line = Progress(task_id=task_id, agent=self.agent, status="started")
-        await self._outcomes.tell_soon(line)
-
-    def _stop_unseen(self) -> None:
-        """No sign of life arrived for so long that another may run it by now (rules A4)."""
-        for held in self._held.values():
-            if held.job is not None and held.context is not None:
-                log.warning("task %s is stopped: the server is away", held.context.task.id)
-                held.job.cancel()
-
-
-def _cancel_job(held: _Held) -> None:
-    if held.job is not None:
-        held.job.cancel()
