@@ -1,0 +1,27 @@
+"""The check-up of the agent's program, where it is one of the operator's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mendwire.app.doctor import _agent
+from mendwire.ops.findings import Level
+from mendwire.settings.config import read_config
+from mendwire.settings.environment import read_environment
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "words"),
+    [("sh", Level.OK, "a program of yours"), ("no-such-program", Level.BAD, "is not here")],
+)
+async def test_a_program_of_one_s_own_is_looked_for(
+    tmp_path: Path, name: str, level: Level, words: str
+) -> None:
+    path = tmp_path / "mendwire.toml"
+    path.write_text(f'[agent]\nkind = "command"\ncommand = ["{name}"]\n')
+    config = read_config(path, tmp_path)
+    (found,) = await _agent(config, read_environment({}, tmp_path))
+    assert found.level is level
+    assert words in found.what
