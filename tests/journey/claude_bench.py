@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,8 +57,6 @@ class Bench:
             "api_retries": 1,
             "api_timeout_s": 20.0,
             "home": self.root / "home",
-            # The shell runs our interpreter, also where this checkout lies below /tmp.
-            "readable": (Path(sys.prefix),),
             **self.more,
         }
         return ClaudeAgent(ClaudeConfig(sandbox=self.sandbox, environ=self.environ, **settings))

@@ -127,6 +127,15 @@ def offline_shell() -> str:
     return f"{sys.executable} -IS {_OFFLINE} :"
 
 
+def offline_paths() -> tuple[Path, ...]:
+    """What ``offline_shell`` runs, as far as it lies where the sandbox shows nothing by itself.
+
+    That is so where Mendwire is installed below /tmp.
+    """
+    needed = (Path(sys.prefix), Path(sys.base_prefix), _OFFLINE)
+    return tuple(path for path in needed if any(map(path.is_relative_to, EMPTIED)))
+
+
 def _offline() -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", str(_OFFLINE))
 

@@ -18,7 +18,7 @@ from typing import Final
 from mendwire.agents.claude.config import ClaudeConfig
 from mendwire.agents.claude.login import Login
 from mendwire.execution.environment import allowed_environment
-from mendwire.execution.sandbox import SandboxKind, offline_shell
+from mendwire.execution.sandbox import SandboxKind, offline_paths, offline_shell
 from mendwire.execution.secrets import secret_paths
 from mendwire.model.work import Assignment, Role
 
@@ -184,7 +184,13 @@ def wrapped(
         tree=assignment.tree,
         writable=(assignment.scratch,),
         hidden=_hidden(assignment, config),
-        readable=(program.resolve(), assignment.repo, *config.readable, *login.readable),
+        readable=(
+            program.resolve(),
+            assignment.repo,
+            *offline_paths(),
+            *config.readable,
+            *login.readable,
+        ),
         network=True,
     )
 
