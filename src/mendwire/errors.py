@@ -139,6 +139,10 @@ class GitError(ExecutionError):
     """Git refused."""
 
 
+class ForgeError(ExecutionError):
+    """GitHub or GitLab refused, or did not answer."""
+
+
 class RepositoryUnfit(ExecutionError):
     """There is no repository, or no commit in it, to work from."""
 

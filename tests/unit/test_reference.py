@@ -139,7 +139,7 @@ def test_every_stream_is_in_the_table_as_it_is(spec: StreamSpec) -> None:
     subjects, retention, age, window, full = table[spec.name.replace("NS_", "{NS}_", 1)]
     if "ADVISORY" not in spec.subjects[0]:
         assert [word.strip("` ") for word in subjects.split(",")] == [
-            re.sub(r"^(\$KV\.)?(ns|NS)(?=[._])", lambda m: f"{m[1] or ''}{{{m[2]}}}", subject)
+            re.sub(r"^(\$(?:KV|O)\.)?(ns|NS)(?=[._])", lambda m: f"{m[1] or ''}{{{m[2]}}}", subject)
             for subject in spec.subjects
         ]
     assert retention == {"workqueue": "work queue", "limits": "limits"}[spec.retention]

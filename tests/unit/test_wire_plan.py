@@ -64,7 +64,7 @@ def test_any_topology_of_ours_grows_into_any_other(
 def test_every_name_is_ours_and_every_limit_stated(environments: list[str]) -> None:
     wanted = topology(NAMES, environments)
     for spec in wanted.streams:
-        assert spec.name.removeprefix("KV_").startswith("AI_TUTOR_")
+        assert spec.name.removeprefix("KV_").removeprefix("OBJ_").startswith("AI_TUTOR_")
         config = spec.config()
         assert config["max_bytes"] > 0
         assert config["max_age"] == 0 or config["duplicate_window"] <= config["max_age"]

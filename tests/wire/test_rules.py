@@ -199,6 +199,9 @@ async def shift(
         delivered.append(case.case_id)
         return Delivered(branch=f"mendwire/{case.issue}", commit="d" * 40)
 
+    async def no_evidence(_case: Case, _agent: str) -> str:
+        return ""
+
     def nothing(_why: str = "") -> None:
         return
 
@@ -224,6 +227,7 @@ async def shift(
             bounds=Bounds(**bounds),  # type: ignore[arg-type]
             boundary=passing,
             outages=Outages(pause=nothing, resume=nothing, waits_s=(0.01,)),
+            keep=no_evidence,
         )
         orchestrator = Orchestrator(
             bus=bus, intake=intake, docket=docket, investigation=investigation, retry_s=0.01

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mendwire.agents import Agent
 from mendwire.app.following import following, loop_of
+from mendwire.app.forging import forge_of
 from mendwire.app.meter import metering
 from mendwire.app.parts import Grounds, orchestrator_of, screener_of, specialists_of
 from mendwire.app.project import project_commands
@@ -166,6 +167,7 @@ async def engine(
             commands=await project_commands(config, repository),
             streams=wanted.error_streams,
             tracked=frozenset(await repository.list_files(base.commit)),
+            forge=forge_of(config, environment.variables),
         )
         crew: Specialists = specialists or specialists_of(grounds, agent)
         judge = screener or screener_of(grounds, await _screen(stack, config))
@@ -194,7 +196,7 @@ async def engine(
         await stack.enter_async_context(listener)
         slots = Slots(bucket=bus.bucket(link.names.bucket("DOCKET")))
         await stack.enter_async_context(metering(docket, slots))
-        loop = loop_of(config, bus, docket, repository)
+        loop = loop_of(config, bus, docket, repository, grounds.forge)
         looked = await stack.enter_async_context(following(loop))
         await stack.enter_async_context(worker)
         yield Engine(

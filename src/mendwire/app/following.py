@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Final
 
+from mendwire.deliver.following import Requests
 from mendwire.deliver.loop import ClosedLoop
+from mendwire.deliver.requests import Forge
 from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.errors import MendwireError
@@ -45,7 +47,11 @@ def teller(bus: JetStreamBus) -> Callable[[Case, str], Awaitable[None]]:
 
 
 def loop_of(
-    config: Config, bus: JetStreamBus, docket: Docket, repository: CaseRepository
+    config: Config,
+    bus: JetStreamBus,
+    docket: Docket,
+    repository: CaseRepository,
+    forge: Forge | None = None,
 ) -> ClosedLoop:
     """The closed loop of one repository and namespace."""
     return ClosedLoop(
@@ -55,6 +61,7 @@ def loop_of(
         tell=teller(bus),
         base=config.project.base,
         soak_s=config.delivery.soak_hours * 3600,
+        requests=Requests(forge=forge) if forge is not None else None,
     )
 
 

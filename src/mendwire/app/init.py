@@ -80,12 +80,21 @@ CONFIG_TEXT: Final = """\
 # sync = "always"               # or an interval, "2m": faster, at risk when the machine loses power
 
 [delivery]
-# autonomy = "branch"           # investigate (finding only) | propose (patch file) | branch
+# autonomy = "branch"           # investigate (finding only) | propose (patch file) | branch |
+                                # request (a pull or merge request; needs push and [forge])
 # branch_prefix = "mendwire"    # fixes stand on <prefix>/<issue key>
 # push = ""                     # a remote's name, "origin": the branch is pushed there, too
 # soak_hours = 24.0             # quiet for so long after its deployment, a fix is verified
 # author_name = "Mendwire"      # of the commits
 # author_email = "mendwire@localhost"
+
+[forge]                         # where autonomy "request" asks for a fix to be merged
+# kind = ""                     # github | gitlab
+# repository = ""               # "owner/name"; on GitLab the project's path
+# url = ""                      # of GitHub Enterprise's API or your GitLab; default: the public one
+# token = "MENDWIRE_FORGE_TOKEN" # the variable that holds the token; agents never see it
+# base = ""                     # branch to be merged to; default: the forge's default branch
+# draft = true                  # requests begin as drafts
 
 [gateway]                       # reports over HTTP; keys are made by `mendwire gateway keys add`
 # enabled = false               # run it within `mendwire up` too; `mendwire gateway` runs it alone

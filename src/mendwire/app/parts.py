@@ -12,9 +12,12 @@ from mendwire.agents.command import CommandAgent, CommandConfig
 from mendwire.agents.crew import Crew
 from mendwire.agents.reproduction import tracked_file
 from mendwire.agents.rollback import RollbackAgent
+from mendwire.app.evidence import kept_evidence
 from mendwire.app.following import teller
+from mendwire.app.forging import requested
 from mendwire.app.project import bench_of, policy_of
 from mendwire.deliver.branch import deliver
+from mendwire.deliver.requests import Forge
 from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.releases import Releases
@@ -63,6 +66,8 @@ class Grounds:
     """The error streams."""
     tracked: frozenset[str]
     """Files at the base commit."""
+    forge: Forge | None = None
+    """Where requests are made, if anywhere."""
 
 
 def specialists_of(grounds: Grounds, agent: Agent | None = None) -> AgentSpecialists:
@@ -177,6 +182,7 @@ def orchestrator_of(
             resume=worker.resume,
             waits_s=config.worker.outage_waits_s,
         ),
+        keep=partial(kept_evidence, bus, scrub_policy(config.scrub.model_dump())),
     )
     orchestrator = Orchestrator(
         bus=bus,
@@ -203,7 +209,10 @@ async def _delivered(grounds: Grounds, case: Case) -> Delivered:
         return delivered
     top = grounds.repository.origin.top
     await push(top, wanted.push, delivered.branch, delivered.commit)
-    return replace(delivered, remote=wanted.push)
+    delivered = replace(delivered, remote=wanted.push)
+    if grounds.forge is None or wanted.autonomy != "request":
+        return delivered
+    return await requested(grounds.forge, grounds.config, case, delivered)
 
 
 def _agent_of(choice: AgentChoice, grounds: Grounds, judge: Judge) -> Agent:

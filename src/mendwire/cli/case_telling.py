@@ -42,6 +42,7 @@ def told(case: Case) -> Fields:
         "branch": delivered.branch if delivered else "",
         "commit": delivered.commit if delivered else "",
         "pushed to": delivered.remote if delivered else "",
+        "request": delivered.request if delivered else "",
         "patch file": delivered.patch_path if delivered else "",
         "merged as": case.landed,
         "reverted by": case.reverted,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mendwire.app.evidence import evidence_for
 from mendwire.app.looking import Sight, operator
 from mendwire.app.traces import rebuild
 from mendwire.cli.asking import (
@@ -22,8 +24,10 @@ from mendwire.cli.asking import (
 )
 from mendwire.cli.case_telling import told
 from mendwire.cli.tables import print_table
+from mendwire.errors import ConfigError
 from mendwire.execution.git import CaseRepository
 from mendwire.model.codec import encode
+from mendwire.model.printable import printable
 from mendwire.ops import cases as desk
 from mendwire.ops.quarantine import Decision, Desk
 
@@ -101,6 +105,36 @@ def release_case(case: CaseId, note: Note = "", yes: Yes = False, as_json: AsJso
     decision = see(released)
     text = f"Released: it waits as {decision.entered}, and opens a case of its own."
     print(json.dumps(asdict(decision)) if as_json else text)
+
+
+@_cases.command("evidence")
+def evidence_of_case(
+    case: CaseId,
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="A page; the default.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write both into this folder.", metavar="DIR")
+    ] = None,
+) -> None:
+    """What a verdict stands on: report, finding, red and green runs, change, cost, versions."""
+    if as_json and as_markdown:
+        raise ConfigError("Say --json or --markdown, not both; --out writes both.")
+    kinds = ("json", "md") if out else ("json",) if as_json else ("md",)
+
+    async def read(sight: Sight) -> dict[str, bytes]:
+        case_id = (await desk.find(sight.docket, case)).case.case_id
+        return {f"{case_id}.{kind}": await evidence_for(sight.bus, case_id, kind) for kind in kinds}
+
+    for name, data in see(read).items():
+        if out is None:
+            print(data.decode() if as_json else printable(data.decode(), len(data) * 8, lines=True))
+            continue
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_bytes(data)
+        except OSError as problem:
+            raise ConfigError(f"{out / name} cannot be written: {problem.strerror}.") from None
+        print(out / name)
 
 
 @_cases.command("rebuild")

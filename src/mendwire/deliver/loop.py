@@ -14,7 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from mendwire.deliver.following import Requests
 from mendwire.deliver.message import belongs_to
+from mendwire.deliver.requests import RequestState
 from mendwire.docket.cases import Docket, Filed
 from mendwire.docket.deployments import Deployments
 from mendwire.errors import Damaged, Fenced, GitError, IllegalMove
@@ -79,6 +81,8 @@ class ClosedLoop:
     """The revision that fixes start from, and are merged to."""
     soak_s: float
     """Seconds that an issue must stay quiet in a release that has its fix."""
+    requests: Requests | None = None
+    """Of the fixes, if they are made anywhere."""
     _upto: int = 0
     """The docket's revision up to which cases were read."""
     _followed: set[str] = field(default_factory=set)
@@ -158,8 +162,20 @@ class ClosedLoop:
         is_new = case.state is CaseState.FIXED
         if is_new and fate.landed:
             return await self._move(filed, CaseState.MERGED, "deploy it", landed=fate.landed)
-        gone = is_new and case.delivered.branch not in branches
-        if gone and await self._is_deleted(case.delivered.commit):
+        return await self._by_people(filed, branches) if is_new else filed
+
+    async def _by_people(self, filed: Filed, branches: Collection[str]) -> Filed:
+        """What people did with a fix, as its request or its branch tells."""
+        case = filed.case
+        request = await self.requests.ended(case) if self.requests else None
+        if request is not None and request.state is RequestState.MERGED:
+            landed = request.merged_as
+            return await self._move(filed, CaseState.MERGED, "deploy it", landed=landed)
+        if request is not None:
+            return await self._move(filed, CaseState.WITHDRAWN, "its request was closed unmerged")
+        if case.delivered is None or case.delivered.branch in branches:
+            return filed
+        if await self._is_deleted(case.delivered.commit):
             return await self._move(filed, CaseState.WITHDRAWN, "its branch was deleted unmerged")
         return filed
 
@@ -255,6 +271,8 @@ class ClosedLoop:
         except (Fenced, IllegalMove):
             return filed  # another worker was quicker, or a person
         await self.tell(filed.case, then)
+        if self.requests is not None:
+            await self.requests.tell(filed.case)
         return filed
 
 
@@ -283,4 +301,4 @@ def _taken_back(messages: Mapping[str, str], fix: Collection[str]) -> str:
 def _is_fix(sha: str, message: str, case: Case) -> bool:
     """The delivered commit itself, or one that people made of it and that kept our trailer."""
     delivered = case.delivered.commit if case.delivered else ""
-    return sha == delivered or belongs_to(message, case.case_id)
+    return sha in {delivered, case.landed} or belongs_to(message, case.case_id)

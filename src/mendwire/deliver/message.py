@@ -38,6 +38,23 @@ def title(case: Case, report: ErrorReport | None) -> str:
     return f"{text} ({file})" if file and len(text) + len(file) + 3 <= _TITLE else text[:_TITLE]
 
 
+def request_text(case: Case) -> str:
+    """What a pull or merge request says of the case: the same story, and whose it is."""
+    parts = [
+        "Mendwire found, made and proved this change. Nobody has read it yet: please do.",
+        *_story(case, _report(case)),
+        f"Proved against commit {case.base[:12]}; merge, change or close it as you see fit.",
+        f"All that was run and seen: `mendwire cases evidence {case.case_id}`.",
+        _trailers(case),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def request_title(case: Case) -> str:
+    """One line of safe words."""
+    return title(case, _report(case))
+
+
 def belongs_to(message: str, case_id: str) -> bool:
     """Whether a commit's message carries our trailer for this case."""
     last = message.strip().rpartition("\n\n")[2]

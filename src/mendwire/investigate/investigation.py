@@ -25,7 +25,7 @@ from mendwire.errors import (
 )
 from mendwire.investigate.budget import Bounds, over_budget
 from mendwire.investigate.outages import Outages
-from mendwire.investigate.ports import Deliver, Specialists
+from mendwire.investigate.ports import Deliver, Keep, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.investigate.saving import Saver, next_day_ns
 from mendwire.investigate.verdict import verdict_of
@@ -64,6 +64,7 @@ class Investigation:
     bounds: Bounds
     boundary: OnBoundary
     outages: Outages
+    keep: Keep
     _saver: Saver = field(init=False)
 
     def __post_init__(self) -> None:
@@ -258,6 +259,7 @@ class Investigation:
             commit=delivered.commit,
             patch=delivered.patch_path,
             remote=delivered.remote,
+            request=delivered.request,
         )
         self.boundary(Boundary.DELIVERED)
         return filed
@@ -295,7 +297,8 @@ class Investigation:
     async def _publish(self, case: Case, verdict: Verdict) -> None:
         """Once for a case and episode: a second try on its subject is refused by the server."""
         subject = self.names.result(verdict, case.case_id)
-        body = encode(result_of(case, self.specialists.name))
+        bundle = await self.keep(case, self.specialists.name)
+        body = encode(result_of(case, self.specialists.name, bundle))
         with suppress(Conflict):
             ack = await self.bus.publish(
                 subject, body, msg_id=case.case_id, expected_last_subject_seq=0

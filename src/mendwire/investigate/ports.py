@@ -70,4 +70,7 @@ exactly these bytes (rules B4)."""
 Tell = Callable[[Case, str], Awaitable[None]]
 """Publishes where a fix is on its way: the case, and the word for it."""
 Deliver = Callable[[Case], Awaitable[Delivered]]
+Keep = Callable[[Case, str], Awaitable[str]]
+"""Keeps the evidence of a verdict, made by the agent named; gives its name, or nothing where it
+could not be kept."""
 Pause = Callable[[str], None]

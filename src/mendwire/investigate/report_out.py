@@ -25,7 +25,7 @@ def progress_of(case: Case, step: Step, agent: str) -> Progress:
     )
 
 
-def result_of(case: Case, agent: str) -> Result:
+def result_of(case: Case, agent: str, bundle: str = "") -> Result:
     """The one result of a case and episode, evidence included."""
     runs = case.proof.runs if case.proof else ()
     delivered = case.delivered
@@ -48,10 +48,12 @@ def result_of(case: Case, agent: str) -> Result:
             "remote": delivered.remote if delivered else "",
             "occurrences": case.occurrences,
             "restricted": case.restricted,
+            "bundle": bundle,
         },
         cost={"usd": round(case.cost_usd, 6), "attempts": case.attempts, "rounds": case.rounds},
         commit=delivered.commit if delivered else "",
         branch=delivered.branch if delivered else "",
+        pr_url=delivered.request if delivered else "",
         release=case.release,
     )
 

@@ -130,6 +130,10 @@ class Delivered:
     """Path of the patch file on the machine that delivered."""
     remote: str = ""
     """Name of the remote that the branch was pushed to."""
+    request: str = ""
+    """Address of the pull or merge request."""
+    request_number: int = 0
+    """The forge's number of it; 0 where none was made."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

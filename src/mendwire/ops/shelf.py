@@ -46,7 +46,7 @@ class Shelf:
             stream
             for stream in found
             if (stream.name in known or self.owns(stream))
-            and (buckets or not stream.name.startswith("KV_"))
+            and (buckets or not stream.name.startswith(("KV_", "OBJ_")))
         ]
 
     async def find(self, wanted: str) -> StreamInfo:

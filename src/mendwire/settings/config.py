@@ -170,9 +170,9 @@ class Server(_Section):
 class Delivery(_Section):
     """How fixes are handed over."""
 
-    autonomy: Literal["investigate", "propose", "branch"] = "branch"
+    autonomy: Literal["investigate", "propose", "branch", "request"] = "branch"
     """``investigate`` ends with the finding, ``propose`` with a patch file, ``branch`` with a
-    commit on a branch of its own."""
+    commit on a branch of its own, ``request`` with a pull or merge request for it."""
     branch_prefix: str = "mendwire"
     push: str = ""
     """Remote that the branch is pushed to, ``origin`` for example, with your own login; fixes of
@@ -182,6 +182,24 @@ class Delivery(_Section):
     heard from. Less than a day proves nothing for reports without a release."""
     author_name: str = "Mendwire"
     author_email: str = "mendwire@localhost"
+
+
+class Forge(_Section):
+    """Where pull or merge requests are made."""
+
+    kind: Literal["github", "gitlab", ""] = ""
+    repository: str = Field(default="", pattern=r"^[\w.-]*(/[\w.-]+)*$", max_length=200)
+    """``owner/name`` on GitHub, the project's path on GitLab."""
+    url: str = Field(
+        default="", pattern=r"^(https://.+|http://(127\.0\.0\.1|localhost)(:\d+)?(/.*)?)?$"
+    )
+    """Of GitHub Enterprise's API or of your GitLab; empty: github.com's or gitlab.com."""
+    token: str = "MENDWIRE_FORGE_TOKEN"  # noqa: S105 - the name of a variable
+    """Environment variable with a token that may write requests; agents never see it."""
+    base: str = ""
+    """Branch that requests ask to be merged to; empty: the forge's default branch."""
+    draft: bool = True
+    """Requests begin as drafts."""
 
 
 class Gateway(_Section):
@@ -230,7 +248,19 @@ class Config(_Section):
     screen: Screen = Screen()
     server: Server = Server()
     delivery: Delivery = Delivery()
+    forge: Forge = Forge()
     gateway: Gateway = Gateway()
+
+    @model_validator(mode="after")
+    def _has_a_forge(self) -> Self:
+        if self.delivery.autonomy == "request":
+            if not (self.forge.kind and self.forge.repository):
+                message = 'autonomy "request" needs kind and repository under [forge]'
+                raise ValueError(message)
+            if not self.delivery.push:
+                message = 'autonomy "request" needs push, the remote that the branch goes to'
+                raise ValueError(message)
+        return self
 
     @property
     def repository(self) -> Path:

@@ -18,6 +18,7 @@ from mendwire.wire.api import Api, ApiError, NobodyListens, unsubscribe
 from mendwire.wire.bucket import JetStreamBucket, acknowledged
 from mendwire.wire.bus import Ack, Hear
 from mendwire.wire.denials import Denials
+from mendwire.wire.objects import JetStreamObjects
 from mendwire.wire.stored import delivery_of, stored
 
 ACK_TIMEOUT_S: Final = 2.0
@@ -85,6 +86,10 @@ class JetStreamBus:
 
     def bucket(self, name: str) -> JetStreamBucket:
         return JetStreamBucket(self.api, name)
+
+    def objects(self, name: str) -> JetStreamObjects:
+        """An object store of the topology by its full name, e.g. ``AI_TUTOR_EVIDENCE``."""
+        return JetStreamObjects(self.api, name)
 
     async def settle(self, ref: MessageRef) -> bool:
         if not self._is_fresh(ref) and not await self._is_there(ref):

@@ -31,7 +31,8 @@ _SHARES: Final[dict[str, float]] = {
     "TASKS": 0.05,
     "TASK_STATES": 0.02,
     "INVESTIGATIONS": 0.05,
-    "RESULTS": 0.10,
+    "RESULTS": 0.06,
+    "EVIDENCE": 0.04,
     "SECURITY": 0.02,
     "QUARANTINE": 0.10,
     "DEAD": 0.12,
@@ -178,6 +179,7 @@ def topology(
             _advisories(tuple(spec.name for spec in errors), ground),
             _bucket("DOCKET", "The docket: every case, the truth of the namespace.", ground),
             _bucket("TASK_STATES", "What is known of tasks that are not done yet.", ground),
+            _evidence(ground),
         ),
     )
 
@@ -278,6 +280,25 @@ def _bucket(kind: str, description: str, ground: _Ground) -> StreamSpec:
         disk=ground.disk,
         replicas=ground.replicas,
         history=1,
+        bucket=True,
+    )
+
+
+def _evidence(ground: _Ground) -> StreamSpec:
+    """An object store: one object in JSON and one in Markdown for each verdict."""
+    name = ground.names.bucket("EVIDENCE")
+    return StreamSpec(
+        name=f"OBJ_{name}",
+        subjects=(f"$O.{name}.C.>", f"$O.{name}.M.>"),
+        retention="limits",
+        max_age_s=90 * _DAY,
+        duplicate_s=2 * _MINUTE,
+        discard="new",
+        max_bytes=share("EVIDENCE", ground.disk),
+        description="The evidence of each verdict, an object store.",
+        namespace=ground.names.namespace,
+        disk=ground.disk,
+        replicas=ground.replicas,
         bucket=True,
     )
 

@@ -1,0 +1,122 @@
+"""Merge requests on GitLab, its own or yours, by python-gitlab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from gitlab import Gitlab
+from gitlab.exceptions import GitlabError
+from gitlab.v4.objects import Project
+
+from mendwire.deliver.requests import Away, Exists, Request, RequestState, Wanted
+from mendwire.errors import ForgeError
+from mendwire.model.printable import printable
+from mendwire.settings.secret import Secret
+
+TIMEOUT_S: Final = 20.0
+_MOST: Final = 50
+"""Requests of one branch that are looked at."""
+_STATES: Final = {"merged": RequestState.MERGED, "closed": RequestState.CLOSED}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitLabForge:
+    """One project."""
+
+    repository: str
+    """Its path, ``group/project``, or its number."""
+    token: Secret
+    url: str = ""
+    """``https://gitlab.example.org``; empty is gitlab.com."""
+    _client: Gitlab = field(init=False, repr=False, compare=False)
+    _project: Project = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        client = Gitlab(
+            self.url or "https://gitlab.com",
+            private_token=self.token.reveal(),
+            timeout=TIMEOUT_S,
+            user_agent="mendwire",
+            keep_base_url=True,  # pages that follow are asked from where we were told to ask
+        )
+        object.__setattr__(self, "_client", client)
+        object.__setattr__(self, "_project", client.projects.get(self.repository, lazy=True))
+
+    def find(self, branch: str) -> list[Request]:
+        def ask() -> list[Request]:
+            listed = self._project.mergerequests.list(
+                state="all", source_branch=branch, per_page=_MOST, get_all=False
+            )
+            # Of forks the branch of that name is somebody else's.
+            return [_request(one) for one in listed if one.source_project_id == one.project_id]
+
+        return self._asked("list merge requests", ask)
+
+    def open(self, wanted: Wanted) -> Request:
+        def ask() -> Request:
+            target = wanted.base or self._client.projects.get(self.repository).default_branch
+            made = self._project.mergerequests.create(
+                {
+                    "source_branch": wanted.branch,
+                    "target_branch": target,
+                    "title": f"Draft: {wanted.title}" if wanted.draft else wanted.title,
+                    "description": wanted.text,
+                }
+            )
+            return _request(made)
+
+        return self._asked("make a merge request", ask)
+
+    def look(self, number: int) -> Request:
+        return self._asked(
+            "read a merge request", lambda: _request(self._project.mergerequests.get(number))
+        )
+
+    def comment(self, number: int, text: str) -> None:
+        get = self._project.mergerequests.get
+        self._asked("comment", lambda: get(number, lazy=True).notes.create({"body": text}))
+
+    def close(self, number: int) -> None:
+        update = self._project.mergerequests.update
+        self._asked("close a merge request", lambda: update(number, {"state_event": "close"}))
+
+    def _asked(self, what: str, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except GitlabError as problem:
+            raise _error(what, self.repository, problem) from None
+        except OSError as problem:  # what requests raises where nobody answers
+            raise Away(
+                f"GitLab could not be reached to {what}: {type(problem).__name__}."
+            ) from None
+
+
+def _request(one: Any) -> Request:  # noqa: ANN401 - python-gitlab's objects get their fields as they come
+    state = _STATES.get(one.state, RequestState.OPEN)
+    merged = one.attributes.get("merge_commit_sha") or one.attributes.get("squash_commit_sha")
+    return Request(
+        number=one.iid,
+        url=one.web_url,
+        state=state,
+        text=one.description or "",
+        head=one.sha or "",
+        # A fast-forward makes no commit: then the branch's own is the one.
+        merged_as=str(merged or one.sha or "") if state is RequestState.MERGED else "",
+    )
+
+
+def _error(what: str, repository: str, problem: GitlabError) -> ForgeError:
+    code = problem.response_code or 0
+    said = printable(str(problem.error_message), 200).rstrip(".")
+    if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code == HTTPStatus.TOO_MANY_REQUESTS:
+        return Away(f"GitLab could not {what} in {repository}: {code} {said}.")
+    if code == HTTPStatus.CONFLICT:
+        return Exists(f"GitLab could not {what} in {repository}: {said}.")
+    hint = "read what it says, then `mendwire cases retry`"
+    if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+        hint = "check forge.repository and that the token has the scope api there"
+    return ForgeError(f"GitLab refused to {what} in {repository} ({code} {said}): {hint}.")

@@ -1,0 +1,250 @@
+"""Small forges on loopback: GitHub's answers are made of GitHub's own examples."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.openapi import Description
+
+TOKEN = "bait-token-of-a-test"
+REPOSITORY = "acme/shop"
+
+
+@dataclass
+class Forge:
+    """What people and programs did on one."""
+
+    description: Description | None = None
+    url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    comments: list[tuple[int, str]] = field(default_factory=list)
+    exchanges: list[tuple[str, str, int]] = field(default_factory=list)
+    """Method, path with query, status."""
+    faults: list[str] = field(default_factory=list)
+    """Where an exchange is not as the vendor describes it."""
+    fail: list[int] = field(default_factory=list)
+    """Statuses that the next exchanges are answered with."""
+    mute: bool = False
+    """A request that is made is kept, and its answer never comes."""
+    made: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def request(self, number: int) -> dict[str, Any]:
+        return next(one for one in self.requests if number in (one.get("number"), one.get("iid")))
+
+    def answer(self, method: str, url: str, body: dict[str, Any]) -> tuple[int, Any]:
+        raise NotImplementedError
+
+    def close(self, number: int, *, merged_as: str = "") -> None:
+        """A person's hand."""
+        raise NotImplementedError
+
+
+@dataclass
+class GitHub(Forge):
+    """``description`` is GitHub's own."""
+
+    def answer(  # noqa: PLR0911 - a table of paths
+        self, method: str, url: str, body: dict[str, Any]
+    ) -> tuple[int, Any]:
+        path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
+        match (method, *path.removeprefix(f"/repos/{REPOSITORY}").strip("/").split("/")):
+            case ("GET", ""):
+                return 200, self._example(
+                    "full-repository",
+                    default_branch="main",
+                    url=f"{self.url}/repos/{REPOSITORY}",
+                    has_discussions=False,  # required, and GitHub's own example forgets it
+                )
+            case ("GET", "pulls"):
+                owner, _, head = query["head"][0].partition(":")
+                assert owner == REPOSITORY.partition("/")[0]
+                found = [one for one in self.requests if one["head"]["ref"] == head]
+                return 200, [self._simple(one) for one in reversed(found)]
+            case ("POST", "pulls"):
+                return self._make(body)
+            case ("GET", "pulls", number):
+                return 200, self.request(int(number))
+            case ("PATCH", "pulls", number):
+                self.request(int(number)).update(body)
+                return 200, self.request(int(number))
+            case ("POST", "issues", number, "comments"):
+                self.comments.append((int(number), body["body"]))
+                return 201, self._example("issue-comment", body=body["body"])
+        return 404, {"message": "Not Found"}
+
+    def close(self, number: int, *, merged_as: str = "") -> None:
+        at = "2026-11-26T00:00:00Z"
+        self.request(number).update(
+            state="closed",
+            closed_at=at,
+            merged=bool(merged_as),
+            merged_at=at if merged_as else None,
+            merge_commit_sha=merged_as or self.request(number)["merge_commit_sha"],
+        )
+
+    def _make(self, body: dict[str, Any]) -> tuple[int, Any]:
+        for one in self.requests:
+            if one["state"] == "open" and one["head"]["ref"] == body["head"]:
+                said = f"A pull request already exists for acme:{body['head']}."
+                wrong = {"resource": "PullRequest", "code": "custom", "message": said}
+                problem = {"message": "Validation Failed", "errors": [wrong]}
+                return 422, problem | {"documentation_url": "https://docs.github.com/rest"}
+        number = len(self.requests) + 1
+        pull = self._example(
+            "pull-request",
+            number=number,
+            url=f"{self.url}/repos/{REPOSITORY}/pulls/{number}",
+            issue_url=f"{self.url}/repos/{REPOSITORY}/issues/{number}",
+            html_url=f"https://github.com/{REPOSITORY}/pull/{number}",
+            state="open",
+            title=body["title"],
+            body=body["body"],
+            draft=body.get("draft", False),
+            merged=False,
+            merged_at=None,
+            closed_at=None,
+            requested_teams=[],  # GitHub's own example of them lacks required fields
+        )
+        pull["head"]["ref"], pull["base"]["ref"] = body["head"], body["base"]
+        self.requests.append(pull)
+        return 201, pull
+
+    def _simple(self, pull: dict[str, Any]) -> dict[str, Any]:
+        """As lists have it: without what only a single one tells."""
+        item: dict[str, Any] = self._named("pull-request-simple-items")[0]
+        return item | {key: pull[key] for key in item if key in pull}
+
+    def _example(self, name: str, **changes: Any) -> Any:
+        return self._named(name) | changes
+
+    def _named(self, name: str) -> Any:
+        assert self.description is not None
+        known = self.description.document["components"]["examples"]
+        full = next(key for key in (name, f"{name}-default-response") if key in known)
+        example: dict[str, Any] = self.description.example(full)
+        return example
+
+
+@dataclass
+class GitLab(Forge):
+    """By GitLab's documentation: no registry has its OpenAPI description."""
+
+    def answer(  # noqa: PLR0911 - a table of paths
+        self, method: str, url: str, body: dict[str, Any]
+    ) -> tuple[int, Any]:
+        path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
+        inner = path.removeprefix("/api/v4/projects/acme%2Fshop").strip("/")
+        match (method, *unquote(inner).split("/")):
+            case ("GET", ""):
+                return 200, {"id": 7, "path_with_namespace": REPOSITORY, "default_branch": "main"}
+            case ("GET", "merge_requests"):
+                assert query["state"] == ["all"]
+                branch = query["source_branch"][0]
+                return 200, [o for o in reversed(self.requests) if o["source_branch"] == branch]
+            case ("POST", "merge_requests"):
+                return self._make(body)
+            case ("GET", "merge_requests", number):
+                return 200, self.request(int(number))
+            case ("PUT", "merge_requests", number):
+                assert body == {"state_event": "close"}
+                self.close(int(number))
+                return 200, self.request(int(number))
+            case ("POST", "merge_requests", number, "notes"):
+                self.comments.append((int(number), body["body"]))
+                return 201, {"id": len(self.comments), "body": body["body"]}
+        return 404, {"message": "404 Not Found"}
+
+    def close(self, number: int, *, merged_as: str = "") -> None:
+        state = "merged" if merged_as else "closed"
+        self.request(number).update(state=state, merge_commit_sha=merged_as or None)
+
+    def _make(self, body: dict[str, Any]) -> tuple[int, Any]:
+        for one in self.requests:
+            if one["state"] == "opened" and one["source_branch"] == body["source_branch"]:
+                said = "Another open merge request already exists for this source branch: !1"
+                return 409, {"message": [said]}
+        number = len(self.requests) + 1
+        self.requests.append(
+            {
+                "id": 1000 + number,
+                "iid": number,
+                "project_id": 7,
+                "source_project_id": 7,
+                "target_project_id": 7,
+                "state": "opened",
+                "draft": body["title"].startswith("Draft:"),
+                "web_url": f"https://gitlab.com/{REPOSITORY}/-/merge_requests/{number}",
+                "sha": "0" * 40,
+                "merge_commit_sha": None,
+                "squash_commit_sha": None,
+                **body,
+            }
+        )
+        return 201, self.requests[-1]
+
+
+@contextmanager
+def serving(forge: Forge) -> Iterator[Forge]:
+    """The forge on a free port, its address in ``url``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815 - the standard library's names
+
+        def log_message(self, *_: object) -> None:
+            return
+
+        def _answer(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            with forge.lock:
+                status, body = self._what(sent)
+            forge.exchanges.append((self.command, self.path, status))
+            if forge.mute and status == 201:
+                forge.made.set()
+                forge.ended.wait()
+                self.close_connection = True
+                return
+            if forge.description is not None and status < 500 and status not in {401, 404}:
+                path = self.path.removeprefix("/api/v3")
+                forge.faults += forge.description.faults(self.command, path, sent, status, body)
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def _what(self, sent: bytes) -> tuple[int, Any]:
+            if forge.fail:
+                return forge.fail.pop(0), {"message": "Not now"}
+            told = {self.headers.get("Authorization"), self.headers.get("PRIVATE-TOKEN")}
+            if not told & {f"token {TOKEN}", f"Bearer {TOKEN}", TOKEN}:
+                return 401, {"message": "Bad credentials"}
+            path = self.path.removeprefix("/api/v3")
+            return forge.answer(self.command, path, json.loads(sent) if sent else {})
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    forge.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield forge
+    finally:
+        forge.ended.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
