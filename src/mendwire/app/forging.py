@@ -22,8 +22,8 @@ def forge_of(config: Config, variables: Mapping[str, str]) -> Forge | None:
     token = Secret(variables.get(chosen.token, "").strip())
     if not token:
         raise ConfigError(
-            f"[forge] needs a token: set {chosen.token} where the worker starts, to one that may "
-            "write pull or merge requests."
+            f"[forge] needs a token: {chosen.token} is not set. It must be one that may write pull "
+            "or merge requests."
         )
     try:
         if chosen.kind == "github":
