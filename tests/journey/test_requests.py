@@ -204,7 +204,7 @@ async def test_a_request_is_told_and_closed(there: Forge) -> None:
 
 
 def test_a_token_is_needed() -> None:
-    with pytest.raises(ConfigError, match="set MENDWIRE_FORGE_TOKEN where the worker starts"):
+    with pytest.raises(ConfigError, match="MENDWIRE_FORGE_TOKEN is not set"):
         forge_of(Config(forge=Chosen(kind="github", repository="a/b")), {})
     assert forge_of(Config(), {}) is None
 
@@ -300,4 +300,4 @@ async def test_without_a_token_a_worker_does_not_start(tmp_path: Path) -> None:
     async with stage(tmp_path, config=config) as set_up:
         code, _, err = await set_up.run("work", "--until-empty")
         assert code != 0
-        assert "set MENDWIRE_FORGE_TOKEN" in err
+        assert "MENDWIRE_FORGE_TOKEN is not set" in err

@@ -151,6 +151,10 @@ class Hand:
                 f"{stream.name} holds the docket, the truth of every case: Mendwire does not "
                 f"{verb} it."
             )
+        if stream.name.startswith("OBJ_"):
+            raise ConfigError(
+                f"{stream.name} holds the evidence of verdicts: Mendwire does not {verb} it."
+            )
         if not self.shelf.owns(stream):
             raise ConfigError(
                 f"Somebody else made {stream.name}: take it over with mendwire streams adopt, or "
