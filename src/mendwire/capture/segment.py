@@ -13,7 +13,7 @@ import json
 import os
 import struct
 from binascii import crc32
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +139,22 @@ class Segment:
                 os.ftruncate(self._file, self.size)
             raise
         self.size += len(records)
+
+    def rewrite(self, items: Sequence[Spooled]) -> None:
+        """Let ``items`` be all that is left of it, at once; raises OSError, and nothing changed.
+
+        It is to be closed then: what this process has open is the file as it was.
+        """
+        partial = self.path.with_suffix(PARTIAL)
+        file = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            head = _HEAD.pack(_MAGIC, _HEAD.size, _HEAD.size)
+            _write(file, head + b"".join(packed(item) for item in items), 0)
+            os.fsync(file)
+            partial.replace(self.path)
+            _sync_folder(self.path.parent)
+        finally:
+            os.close(file)
 
     def unsettled(self) -> Iterator[Found]:
         """What is left of it, in order; ends at a record that was cut short."""

@@ -16,6 +16,7 @@ from mendwire.cli import (
     consumers,
     deploy,
     doctor,
+    erase,
     halt,
     kept,
     mcp,
@@ -77,6 +78,7 @@ halt.register(app)
 doctor.register(app)
 status.register(app)
 capacity.register(app)
+erase.register(app)
 mcp.register(app)
 tasks.register(app)
 _add_gateway(app)

@@ -297,6 +297,17 @@ class Docket:
         """Whether the epoch marker is there."""
         return await self._bucket.get("epoch") is not None
 
+    async def drop_report(self, report: bytes) -> None:
+        """Remove a report that was filed beside its case, unless a case still has it."""
+        key = sha256(report).hexdigest()
+        if len(report) <= INLINE_BYTES or await self._bucket.get(f"report.{key}") is None:
+            return
+        pointer = encode(f"@{key}".encode()).strip(b'"')
+        async for entry in self._bucket.scan("case"):
+            if pointer in entry.value:
+                return
+        await self._bucket.delete(f"report.{key}")
+
     async def _packed(self, case: Case) -> bytes:
         if len(case.report) <= INLINE_BYTES:
             return encode(case)

@@ -11,7 +11,7 @@ import asyncio
 import fcntl
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -122,6 +122,27 @@ class Spool:
             self._remove(path)
             return
         path.with_suffix(_PLACE).write_bytes(str(place).encode())
+
+    def rewrite(self, change: Callable[[Kept], Kept], *, for_real: bool = True) -> int:
+        """How many waiting records ``change`` alters; with ``for_real`` they are replaced.
+
+        For a spool that was claimed and is not written to. A crash in between sends some twice,
+        under the same ids. Raises OSError.
+        """
+        count = 0
+        for path in self.segments():
+            before = [kept for _, kept in _records(path, _place(path)) if kept is not None]
+            after = [change(kept) for kept in before]
+            altered = sum(one is not other for one, other in zip(before, after, strict=True))
+            count += altered
+            if altered and for_real:
+                draft = path.with_suffix(".draft")
+                with draft.open("wb") as file:
+                    file.writelines(map(_record, after))
+                    os.fsync(file.fileno())
+                path.with_suffix(_PLACE).unlink(missing_ok=True)
+                draft.replace(path)
+        return count
 
     async def close(self) -> None:
         """Finish what is being written and let go of the folder; legal twice."""

@@ -55,8 +55,7 @@ async def bury(bus: JetStreamBus, received: Received, reason: str) -> Ack:
         REASON: printable(reason, 1000),
         DELIVERIES: str(received.deliveries),
     }
-    limit = bus.api.client.max_payload
-    parts = await _parts(received.payload, max(limit // 2, limit - _ROOM_FOR_HEADERS))
+    parts = await parts_for(bus, received.payload)
     several = len(parts) > 1
     acks = [
         await bus.publish(
@@ -70,8 +69,10 @@ async def bury(bus: JetStreamBus, received: Received, reason: str) -> Ack:
     return acks[-1]
 
 
-async def _parts(payload: bytes, room: int) -> list[tuple[bytes, dict[str, str]]]:
-    """The payload in pieces of at most ``room`` bytes, with the headers that say how."""
+async def parts_for(bus: JetStreamBus, payload: bytes) -> list[tuple[bytes, dict[str, str]]]:
+    """The payload in pieces that fit the server, with the headers that say how."""
+    limit = bus.api.client.max_payload
+    room = max(limit // 2, limit - _ROOM_FOR_HEADERS)
     if len(payload) <= room:
         return [(payload, {})]
     packed = await asyncio.to_thread(gzip.compress, payload, mtime=0)

@@ -108,9 +108,12 @@ class JetStreamBus:
         noted, connection = self._deliveries.get(ref.reply, (-FRESH_S, -1))
         return time.monotonic() - noted < FRESH_S and connection == self.api.reconnects
 
-    async def remove(self, ref: MessageRef) -> bool:
-        """Delete by sequence, after comparing; False if the message is gone or is another one."""
-        return await self._is_there(ref) and await self._delete(ref)
+    async def remove(self, ref: MessageRef, *, overwrite: bool = False) -> bool:
+        """Delete by sequence, after comparing; False if the message is gone or is another one.
+
+        With ``overwrite`` the server writes over its bytes on disk, which takes longer.
+        """
+        return await self._is_there(ref) and await self._delete(ref, overwrite=overwrite)
 
     async def peek(self, stream: str, seq: int) -> Received | None:
         created = await self.created(stream)
@@ -193,11 +196,10 @@ class JetStreamBus:
             return found.published_ns == delivery_of(ref.reply).stored_ns
         return await self.created(ref.stream) == ref.stream_created
 
-    async def _delete(self, ref: MessageRef) -> bool:
+    async def _delete(self, ref: MessageRef, *, overwrite: bool = False) -> bool:
+        wanted = {"seq": ref.seq, "no_erase": not overwrite}
         try:
-            await self.api.call(
-                f"STREAM.MSG.DELETE.{ref.stream}", {"seq": ref.seq, "no_erase": True}
-            )
+            await self.api.call(f"STREAM.MSG.DELETE.{ref.stream}", wanted)
         except ApiError as problem:
             if problem.code not in _NOT_DELETED:
                 raise

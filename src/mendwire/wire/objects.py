@@ -70,6 +70,24 @@ class JetStreamObjects:
             raise Damaged(f"{name} in {self._name} is not as it was stored: parts are missing.")
         return data
 
+    async def names(self) -> AsyncIterator[str]:
+        """Of all objects, oldest first; one that is put meanwhile may come again."""
+        at, pending = 0, 1
+        direct = f"$JS.API.DIRECT.GET.{self._stream}"
+        while pending:
+            ask = {"seq": at + 1, "next_by_subj": f"$O.{self._name}.M.>", "batch": _BATCH}
+            pending = 0
+            async for found in self._api.stream_of(direct, ask):
+                headers = found.headers or {}
+                if "Status" in headers:
+                    pending = _left(headers)
+                    continue
+                at = int(headers["Nats-Sequence"])
+                with suppress(ValueError, KeyError, TypeError):
+                    known = json.loads(found.data)
+                    if not known.get("deleted"):
+                        yield str(known["name"])
+
     async def _chunks(self, nuid: str) -> AsyncIterator[bytes]:
         at, pending, total = 0, 1, 0
         direct = f"$JS.API.DIRECT.GET.{self._stream}"
@@ -79,8 +97,7 @@ class JetStreamObjects:
             async for found in self._api.stream_of(direct, ask):
                 headers = found.headers or {}
                 if "Status" in headers:
-                    left = headers.get("Nats-Num-Pending", "0")
-                    pending = int(left) if headers["Status"] == "204" and left.isdecimal() else 0
+                    pending = _left(headers)
                     continue
                 at = int(headers["Nats-Sequence"])
                 total += len(found.data)
@@ -137,3 +154,9 @@ class JetStreamObjects:
 
 def _meta(name: str) -> str:
     return f"M.{urlsafe_b64encode(name.encode()).decode()}"
+
+
+def _left(end: dict[str, str]) -> int:
+    """How many messages are left behind a batch that ended."""
+    left = end.get("Nats-Num-Pending", "0")
+    return int(left) if end["Status"] == "204" and left.isdecimal() else 0
