@@ -50,6 +50,7 @@ EVENTS: Final[dict[str, str]] = {
     "delivery.made": "case, branch, commit, patch, remote, request",
     "evidence.failed": "case, error: the verdict stands, its evidence could not be kept",
     "forge.failed": "case, error: a request could not be asked after or told",
+    "case.forgotten": "case: its texts were kept for as long as they may be",
     "result.published": "case, subject, seq",
     "capture.dropped": "count, reason",
     "gateway.started": "url, keys, pid",

@@ -9,12 +9,14 @@ from dataclasses import replace
 
 import pytest
 
+from mendwire.app.forgetting import forget
 from mendwire.docket.cases import INLINE_BYTES, Docket
 from mendwire.docket.roster import Roster
-from mendwire.errors import Conflict, Damaged, Fenced, Unreachable
-from mendwire.model.case import Case, CaseState, Step, move
+from mendwire.errors import Conflict, Damaged, Fenced, IllegalMove, Unreachable
+from mendwire.model.case import Case, CaseState, Step, Verdict, move
 from mendwire.model.delivery import MessageRef
 from mendwire.model.names import Names
+from mendwire.ops.cases import retry
 from mendwire.wire.bus import Bucket
 from mendwire.wire.jetstream import JetStreamBus
 from tests.nats_server import RealServer
@@ -199,3 +201,22 @@ async def test_a_worker_that_cannot_renew_stops_before_others_may_act(
             with suppress(Unreachable):
                 await bucket.get("anything")
                 return
+
+
+async def test_texts_of_cases_that_are_over_are_forgotten(docket: Docket, bucket: Bucket) -> None:
+    large = b'{"error": "' + b"x" * (INLINE_BYTES + 1) + b'"}'
+    over = replace(a_case("a" * 32, large), state=CaseState.CLOSED, verdict=Verdict.NOT_FIXED)
+    alive = replace(a_case("b" * 32), state=CaseState.FIXED, verdict=Verdict.FIXED)
+    for case in (over, alive):
+        await docket.file(case)
+    filed = [one async for one in docket.cases()]
+    newest = max(one.changed_ns for one in filed)
+    assert await forget(docket, newest - 10 * 10**9) == 0
+    assert await forget(docket, newest + 1) == 1
+    assert await forget(docket, newest + 10**18) == 0
+    kept = {one.case.issue: one.case async for one in docket.cases()}
+    assert kept["a" * 32] == replace(over, report=b"")
+    assert kept["b" * 32] == alive
+    assert [entry.key async for entry in bucket.scan("report")] == []
+    with pytest.raises(IllegalMove, match="past its retention"):
+        await retry(docket, "a" * 32)

@@ -9,11 +9,13 @@ import pytest
 from mendwire import telemetry
 from mendwire.errors import StreamFull
 from mendwire.model.names import CONSUMER, Names
+from mendwire.ops.streams import applied, planned
+from mendwire.settings.config import Config, Retention
 from mendwire.wire.api import ApiError
 from mendwire.wire.apply import chosen_disk, disk_bytes, ensure, establish, read
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.plan import Action, plan
-from mendwire.wire.topology import Topology, topology
+from mendwire.wire.topology import DAYS, Topology, topology
 from tests.nats_server import RealServer, running
 
 STAGING = "AI_TUTOR_STAGING_ERRORS"
@@ -213,3 +215,20 @@ async def test_a_bucket_of_somebody_else_must_be_readable_directly(
     (item,) = found.obstacles
     assert item.name == "KV_AI_TUTOR_DOCKET"
     assert "max_msgs_per_subject" in item.reason
+
+
+async def test_retention_is_a_setting(empty_bus: JetStreamBus, names: Names) -> None:
+    config = Config(retention=Retention(errors=3, results=10, quarantine=30))
+    await ensure(empty_bus.api, topology(names, ["staging"]))
+    found = await planned(empty_bus, ["staging"], days=config.retention.days)
+    assert {item.stream for item in found.changes} == {
+        "AI_TUTOR_ERROR_REPORTS",
+        "AI_TUTOR_STAGING_ERRORS",
+        "AI_TUTOR_RESULTS",
+        "AI_TUTOR_QUARANTINE",
+    }
+    await applied(empty_bus, ["staging"], days=config.retention.days)
+    info = await empty_bus.stream("AI_TUTOR_STAGING_ERRORS")
+    assert info is not None
+    assert info["config"]["max_age"] == 3 * 86_400 * 10**9
+    assert Config().retention.days == DAYS

@@ -110,6 +110,7 @@ def _of_server(config: Config, link: Link | None) -> list[Check]:
         Shelf(
             bus=JetStreamBus(link.client, link.names, link.denials),
             environments=config.worker.environments,
+            days=config.retention.days,
         )
         if link
         else None

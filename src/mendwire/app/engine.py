@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mendwire.agents import Agent
 from mendwire.app.following import following, loop_of
+from mendwire.app.forgetting import forgetting
 from mendwire.app.forging import forge_of
 from mendwire.app.meter import metering
 from mendwire.app.parts import Grounds, orchestrator_of, screener_of, specialists_of
@@ -196,6 +197,7 @@ async def engine(
         await stack.enter_async_context(listener)
         slots = Slots(bucket=bus.bucket(link.names.bucket("DOCKET")))
         await stack.enter_async_context(metering(docket, slots))
+        await stack.enter_async_context(forgetting(docket, config.retention.cases))
         loop = loop_of(config, bus, docket, repository, grounds.forge)
         looked = await stack.enter_async_context(following(loop))
         await stack.enter_async_context(worker)
@@ -214,7 +216,9 @@ async def engine(
 
 async def make_streams(bus: JetStreamBus, config: Config) -> Topology:
     """Make what is missing and mend what drifted; raises ConfigError for what stands in the way."""
-    wanted, left = await establish(bus.api, bus.names, config.worker.environments)
+    wanted, left = await establish(
+        bus.api, bus.names, config.worker.environments, days=config.retention.days
+    )
     if left.obstacles:
         first = left.obstacles[0]
         raise ConfigError(

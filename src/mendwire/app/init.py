@@ -79,6 +79,18 @@ CONFIG_TEXT: Final = """\
 # port = 0                      # 0: chosen once and kept
 # sync = "always"               # or an interval, "2m": faster, at risk when the machine loses power
 
+[retention]                     # in days; the same on every machine that runs a worker
+# errors = 30                   # that wait; those that near their end become dead letters
+# tasks = 30
+# progress = 30
+# results = 90
+# evidence = 90
+# rejections = 90               # short notes of what the screen rejected
+# counts = 30                   # of repeats
+# quarantine = 0                # 0: until a person decides
+# dead_letters = 0              # 0: until a person decides
+# cases = 0                     # texts of cases that are over; 0: for ever
+
 [delivery]
 # autonomy = "branch"           # investigate (finding only) | propose (patch file) | branch |
                                 # request (a pull or merge request; needs push and [forge])

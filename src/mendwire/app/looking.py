@@ -38,7 +38,9 @@ class Sight:
     @property
     def shelf(self) -> Shelf:
         """The namespace's streams."""
-        return Shelf(bus=self.bus, environments=self.config.worker.environments)
+        config = self.config
+        days = config.retention.days
+        return Shelf(bus=self.bus, environments=config.worker.environments, days=days)
 
 
 def configured(path: Path | None) -> tuple[Config, Environment]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -49,7 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("plan")
 def show_plan(env: Environments = None, replicas: Replicas = 1, as_json: AsJson = False) -> None:
     """Show what is missing or differs, field by field; exits with 4 unless all is as it should."""
-    found = _run(lambda bus, known: planned(bus, known, replicas), env)
+    found = _run(lambda bus, known, days: planned(bus, known, replicas, days), env)
     _print_plan(found, as_json=as_json)
     raise typer.Exit(NOT_EQUAL if found.changes or found.obstacles else 0)
 
@@ -57,7 +57,7 @@ def show_plan(env: Environments = None, replicas: Replicas = 1, as_json: AsJson 
 @app.command("apply")
 def make_true(env: Environments = None, replicas: Replicas = 1, as_json: AsJson = False) -> None:
     """Create what is missing and mend what drifted; touches only what Mendwire made itself."""
-    result = _run(lambda bus, known: applied(bus, known, replicas), env)
+    result = _run(lambda bus, known, days: applied(bus, known, replicas, days), env)
     if as_json:
         print(json.dumps({"done": rows(result.done), "left": rows(_notable(result.left))}))
     else:
@@ -66,7 +66,8 @@ def make_true(env: Environments = None, replicas: Replicas = 1, as_json: AsJson 
 
 
 def _run(
-    ask: Callable[[JetStreamBus, Sequence[str]], Awaitable[T]], env: Sequence[str] | None
+    ask: Callable[[JetStreamBus, Sequence[str], Mapping[str, float]], Awaitable[T]],
+    env: Sequence[str] | None,
 ) -> T:
     here = Path.cwd()
     config = read_config(find_config(here), here)
@@ -76,7 +77,7 @@ def _run(
     async def work() -> T:
         async with connected(environment, name="mendwire streams", store=store) as link:
             bus = JetStreamBus(link.client, link.names, link.denials)
-            return await ask(bus, env or config.worker.environments)
+            return await ask(bus, env or config.worker.environments, config.retention.days)
 
     return asyncio.run(work())
 

@@ -23,7 +23,7 @@ import math
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
@@ -43,6 +43,8 @@ class Filed:
 
     case: Case
     revision: int
+    changed_ns: int = field(default=0, compare=False)
+    """Server time of this revision, nanoseconds since the epoch; 0 where it was just made."""
 
 
 class Docket:
@@ -326,7 +328,7 @@ class Docket:
                 message = f"The report of case {case.case_id} is missing from the docket."
                 raise Damaged(message)
             case = replace(case, report=await asyncio.to_thread(_unpacked, case, kept.value))
-        return Filed(case=case, revision=entry.revision)
+        return Filed(case=case, revision=entry.revision, changed_ns=entry.created_ns)
 
 
 def _unpacked(case: Case, packed: bytes) -> bytes:

@@ -105,6 +105,8 @@ REOPENABLE: Final = frozenset({_S.CLOSED, _S.BLOCKED, _S.WITHDRAWN, _S.REGRESSED
 AWAITED: Final = frozenset({_S.FIXED, _S.MERGED, _S.DEPLOYED, _S.SOAKING, _S.VERIFIED})
 """States of a fix on its way; the issue comes back only out of what was deployed."""
 RETURNABLE: Final = frozenset({_S.DEPLOYED, _S.SOAKING, _S.VERIFIED})
+OVER: Final = frozenset({_S.CLOSED, _S.BLOCKED, _S.WITHDRAWN, _S.VERIFIED})
+"""States in which nothing is awaited any more, unless the issue comes back."""
 
 _RESUMED: Final = {None: _S.LEASED, Verdict.FIXED: _S.DELIVERING}
 """Where an open case goes on by its verdict; any other verdict leaves nothing to hand over."""
@@ -293,6 +295,26 @@ def released(case: Case, *, token: int) -> Case:
         raise Fenced(message)
     to = CaseState.OPEN if case.state is CaseState.LEASED else case.state
     return replace(case, state=to, holder="")
+
+
+def forgotten(case: Case) -> Case:
+    """A case that is over without its texts: what it was, and what became of it, stays known.
+
+    Raises IllegalMove for one that may still need them.
+    """
+    if case.state not in OVER:
+        text = f"Case {case.case_id} is {case.state}: it is not over."
+        raise IllegalMove(text)
+    return replace(
+        case,
+        report=b"",
+        finding=None,
+        change=None,
+        proof=None,
+        review=None,
+        feedback="",
+        reason="",
+    )
 
 
 def reopened(case: Case, report: bytes, message: MessageRef | None, opened_ns: int) -> Case:

@@ -117,6 +117,11 @@ def _again(case: Case) -> Case:
     if case.state not in REOPENABLE:
         message = f"Case {case.case_id} is {case.state}: it is being worked on, so just wait."
         raise IllegalMove(message)
+    if not case.report:
+        raise IllegalMove(
+            f"Case {case.case_id} is past its retention: its report is gone, so it opens again "
+            "when its error comes."
+        )
     return released(reopened(case, case.report, case.message, time.time_ns()), token=case.token)
 
 

@@ -94,7 +94,7 @@ class Hand:
 
     async def obstacles(self) -> list[Obstacle]:
         """What the plan could not make or change by itself."""
-        plan = await planned(self.shelf.bus, self.shelf.environments)
+        plan = await planned(self.shelf.bus, self.shelf.environments, days=self.shelf.days)
         wanted = [i for i in plan.items if i.action in {Action.FOREIGN, Action.UNOWNED}]
         unowned = {i.stream for i in wanted if i.action is Action.UNOWNED and not i.consumer}
         return [

@@ -93,7 +93,7 @@ def stream_found(stream: StreamInfo) -> list[Found]:
 
 async def drift(shelf: Shelf) -> list[Found]:
     """The streams and consumers against the plan."""
-    plan = await planned(shelf.bus, shelf.environments)
+    plan = await planned(shelf.bus, shelf.environments, days=shelf.days)
     found: list[Found] = []
     for item in plan.obstacles:
         found += bad(f"{item.name}: {item.reason}", "mendwire streams adopt")

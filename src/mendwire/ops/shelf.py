@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mendwire.errors import AccessRefused, ConfigError
@@ -19,7 +19,7 @@ from mendwire.wire.infos import (
     subjects_of,
 )
 from mendwire.wire.jetstream import JetStreamBus
-from mendwire.wire.topology import topology
+from mendwire.wire.topology import DAYS, topology
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +28,8 @@ class Shelf:
 
     bus: JetStreamBus
     environments: Sequence[str]
+    days: Mapping[str, float] = field(default_factory=lambda: DAYS)
+    """How long each kind is kept."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mendwire.wire.apply import chosen_disk, establish, read
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.plan import Item, Plan, plan
-from mendwire.wire.topology import topology
+from mendwire.wire.topology import DAYS, topology
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,17 +21,27 @@ class Applied:
     """The plan afterwards: no changes, maybe obstacles."""
 
 
-async def planned(bus: JetStreamBus, environments: Sequence[str], replicas: int = 1) -> Plan:
+async def planned(
+    bus: JetStreamBus,
+    environments: Sequence[str],
+    replicas: int = 1,
+    days: Mapping[str, float] = DAYS,
+) -> Plan:
     """Compare the server with the topology; changes nothing."""
     disk = await chosen_disk(bus.api, bus.names)
-    wanted = topology(bus.names, environments, replicas=replicas, disk_bytes=disk)
+    wanted = topology(bus.names, environments, replicas=replicas, disk_bytes=disk, days=days)
     return plan(await read(bus.api, wanted), wanted)
 
 
-async def applied(bus: JetStreamBus, environments: Sequence[str], replicas: int = 1) -> Applied:
+async def applied(
+    bus: JetStreamBus,
+    environments: Sequence[str],
+    replicas: int = 1,
+    days: Mapping[str, float] = DAYS,
+) -> Applied:
     """Create what is missing and mend what drifted; what is not ours is left alone."""
-    before = await planned(bus, environments, replicas)
-    _, left = await establish(bus.api, bus.names, environments, replicas=replicas)
+    before = await planned(bus, environments, replicas, days)
+    _, left = await establish(bus.api, bus.names, environments, replicas=replicas, days=days)
     return Applied(done=before.changes, left=left)
 
 

@@ -18,6 +18,10 @@ FILE_NAME = "mendwire.toml"
 
 Dollars = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
+Kept = Annotated[float, Field(ge=2, le=3650)]
+"""Days; more than the day for which the server knows repeats."""
+KeptOrNot = Annotated[float, Field(ge=0, le=3650)]
+"""Days; 0 is for ever."""
 Command = tuple[str, ...]
 
 
@@ -167,6 +171,47 @@ class Server(_Section):
     """When stored messages are flushed to disk: ``always`` or an interval such as ``2m``."""
 
 
+class Retention(_Section):
+    """How many days each kind is kept; the same on every machine that runs a worker."""
+
+    errors: Kept = 30
+    """Errors that wait; those that near their end move to the dead letters."""
+    tasks: Kept = 30
+    """Tasks that wait."""
+    progress: Kept = 30
+    """Of cases and tasks."""
+    results: Kept = 90
+    """Verdicts, and answers to tasks."""
+    evidence: Kept = 90
+    """What verdicts stand on."""
+    rejections: Kept = 90
+    """The short notes of what the screen rejected."""
+    counts: Kept = 30
+    """Of repeats."""
+    quarantine: KeptOrNot = 0
+    """0: until a person decides; else what is older is gone, decided or not."""
+    dead_letters: KeptOrNot = 0
+    """0: until a person decides."""
+    cases: KeptOrNot = 0
+    """Texts of cases that are over (report, findings, change, proof); 0: for ever. The case itself
+    stays, so that its bug is known."""
+
+    @property
+    def days(self) -> dict[str, float]:
+        """By kind of stream, as ``wire.topology`` names them."""
+        return {
+            "ERRORS": self.errors,
+            "TASKS": self.tasks,
+            "INVESTIGATIONS": self.progress,
+            "RESULTS": self.results,
+            "EVIDENCE": self.evidence,
+            "SECURITY": self.rejections,
+            "QUARANTINE": self.quarantine,
+            "DEAD": self.dead_letters,
+            "OCCURRENCES": self.counts,
+        }
+
+
 class Delivery(_Section):
     """How fixes are handed over."""
 
@@ -247,6 +292,7 @@ class Config(_Section):
     scrub: Scrub = Scrub()
     screen: Screen = Screen()
     server: Server = Server()
+    retention: Retention = Retention()
     delivery: Delivery = Delivery()
     forge: Forge = Forge()
     gateway: Gateway = Gateway()

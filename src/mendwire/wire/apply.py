@@ -10,7 +10,7 @@ from mendwire.errors import Conflict, StreamFull, WireError
 from mendwire.model.names import Names
 from mendwire.wire.api import Api, ApiError
 from mendwire.wire.plan import Action, Actual, ActualStream, Item, Plan, plan
-from mendwire.wire.topology import DEFAULT_DISK_BYTES, DISK, StreamSpec, Topology, topology
+from mendwire.wire.topology import DAYS, DEFAULT_DISK_BYTES, DISK, StreamSpec, Topology, topology
 
 _NO_STREAM: Final = 10059
 _RACED: Final = frozenset({10013, 10058, 10065, 10148})
@@ -70,7 +70,12 @@ async def ensure(api: Api, wanted: Topology) -> Plan:
 
 
 async def establish(
-    api: Api, names: Names, environments: Sequence[str], *, replicas: int = 1
+    api: Api,
+    names: Names,
+    environments: Sequence[str],
+    *,
+    replicas: int = 1,
+    days: Mapping[str, float] = DAYS,
 ) -> tuple[Topology, Plan]:
     """``ensure`` the topology of a namespace, in as much of the disk as the server gives.
 
@@ -78,7 +83,7 @@ async def establish(
     """
     disk = await chosen_disk(api, names)
     while True:
-        wanted = topology(names, environments, replicas=replicas, disk_bytes=disk)
+        wanted = topology(names, environments, replicas=replicas, disk_bytes=disk, days=days)
         try:
             return wanted, await ensure(api, wanted)
         except StreamFull:

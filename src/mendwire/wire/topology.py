@@ -6,7 +6,7 @@ What is stated here is what the plan compares; what the server adds by itself is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mendwire.model.names import CONSUMER, Names, environment
@@ -40,6 +40,18 @@ _SHARES: Final[dict[str, float]] = {
     "ADVISORIES": 0.02,
     "DOCKET": 0.10,
 }
+DAYS: Final[Mapping[str, float]] = {
+    "ERRORS": 30,
+    "TASKS": 30,
+    "INVESTIGATIONS": 30,
+    "RESULTS": 90,
+    "EVIDENCE": 90,
+    "SECURITY": 90,
+    "QUARANTINE": 0,
+    "DEAD": 0,
+    "OCCURRENCES": 30,
+}
+"""Days that messages of each kind are kept; 0 is without end."""
 _ERROR_STREAMS: Final = 4
 """The share for errors is divided by at least this many, so that a third environment changes
 nothing for the first two."""
@@ -133,6 +145,12 @@ class _Ground:
     replicas: int
     disk: int
     """Bytes for all of them together."""
+    days: Mapping[str, float] = field(default_factory=dict)
+    """What is kept for another time than usual."""
+
+    def age_s(self, kind: str) -> float:
+        """Seconds that a kind is kept."""
+        return self.days.get(kind, DAYS[kind]) * _DAY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,14 +180,16 @@ def topology(
     *,
     replicas: int = 1,
     disk_bytes: int | None = None,
+    days: Mapping[str, float] = DAYS,
 ) -> Topology:
     """The wire contract for one namespace.
 
-    ``disk_bytes`` is what all of its streams may use together. Raises InvalidName for an
-    environment outside its pattern.
+    ``disk_bytes`` is what all of its streams may use together; ``days`` how long each kind is
+    kept. Raises InvalidName for an environment outside its pattern.
     """
     known = tuple(dict.fromkeys(environment(env) for env in environments))
-    ground = _Ground(names=names, replicas=replicas, disk=disk_bytes or DEFAULT_DISK_BYTES)
+    disk = disk_bytes or DEFAULT_DISK_BYTES
+    ground = _Ground(names=names, replicas=replicas, disk=disk, days=days)
     errors = _error_streams(known, ground)
     return Topology(
         namespace=names.namespace,
@@ -192,7 +212,7 @@ def share(kind: str, disk_bytes: int, parts: int = 1) -> int:
 def _error_streams(known: tuple[str, ...], ground: _Ground) -> tuple[StreamSpec, ...]:
     size = share("ERRORS", ground.disk, max(_ERROR_STREAMS, len(known) + 1))
 
-    def one(env: str | None, days: float, window_s: float) -> StreamSpec:
+    def one(env: str | None, age_s: float, window_s: float) -> StreamSpec:
         subject = ground.names.errors(env)
         fixer = ConsumerSpec(
             name=CONSUMER, filter_subject=subject, ack_wait_s=10 * _MINUTE, max_deliver=3
@@ -201,7 +221,7 @@ def _error_streams(known: tuple[str, ...], ground: _Ground) -> tuple[StreamSpec,
             name=ground.names.error_stream(env),
             subjects=(subject,),
             retention="workqueue",
-            max_age_s=days * _DAY,
+            max_age_s=age_s,
             duplicate_s=window_s,
             discard="new",
             max_bytes=size,
@@ -212,25 +232,27 @@ def _error_streams(known: tuple[str, ...], ground: _Ground) -> tuple[StreamSpec,
             consumers=(fixer,),
         )
 
-    return (one(None, 7, 2 * _MINUTE), *(one(env, 30, _DAY) for env in known))
+    age_s = ground.age_s("ERRORS")
+    plain = one(None, min(age_s, 7 * _DAY), 2 * _MINUTE)
+    return (plain, *(one(env, age_s, _DAY) for env in known))
 
 
 def _kept(ground: _Ground) -> tuple[StreamSpec, ...]:
-    table: tuple[tuple[str, str, str, float, str, str], ...] = (
-        ("TASKS", "tasks", "workqueue", 30, "new", "Tasks for agents."),
-        ("INVESTIGATIONS", "investigation", "limits", 30, "old", "Progress of cases and tasks."),
-        ("RESULTS", "results", "limits", 90, "old", "Verdicts and answers."),
-        ("SECURITY", "security", "limits", 90, "old", "What the screen rejected, in short."),
-        ("QUARANTINE", "quarantine", "limits", 0, "new", "Rejected reports, whole."),
-        ("DEAD", "dead", "limits", 0, "new", "Messages that could not be handled, and why."),
-        ("OCCURRENCES", "occurrences", "limits", 30, "old", "Counts of repeated errors."),
+    table: tuple[tuple[str, str, str, str, str], ...] = (
+        ("TASKS", "tasks", "workqueue", "new", "Tasks for agents."),
+        ("INVESTIGATIONS", "investigation", "limits", "old", "Progress of cases and tasks."),
+        ("RESULTS", "results", "limits", "old", "Verdicts and answers."),
+        ("SECURITY", "security", "limits", "old", "What the screen rejected, in short."),
+        ("QUARANTINE", "quarantine", "limits", "new", "Rejected reports, whole."),
+        ("DEAD", "dead", "limits", "new", "Messages that could not be handled, and why."),
+        ("OCCURRENCES", "occurrences", "limits", "old", "Counts of repeated errors."),
     )
     return tuple(
         StreamSpec(
             name=ground.names.stream(kind),
             subjects=(f"{ground.names.namespace}.{subject}.>",),
             retention=retention,
-            max_age_s=days * _DAY,
+            max_age_s=ground.age_s(kind),
             duplicate_s=_DAY,
             discard=discard,
             max_bytes=share(kind, ground.disk),
@@ -239,7 +261,7 @@ def _kept(ground: _Ground) -> tuple[StreamSpec, ...]:
             disk=ground.disk,
             replicas=ground.replicas,
         )
-        for kind, subject, retention, days, discard, description in table
+        for kind, subject, retention, discard, description in table
     )
 
 
@@ -291,7 +313,7 @@ def _evidence(ground: _Ground) -> StreamSpec:
         name=f"OBJ_{name}",
         subjects=(f"$O.{name}.C.>", f"$O.{name}.M.>"),
         retention="limits",
-        max_age_s=90 * _DAY,
+        max_age_s=ground.age_s("EVIDENCE"),
         duplicate_s=2 * _MINUTE,
         discard="new",
         max_bytes=share("EVIDENCE", ground.disk),
