@@ -81,10 +81,10 @@ CONFIG_TEXT: Final = """\
 
 [retention]                     # in days; the same on every machine that runs a worker
 # errors = 30                   # that wait; those that near their end become dead letters
-# tasks = 30
-# progress = 30
-# results = 90
-# evidence = 90
+# tasks = 30                    # that wait
+# progress = 30                 # of cases and tasks
+# results = 90                  # verdicts, and answers to tasks
+# evidence = 90                 # what verdicts stand on
 # rejections = 90               # short notes of what the screen rejected
 # counts = 30                   # of repeats
 # quarantine = 0                # 0: until a person decides
