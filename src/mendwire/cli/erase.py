@@ -81,7 +81,9 @@ def _texts(given: list[str]) -> list[str]:
     if given and given != ["-"]:
         return given
     if sys.stdin.isatty():
-        raise ConfigError("Name the person's texts, or pipe them in, a line each.")
+        raise ConfigError(
+            "There is no text to erase: it is read from standard input, or from the arguments."
+        )
     return sys.stdin.read(_LARGEST).splitlines()
 
 
