@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import time
 from pathlib import Path
@@ -51,7 +52,7 @@ for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("SCRATCH/**/*", recurs
         found.append(open(path, "rb").read().decode("latin-1"))
     except OSError:
         pass
-print("spied", len(found), "KEY" + "-BAIT" if "BAIT" in "".join(found) else "nothing")
+print("spied", len(found), "the key" if "BAIT" in "".join(found) else "nothing")
 """
 
 
@@ -404,9 +405,11 @@ async def test_the_shell_cannot_see_the_key(tmp_path: Path, kind: str, variable:
             sandbox=await wall(kind),
             more={"test_commands": ("python3 spy.py",)},
         )
-        bench.environ[variable] = bench.environ.pop("ANTHROPIC_API_KEY")
-        spy = SPY.replace("SCRATCH", str(tmp_path / "scratch")).replace("BAIT", KEY)
-        (bench.tree / "spy.py").write_text(spy.replace(f'"KEY" + "-{KEY}"', '"the key"'))
+        # A key of its own: without a sandbox the spy sees other tests' processes, and their key.
+        del bench.environ["ANTHROPIC_API_KEY"]
+        key = bench.environ[variable] = f"{KEY}-{secrets.token_hex(8)}"
+        spy = SPY.replace("SCRATCH", str(tmp_path / "scratch")).replace("BAIT", key)
+        (bench.tree / "spy.py").write_text(spy)
         await bench.play(Role.IMPLEMENTATION, may_run=True)
         told = api.requests[-1].results
     assert "spied" in told[0]
