@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ REPOSITORY = "acme/shop"
 
 
 @dataclass
-class Forge:
+class Forge(ABC):
     """What people and programs did on one."""
 
     description: Description | None = None
@@ -40,12 +41,13 @@ class Forge:
     def request(self, number: int) -> dict[str, Any]:
         return next(one for one in self.requests if number in (one.get("number"), one.get("iid")))
 
+    @abstractmethod
     def answer(self, method: str, url: str, body: dict[str, Any]) -> tuple[int, Any]:
-        raise NotImplementedError
+        """Status and body of one exchange."""
 
+    @abstractmethod
     def close(self, number: int, *, merged_as: str = "") -> None:
         """A person's hand."""
-        raise NotImplementedError
 
 
 @dataclass

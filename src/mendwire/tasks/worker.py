@@ -14,7 +14,6 @@ import asyncio
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -25,6 +24,7 @@ from mendwire.errors import ConfigError, MendwireError, Undecodable
 from mendwire.execution.stopping import stopping
 from mendwire.model.delivery import DeliveryState, Outcome, Received
 from mendwire.settings.environment import read_environment
+from mendwire.tasks.backlog import Backlog
 from mendwire.tasks.book import Book, Trial, Wish
 from mendwire.tasks.calls import Context, Functions
 from mendwire.tasks.conduct import Clock, Conduct
@@ -41,7 +41,6 @@ from mendwire.tasks.outcomes import Outcomes
 from mendwire.tasks.reading import Task, read_task
 from mendwire.tasks.schedule import Schedules
 from mendwire.tasks.sorting import sort
-from mendwire.tasks.turns import PRIORITIES, Turns
 from mendwire.tasks.vigil import Held, Vigil
 from mendwire.wire.connection import connected
 from mendwire.wire.ending import ended
@@ -50,10 +49,6 @@ from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.settling import Settler
 from mendwire.wire.stored import nanoseconds
 
-_AHEAD_S: Final = 0.1
-"""Tasks are pulled ahead for so long a time, so that a high one never waits longer behind them."""
-_MOST_AHEAD: Final = 256
-_LEAST_AHEAD: Final = 8
 _DUE_S: Final = 1.0
 """Between two looks at what is due."""
 _OWNED_S: Final = 15.0
@@ -96,14 +91,12 @@ class TaskWorker(Functions):
         self._ack_wait_s = ack_wait_s
         self._drain_s = drain_s
         self._retry_s = retry_s
-        self._waiting: list[deque[Held]] = [deque() for _ in PRIORITIES]
+        self._backlog = Backlog(concurrency)
         self._held: dict[int, Held] = {}
         self._wishes: dict[str, Wish] = {}
         self._obstacles: dict[int, str] = {}
         self._sorting: set[asyncio.Task[None]] = set()
         self._running = 0
-        self._seconds = 1.0
-        self._swept, self._picked = Turns(), Turns()
         self._clock = Clock()
         self._hold: Hold | None = None
         self._has_hold = False
@@ -193,7 +186,7 @@ class TaskWorker(Functions):
             bus,
             bus.names.stream("TASKS"),
             prepare=self._prepare,
-            order=self._order,
+            order=self._backlog.order,
             take=self._take,
             room=self._room,
             sorted_=self._all_sorted,
@@ -222,9 +215,8 @@ class TaskWorker(Functions):
         try:
             await ended(feed, clock)
             await ended(*self._sorting)
-            for lane in self._waiting:
-                while lane:
-                    await self._give_back(lane.popleft())
+            for held in self._backlog.drain():
+                await self._give_back(held)
             async with asyncio.timeout(self._drain_s if drain_s is None else drain_s):
                 await self._idle.wait()
         except TimeoutError:
@@ -269,24 +261,8 @@ class TaskWorker(Functions):
         self.owned = {owner.kind: owner for owner in owned}
         return [lane_of(stand) for stand in ready]
 
-    def _order(self, lanes: Sequence[Lane]) -> Sequence[Lane]:
-        ranks = self._swept.order()
-        if ranks[0] != 0:
-            self._swept.asked(ranks[0])
-        return sorted(
-            lanes, key=lambda lane: lane.rank if lane.rank < 0 else ranks.index(lane.rank)
-        )
-
     def _room(self) -> int:
-        if self._is_closed:
-            return 0
-        ahead, waiting = self._ahead(), sum(map(len, self._waiting))
-        if ahead >= _LEAST_AHEAD and waiting > ahead // 2:
-            return 0  # rather one pull for a good number than many for one task each
-        return max(0, self._concurrency - self._running + ahead - waiting)
-
-    def _ahead(self) -> int:
-        return min(_MOST_AHEAD, int(_AHEAD_S * self._concurrency / max(self._seconds, 1e-6)))
+        return 0 if self._is_closed else self._backlog.room(self._running)
 
     def _take(self, received: Received, lane: Lane) -> None:
         seq = received.ref.seq
@@ -299,13 +275,10 @@ class TaskWorker(Functions):
             return
         held = self._held[seq] = Held(received=received, rank=lane.rank)
         self._idle.clear()
-        self._waiting[lane.rank].append(held)
-        self._swept.took(lane.rank)
+        self._backlog.add(held)
         self._advance()
-        waiting = sum(map(len, self._waiting))
-        if waiting > max(0, self._concurrency - self._running) + 2 * self._ahead():
-            last = next(lane for lane in reversed(self._waiting) if lane)
-            self._spawn(self._give_back(last.pop()))
+        if (last := self._backlog.surplus(self._running)) is not None:
+            self._spawn(self._give_back(last))
 
     def _sort(self, received: Received) -> None:
         self._spawn(sort(self._bus, self._outcomes, self._settler, received))
@@ -326,10 +299,9 @@ class TaskWorker(Functions):
     def _advance(self) -> None:
         """Start what may start, and let the feed look at the room again."""
         while self._running < self._concurrency and not self._is_closed:
-            rank = self._picked.pick(lambda rank: bool(self._waiting[rank]))
-            if rank is None:
+            held = self._backlog.next()
+            if held is None:
                 break
-            held = self._waiting[rank].popleft()
             self._running += 1
             held.job = asyncio.create_task(self._see_through(held))
         self._feed.wake()
@@ -351,7 +323,7 @@ class TaskWorker(Functions):
             self._hold_up(held, "")
             if is_settled or not self._is_stopping:  # else stop() gives it back
                 self._forget(held)
-        self._seconds += (time.monotonic() - held.began - self._seconds) / 4
+        self._backlog.took(time.monotonic() - held.began)
         self._advance()
 
     async def _done(self, held: Held) -> Outcome:
