@@ -87,6 +87,7 @@ async def test_a_person_is_erased_everywhere_and_the_errors_stay(tmp_path: Path)
         before = await holding(set_up)
         wanted = {"SHOP_PRODUCTION_ERRORS", "SHOP_QUARANTINE", "SHOP_DEAD", "KV_SHOP_DOCKET"}
         assert wanted <= before
+        assert {"SHOP_DEAD", "SHOP_QUARANTINE"} <= await on_disk(set_up)
 
         code, out, err = await set_up.run("erase", "--dry-run", "--json", PERSON.lower())
         assert code == 0, err
@@ -127,6 +128,8 @@ async def _in(set_up: Stage, state: CaseState) -> list[Case]:
 
 async def test_what_cannot_be_erased_is_told(tmp_path: Path) -> None:
     async with stage(tmp_path) as set_up:
+        code, _, err = await set_up.run("erase", PERSON, "--yes", "--spool", "nowhere")
+        assert (code, "is no folder" in err) == (2, True)
         code, _, err = await set_up.run("erase", "ab", "--yes")
         assert (code, "3 to 200 characters" in err) == (2, True)
         patches = tmp_path / ".mendwire" / "patches"

@@ -9,7 +9,6 @@ from pathlib import Path
 from mendwire.app.looking import Sight
 from mendwire.capture.clearing import clear_spool
 from mendwire.capture.spool import default_folder
-from mendwire.errors import ConfigError
 from mendwire.model.erasure import Eraser
 from mendwire.ops.erasure import Erased, Erasure, How
 from mendwire.settings.config import Config
@@ -46,8 +45,6 @@ async def erased_here(
     own = default_folder(environment.state_home, environment.namespace or "default")
     named = environment.variables.get("MENDWIRE_SPOOL", "").strip()
     for folder in dict.fromkeys((*spools, *((Path(named),) if named else ()), own)):
-        if folder in spools and not folder.is_dir():
-            raise ConfigError(f"{folder} is no folder: give the folder of a spool.")
         found, busy = await asyncio.to_thread(clear_spool, folder, eraser, for_real=for_real)
         yield Erased(place=str(folder), found=found, how=How.CLEARED)
         if busy:

@@ -50,6 +50,9 @@ def erase(
     case in work, a fix that has the text in its code) is named, and the exit code is 1. A spool on
     another machine is erased there, with --here. Server backups and logs are yours to clear.
     """
+    for folder in spool or []:
+        if not folder.is_dir():
+            raise ConfigError(f"{folder} is no folder: give the folder of a spool.")
     eraser = eraser_of(_texts(person or []))
     config, environment = configured(None)
 

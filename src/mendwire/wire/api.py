@@ -11,7 +11,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -33,6 +33,8 @@ from mendwire.wire.refusals import (
     refused,
 )
 
+_BATCH: Final = 128
+_BATCH_BYTES: Final = 8 * 1024 * 1024
 __all__ = ["TIMEOUT_S", "Api", "ApiError", "NobodyListens", "TooLarge", "refused", "unsubscribe"]
 
 
@@ -145,6 +147,28 @@ class Api:
         finally:
             await unsubscribe(subscription)
 
+    async def stored(self, stream: str, subject: str, *, after: int = 0) -> AsyncIterator[Msg]:
+        """Messages of a stream on ``subject``, which may hold wildcards, oldest first.
+
+        By direct gets, many for one request; deletions of a bucket among them. ``Nats-Sequence``
+        and the like are headers. Raises NobodyListens where there is no such stream, WireError.
+        """
+        pending = 1
+        while pending:
+            ask = {
+                "seq": after + 1,
+                "next_by_subj": subject,
+                "batch": _BATCH,
+                "max_bytes": _BATCH_BYTES,
+            }
+            async for found in self.stream_of(f"$JS.API.DIRECT.GET.{stream}", ask):
+                headers = found.headers or {}
+                if "Status" in headers:
+                    pending = _pending(stream, headers)
+                    continue
+                after = int(headers["Nats-Sequence"])
+                yield found
+
     async def subscribe(
         self,
         subject: str,
@@ -199,3 +223,13 @@ async def unsubscribe(subscription: Subscription) -> None:
         await subscription.unsubscribe()
     except (NatsError, OSError):
         return
+
+
+def _pending(stream: str, end: Mapping[str, str]) -> int:
+    """How many messages are left behind a batch that ended."""
+    status = end["Status"]
+    if status == "503":
+        raise NobodyListens(f"There is no stream {stream}; run mendwire streams apply.")
+    if status not in {"204", "404"}:
+        raise WireError(f"{stream} cannot be read: the server answers {status}.")
+    return int(end.get("Nats-Num-Pending", "0"))

@@ -18,8 +18,6 @@ from mendwire.wire.bus import Ack, Entry
 from mendwire.wire.refusals import NobodyListens, api_error
 from mendwire.wire.stored import nanoseconds
 
-_BATCH: Final = 128
-_BATCH_BYTES: Final = 8 * 1024 * 1024
 _OPERATION: Final = "KV-Operation"
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 
@@ -62,23 +60,13 @@ class JetStreamBucket:
 
     async def scan(self, prefix: str, *, after: int = 0) -> AsyncIterator[Entry]:
         """A key that changes meanwhile comes again with its newer revision; none is missed."""
-        pending = 1
-        wanted = f"{self._subjects}{prefix}.>"
-        while pending:
-            ask = {
-                "seq": after + 1,
-                "next_by_subj": wanted,
-                "batch": _BATCH,
-                "max_bytes": _BATCH_BYTES,
-            }
-            async for found in self._api.stream_of(self._direct, ask):
-                headers = found.headers or {}
-                if "Status" in headers:
-                    pending = self._pending_after(headers)
-                    continue
-                after = _sequence(found)
+        subject = f"{self._subjects}{prefix}.>"
+        try:
+            async for found in self._api.stored(f"KV_{self._name}", subject, after=after):
                 if not _is_deletion(found):
                     yield self._entry(found)
+        except NobodyListens:
+            raise self._absent() from None
 
     async def _latest(self, key: str) -> Msg | None:
         try:
@@ -114,14 +102,6 @@ class JetStreamBucket:
             revision=int(headers["Nats-Sequence"]),
             created_ns=nanoseconds(headers["Nats-Time-Stamp"]),
         )
-
-    def _pending_after(self, end: dict[str, str]) -> int:
-        status = end["Status"]
-        if status == "503":
-            raise self._absent()
-        if status not in {"204", "404"}:
-            raise WireError(f"The bucket {self._name} cannot be read: the server answers {status}.")
-        return int(end.get("Nats-Num-Pending", "0"))
 
     def _absent(self) -> WireError:
         return NobodyListens(f"There is no bucket {self._name}; run mendwire streams apply.")

@@ -25,7 +25,6 @@ from mendwire.wire.refusals import NobodyListens
 CHUNK: Final = 128 * 1024
 LARGEST: Final = 8 * 1024 * 1024
 """Bytes of one object."""
-_BATCH: Final = 64
 
 
 class JetStreamObjects:
@@ -72,38 +71,19 @@ class JetStreamObjects:
 
     async def names(self) -> AsyncIterator[str]:
         """Of all objects, oldest first; one that is put meanwhile may come again."""
-        at, pending = 0, 1
-        direct = f"$JS.API.DIRECT.GET.{self._stream}"
-        while pending:
-            ask = {"seq": at + 1, "next_by_subj": f"$O.{self._name}.M.>", "batch": _BATCH}
-            pending = 0
-            async for found in self._api.stream_of(direct, ask):
-                headers = found.headers or {}
-                if "Status" in headers:
-                    pending = _left(headers)
-                    continue
-                at = int(headers["Nats-Sequence"])
-                with suppress(ValueError, KeyError, TypeError):
-                    known = json.loads(found.data)
-                    if not known.get("deleted"):
-                        yield str(known["name"])
+        async for found in self._api.stored(self._stream, f"$O.{self._name}.M.>"):
+            with suppress(ValueError, KeyError, TypeError):
+                known = json.loads(found.data)
+                if not known.get("deleted"):
+                    yield str(known["name"])
 
     async def _chunks(self, nuid: str) -> AsyncIterator[bytes]:
-        at, pending, total = 0, 1, 0
-        direct = f"$JS.API.DIRECT.GET.{self._stream}"
-        while pending:
-            ask = {"seq": at + 1, "next_by_subj": f"$O.{self._name}.C.{nuid}", "batch": _BATCH}
-            pending = 0
-            async for found in self._api.stream_of(direct, ask):
-                headers = found.headers or {}
-                if "Status" in headers:
-                    pending = _left(headers)
-                    continue
-                at = int(headers["Nats-Sequence"])
-                total += len(found.data)
-                if total > LARGEST:
-                    raise Damaged(f"An object in {self._name} is larger than {LARGEST} bytes.")
-                yield found.data
+        total = 0
+        async for found in self._api.stored(self._stream, f"$O.{self._name}.C.{nuid}"):
+            total += len(found.data)
+            if total > LARGEST:
+                raise Damaged(f"An object in {self._name} is larger than {LARGEST} bytes.")
+            yield found.data
 
     async def _known(self, name: str) -> dict[str, Any] | None:
         subject = f"$JS.API.DIRECT.GET.{self._stream}.$O.{self._name}.{_meta(name)}"
@@ -154,9 +134,3 @@ class JetStreamObjects:
 
 def _meta(name: str) -> str:
     return f"M.{urlsafe_b64encode(name.encode()).decode()}"
-
-
-def _left(end: dict[str, str]) -> int:
-    """How many messages are left behind a batch that ended."""
-    left = end.get("Nats-Num-Pending", "0")
-    return int(left) if end["Status"] == "204" and left.isdecimal() else 0
