@@ -60,6 +60,10 @@ EVENTS: Final[dict[str, str]] = {
     "gateway.drained": "count, folder: spooled messages that were settled",
     "gateway.refused": "reason, count: of the last ten seconds",
     "gateway.dropped": "count, reason",
+    "dashboard.started": "url, pid",
+    "dashboard.stopped": "",
+    "dashboard.entered": "peer, role: somebody logged in",
+    "dashboard.refused": "peer, reason: a login was refused",
 }
 
 Subscriber = Callable[[str, dict[str, object]], None]

@@ -122,6 +122,20 @@ CONFIG_TEXT: Final = """\
 # bytes_hour = 4294967296       # bytes that all keys together may send
 # signatures_hour = 100000      # distinct errors that all keys together may report
 # reserve = 0.5                 # part of both that only trusted keys may use
+
+[dashboard]                     # pages for people; `mendwire dashboard` runs it alone
+# enabled = true                # run it within `mendwire up` too
+# host = "127.0.0.1"            # another one needs token_file or proxy_peers, and TLS before it
+# port = 7391                   # 0: any free one; `up` takes one, too, where this one is in use
+# url = ""                      # how browsers reach it behind a proxy, https://mendwire.example.org
+# hosts = []                    # further names under which browsers reach it
+# token_file = ""               # holds the operators' token; default: one is made in .mendwire
+# viewer_token_file = ""        # holds the token of people who may look and not act
+# session_hours = 12.0          # a login ends after so long
+# proxy_peers = []              # addresses or networks that say who the user is ...
+# proxy_header = "X-Forwarded-User" # ... in this header, believed from them alone
+# operators = []                # names in that header that may act
+# viewers = ["*"]               # names in that header that may look; "*": everybody it lets through
 """
 
 ENV_TEXT: Final = """\

@@ -49,6 +49,7 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
                 served(config, environment, own=wish.own_server)
             )
             hint = await stack.enter_async_context(_gateway(config, environment, wish))
+            hint += await stack.enter_async_context(_dashboard(config, environment, wish))
             halted = True
             while halted and not stop.is_set():
                 await _not_halted(config, environment, wish, stop)
@@ -97,3 +98,23 @@ async def _gateway(
 
     async with gateways(config, environment) as ours:
         yield (f"mendwire: gateway {ours.url}; a DSN for an SDK: mendwire gateway keys add NAME",)
+
+
+@asynccontextmanager
+async def _dashboard(
+    config: Config, environment: Environment, wish: Wish
+) -> AsyncIterator[tuple[str, ...]]:
+    """The dashboard runs within ``mendwire up``, unless the configuration says no."""
+    if not (wish.own_server and config.dashboard.enabled) or wish.until_empty:
+        yield ()
+        return
+    try:
+        from mendwire.app.dashboard import dashboard  # noqa: PLC0415 - needs an extra of its own
+    except ModuleNotFoundError as absent:
+        if absent.name and absent.name.startswith("mendwire"):
+            raise
+        yield (f"mendwire: no dashboard: pip install 'mendwire[dashboard]' ({absent.name})",)
+        return
+    async with dashboard(config, environment, any_port=True) as ours:
+        how = "; its token: mendwire dashboard token" if ours.token_file else ""
+        yield (f"mendwire: dashboard {ours.url}{how}",)

@@ -55,6 +55,25 @@ def _add_gateway(line: typer.Typer) -> None:
         line.add_typer(gateway.app, name="gateway")
 
 
+def _add_dashboard(line: typer.Typer) -> None:
+    """The same for the dashboard."""
+    try:
+        from mendwire.cli import dashboard  # noqa: PLC0415 - may be absent
+    except ModuleNotFoundError as absent:
+        if absent.name and absent.name.startswith("mendwire"):
+            raise
+        missing = absent.name
+
+        @line.command("dashboard", context_settings=_FORWARD)
+        def explain() -> None:
+            """Show how things stand on pages (needs an extra that is not installed)."""
+            raise ConfigError(
+                f"The dashboard needs more packages: pip install 'mendwire[dashboard]' ({missing})."
+            )
+    else:
+        line.add_typer(dashboard.app, name="dashboard")
+
+
 app = typer.Typer(
     name="mendwire",
     help="Errors from running servers to coding agents over NATS JetStream, and proven fixes back.",
@@ -82,6 +101,7 @@ erase.register(app)
 mcp.register(app)
 tasks.register(app)
 _add_gateway(app)
+_add_dashboard(app)
 
 
 @app.command("report", context_settings=_FORWARD, help=bare.REPORT_HELP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Final
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import ConfigError, IllegalMove
@@ -21,6 +22,8 @@ from mendwire.model.case import (
 from mendwire.model.delivery import Received
 from mendwire.ops.quarantine import Decision, Desk
 from mendwire.wire.burial import place
+
+CLOSEABLE: Final = frozenset({CaseState.OPEN, CaseState.LEASED, CaseState.PARKED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +89,18 @@ async def silence(docket: Docket, wanted: str, note: str, until_ns: int) -> Case
     return silent.case
 
 
+async def close(docket: Docket, wanted: str, note: str) -> Case:
+    """A person's word that nothing is to be done about an issue (rules A11).
+
+    A fix that waits to be merged is withdrawn; what is open, in work or waiting is laid aside.
+    Either stays so until ``retry``. Raises ConfigError, IllegalMove where the case is over.
+    """
+    filed = await find(docket, wanted)
+    closed = await docket.change(filed, lambda case: _closed(case, note))
+    await docket.dismiss(filed.case.issue)
+    return closed.case
+
+
 async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") -> Decision:
     """Let the report of a restricted case be worked on as if it had passed (rules B3).
 
@@ -123,6 +138,14 @@ def _again(case: Case) -> Case:
             "when its error comes."
         )
     return released(reopened(case, case.report, case.message, time.time_ns()), token=case.token)
+
+
+def _closed(case: Case, note: str) -> Case:
+    if CaseState.WITHDRAWN in CASE_MOVES[case.state]:
+        return move(case, CaseState.WITHDRAWN, token=case.token, reason=note)
+    if case.state in CLOSEABLE:
+        return silenced(case, note, 0)
+    raise IllegalMove(f"Case {case.case_id} is {case.state}: there is nothing to close.")
 
 
 def _row(case: Case, repeats: int) -> CaseRow:

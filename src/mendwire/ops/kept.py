@@ -45,6 +45,28 @@ async def kept(bus: JetStreamBus, kind: str) -> list[Kept]:
     return [_kept(received) async for received in bus.walk(stream, MOST, _LAST)]
 
 
+async def newest(bus: JetStreamBus, kind: str, size: int, before: int = 0) -> list[Kept]:
+    """The newest ``size`` of a kind below the sequence ``before`` (0: of all), newest first.
+
+    Without their payloads, which together may be more than memory holds.
+    """
+    stream = bus.names.stream(kind)
+    info = await bus.stream(stream)
+    if info is None:
+        return []
+    first = int(info["state"]["first_seq"])
+    last = before - 1 if before else int(info["state"]["last_seq"])
+    found: list[Kept] = []
+    window = size
+    while last >= first and len(found) < size:
+        begin = max(first, last - window + 1)
+        walk = bus.walk(stream, window, last, first=begin)
+        rows = [replace(_kept(received), payload=b"") async for received in walk]
+        found += rows[::-1]
+        last, window = begin - 1, min(2 * window, MOST)  # where much was removed, look further
+    return found[:size]
+
+
 async def shown(bus: JetStreamBus, kind: str, seq: int) -> Kept:
     """The one at ``seq``; raises ConfigError."""
     parts = await parts_of(bus, kind, seq)

@@ -278,6 +278,35 @@ class Gateway(_Section):
     """Part of both that only trusted keys may use."""
 
 
+class Dashboard(_Section):
+    """Pages that show how things stand, for people who may look and people who may act."""
+
+    enabled: bool = True
+    """Whether ``mendwire up`` runs it too."""
+    host: str = "127.0.0.1"
+    """Address it listens on; another one than loopback needs token_file or proxy_peers."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 7391
+    """0: any free one; ``mendwire up`` takes one, too, where this one is in use."""
+    url: str = ""
+    """How browsers reach it behind a proxy, https://mendwire.example.org; empty: host and port."""
+    hosts: tuple[str, ...] = ()
+    """Further names under which browsers reach it; requests for others are refused."""
+    token_file: str = ""
+    """Holds the operators' token; relative to the file's folder; empty: one is made."""
+    viewer_token_file: str = ""
+    """Holds the token of people who may look and not act; empty: there is none."""
+    session_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
+    """A login ends after so long."""
+    proxy_peers: tuple[str, ...] = ()
+    """Addresses or networks whose requests carry the user's name in proxy_header."""
+    proxy_header: str = "X-Forwarded-User"
+    """Believed from proxy_peers alone, which must set or remove it in every request."""
+    operators: tuple[str, ...] = ()
+    """Names in that header that may act."""
+    viewers: tuple[str, ...] = ("*",)
+    """Names in that header that may look; ``*``: everybody whom the proxy lets through."""
+
+
 class Config(_Section):
     """All of ``mendwire.toml``."""
 
@@ -296,6 +325,7 @@ class Config(_Section):
     delivery: Delivery = Delivery()
     forge: Forge = Forge()
     gateway: Gateway = Gateway()
+    dashboard: Dashboard = Dashboard()
 
     @model_validator(mode="after")
     def _has_a_forge(self) -> Self:
