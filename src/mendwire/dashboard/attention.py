@@ -82,7 +82,7 @@ def _of_machines(stand: Stand, lines: Sequence[Line]) -> Iterator[Need]:
 
 
 def _of_cases(stand: Stand, lines: Sequence[Line]) -> Iterator[Need]:
-    blocked = sum(line.state is CaseState.BLOCKED for line in lines)
+    blocked = [line for line in lines if line.state is CaseState.BLOCKED]
     person = sum(line.parked is ParkReason.PERSON for line in lines)
     outage = sum(line.parked is ParkReason.OUTAGE for line in lines)
     recent = stand.now_ns - _WEEK_NS
@@ -96,9 +96,9 @@ def _of_cases(stand: Stand, lines: Sequence[Line]) -> Iterator[Need]:
     if blocked:
         yield Need(
             urgency=Urgency.BAD,
-            what=f"{_count(blocked, 'case')} blocked",
-            remedy="Read why, then try again.",
-            link="/cases?state=blocked",
+            what=_count(len(blocked), "case is blocked", "cases are blocked"),
+            remedy=blocked[0].title if len(blocked) == 1 else "Read why, then try again.",
+            link=f"/cases/{blocked[0].case_id}" if len(blocked) == 1 else "/cases?state=blocked",
         )
     if outage:
         yield Need(

@@ -53,11 +53,21 @@ def _spans(shown: str, excerpts: Iterable[str]) -> list[tuple[int, int]]:
     """Where they stand, in order, none over another; white space may differ."""
     found: list[tuple[int, int]] = []
     for excerpt in excerpts:
-        words = [re.escape(word) for word in excerpt.split()]
+        if not (words := [re.escape(word) for word in excerpt.split()]):
+            continue
         pattern = re.compile(r"\s+".join(words), re.IGNORECASE)
-        found += [match.span() for match in pattern.finditer(shown)]
+        found += [_whole_words(shown, *match.span()) for match in pattern.finditer(shown)]
     kept: list[tuple[int, int]] = []
     for begin, end in sorted(found, key=lambda one: (one[0], -one[1])):
         if not kept or begin >= kept[-1][1]:
             kept.append((begin, end))
     return kept
+
+
+def _whole_words(shown: str, begin: int, end: int) -> tuple[int, int]:
+    """An excerpt is cut to a length; the mark is not."""
+    while begin and shown[begin - 1].isalnum() and shown[begin].isalnum():
+        begin -= 1
+    while end < len(shown) and shown[end - 1].isalnum() and shown[end].isalnum():
+        end += 1
+    return begin, end

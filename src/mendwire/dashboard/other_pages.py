@@ -54,6 +54,7 @@ async def overview(site: Site, request: Request, person: Person) -> Response:
         ranges=RANGES,
         spent=spent,
         days=days,
+        in_work=sum(counts[state.value] for state in HELD),
         counts=[(state.value, counts[state.value]) for state in CaseState if counts[state.value]],
         newest=site.book.lines[-6:][::-1],
         services=stand.services[:_SERVICES],
