@@ -261,65 +261,64 @@ async def lived_in(stage: DashboardStage) -> None:
         ("review", "A coupon that is not in the table raises."),
     ):
         await stage.progress(fixed, status, findings)
-    for number, (title, error, fields) in enumerate(
-        [
-            (
-                "TimeoutError in charge (shop/payments.py)",
-                "TimeoutError: the bank did not answer within 5 s",
-                {
-                    "state": CaseState.LEASED,
-                    "step": Step.IMPLEMENT,
-                    "holder": "worker-7",
-                    "token": 2,
-                },
-            ),
-            (
-                "OperationalError in connect (shop/db.py)",
-                "OperationalError: too many connections for role shop",
-                {
-                    "state": CaseState.BLOCKED,
-                    "verdict": Verdict.BLOCKED,
-                    "reason": "The agent failed twice: the suite needs a database.",
-                    "step": Step.VERIFY,
-                },
-            ),
-            (
-                "ValueError in parse_address (shop/address.py)",
-                "ValueError: bad address",
-                {
-                    "state": CaseState.CLOSED,
-                    "verdict": Verdict.NEEDS_HUMAN,
-                    "restricted": True,
-                    "step": Step.RESEARCH,
-                    "service": "checkout",
-                    "message": MessageRef(
-                        stream=NAMES.error_stream(ENV),
-                        stream_created="2026-11-26T00:00:00Z",
-                        seq=9,
-                        subject=NAMES.errors(ENV),
-                    ),
-                },
-            ),
-            (
-                "ZeroDivisionError in average (shop/stats.py)",
-                "ZeroDivisionError: division by zero",
-                proven(state=CaseState.VERIFIED, cost_usd=0.31, occurrences=12),
-            ),
-            (
-                "TypeError in render (web/cart.tsx)",
-                "TypeError: Cannot read properties of undefined (reading 'price')",
-                {
-                    "state": CaseState.PARKED,
-                    "environment": "staging",
-                    "service": "web",
-                    "parking": Parking(
-                        reason=ParkReason.BUDGET, note="8.00 of 8.00 USD spent", until_ns=0
-                    ),
-                },
-            ),
-        ],
-        start=2,
-    ):
+    others: list[tuple[str, str, dict[str, Any]]]
+    others = [
+        (
+            "TimeoutError in charge (shop/payments.py)",
+            "TimeoutError: the bank did not answer within 5 s",
+            {
+                "state": CaseState.LEASED,
+                "step": Step.IMPLEMENT,
+                "holder": "worker-7",
+                "token": 2,
+            },
+        ),
+        (
+            "OperationalError in connect (shop/db.py)",
+            "OperationalError: too many connections for role shop",
+            {
+                "state": CaseState.BLOCKED,
+                "verdict": Verdict.BLOCKED,
+                "reason": "The agent failed twice: the suite needs a database.",
+                "step": Step.VERIFY,
+            },
+        ),
+        (
+            "ValueError in parse_address (shop/address.py)",
+            "ValueError: bad address",
+            {
+                "state": CaseState.CLOSED,
+                "verdict": Verdict.NEEDS_HUMAN,
+                "restricted": True,
+                "step": Step.RESEARCH,
+                "service": "checkout",
+                "message": MessageRef(
+                    stream=NAMES.error_stream(ENV),
+                    stream_created="2026-11-26T00:00:00Z",
+                    seq=9,
+                    subject=NAMES.errors(ENV),
+                ),
+            },
+        ),
+        (
+            "ZeroDivisionError in average (shop/stats.py)",
+            "ZeroDivisionError: division by zero",
+            proven(state=CaseState.VERIFIED, cost_usd=0.31, occurrences=12),
+        ),
+        (
+            "TypeError in render (web/cart.tsx)",
+            "TypeError: Cannot read properties of undefined (reading 'price')",
+            {
+                "state": CaseState.PARKED,
+                "environment": "staging",
+                "service": "web",
+                "parking": Parking(
+                    reason=ParkReason.BUDGET, note="8.00 of 8.00 USD spent", until_ns=0
+                ),
+            },
+        ),
+    ]
+    for number, (title, error, fields) in enumerate(others, start=2):
         await stage.file(number, title=title, report=report_of(error), **fields)
     await stage.hold(report_of(ATTACK, service="checkout"))
     await stage.bury(b"not a report at all", "The message is not JSON; publish a JSON object.")
