@@ -90,6 +90,20 @@ def silence_case(
         print(f"{silent.case_id} is silent {end}.")
 
 
+@_cases.command("close")
+def close_case(case: CaseId, note: Note = "", as_json: AsJson = False) -> None:
+    """Nothing is to be done about it: what goes on ends, a fix that waits is withdrawn.
+
+    Its errors are counted; cases retry takes it up again.
+    """
+    why = note or f"closed by {operator()}"
+    closed = see(lambda sight: desk.close(sight.docket, case, why))
+    if as_json:
+        print(json.dumps({"case": closed.case_id, "state": closed.state}))
+    else:
+        print(f"{closed.case_id} is {closed.state}, until you say: mendwire cases retry")
+
+
 @_cases.command("release")
 def release_case(case: CaseId, note: Note = "", yes: Yes = False, as_json: AsJson = False) -> None:
     """Lift the restriction of a case: its report enters again and counts as passed.
