@@ -46,13 +46,8 @@ async def test_up_has_a_dashboard_and_the_command_one_of_its_own(tmp_path: Path)
         for words, said in (
             (("--port", port), "The dashboard cannot listen on 127.0.0.1 port"),
             (("--host", "0.0.0.0"), "would be open to others on 0.0.0.0"),  # noqa: S104 - refused
-            (("--host", "no.such.host.invalid"), "would be open to others"),
-            (("--port", "99999"), "--port"),
         ):
             code, _, err = await yard.run("dashboard", *words)
             assert code == 2
             assert said in err
         taken.close()
-        code, out, _ = await yard.run("dashboard", "--help")
-        assert code == 0
-        assert "let operators act" in out
