@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from axe_playwright_python.async_playwright import (  # type: ignore[import-untyped]  # it has none
+    Axe,
+)
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from mendwire.model.case import Case, CaseState, Step
 from tests.chromium import chromium
@@ -30,8 +32,8 @@ from tests.dashboard_stage import (
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-DESK = {"width": 1280, "height": 860}
-PHONE = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 860}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 OWN = "document.title='owned'"
 HOSTILE = f'"\'></pre><img src=x onerror="{OWN}"><script>{OWN}</script>'
 Scheme = Literal["dark", "light"]
@@ -48,10 +50,10 @@ class Night:
 
     @asynccontextmanager
     async def page(
-        self, token: str = OPERATOR, scheme: Scheme = "light", size: Any = None
+        self, token: str = OPERATOR, scheme: Scheme = "light", size: ViewportSize = DESK
     ) -> AsyncIterator[Page]:
         """Somebody who has logged in; whatever the page complains of fails the test."""
-        context = await self.browser.new_context(color_scheme=scheme, viewport=size or DESK)
+        context = await self.browser.new_context(color_scheme=scheme, viewport=size)
         page = await context.new_page()
         wrong: list[str] = []
         page.on("pageerror", lambda problem: wrong.append(str(problem)))

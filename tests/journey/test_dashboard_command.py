@@ -47,7 +47,7 @@ async def test_up_has_a_dashboard_and_the_command_one_of_its_own(tmp_path: Path)
             (("--port", port), "The dashboard cannot listen on 127.0.0.1 port"),
             (("--host", "0.0.0.0"), "would be open to others on 0.0.0.0"),  # noqa: S104 - refused
         ):
-            code, _, err = await yard.run("dashboard", *words)
+            code, _, told_us = await yard.run("dashboard", *words)
             assert code == 2
-            assert said in err
+            assert said in told_us
         taken.close()
