@@ -1,4 +1,4 @@
-"""Publishing over a line with many acknowledgements under way, as ``pipeline`` does in a loop."""
+"""Publishing over a line with many acknowledgements under way."""
 
 from __future__ import annotations
 
