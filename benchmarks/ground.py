@@ -73,8 +73,11 @@ class Idle:
     async def prove(self, case: Case) -> Proof:
         raise AssertionError(case)
 
-    async def review(self, case: Case) -> tuple[Review, float]:
+    async def reviewers(self, case: Case) -> tuple[str, ...]:
         raise AssertionError(case)
+
+    async def review(self, case: Case, called: str) -> tuple[Review, float]:
+        raise AssertionError(case, called)
 
 
 async def unscreened(report: ErrorReport, payload: bytes, trust: Trust) -> Screened:

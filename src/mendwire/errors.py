@@ -29,7 +29,8 @@ exits with the class's ``exit_code``.
     └── AgentError               a coding agent's run
         ├── AgentFailed          the agent itself failed: counts as an attempt
         ├── OverBudget           the run met its money limit
-        └── ProviderOutage       the model's provider is down or refuses: costs no attempt
+        ├── ProviderOutage       the model's provider is down or refuses: costs no attempt
+        └── SpecialistsAway      nobody elsewhere can do it now: costs no attempt, the case waits
 """
 
 from __future__ import annotations
@@ -177,3 +178,7 @@ class ProviderOutage(AgentError):
     ) -> None:
         super().__init__(message, cost_usd=cost_usd)
         self.retry_after_s = retry_after_s
+
+
+class SpecialistsAway(AgentError):
+    """No process that plays this role is there, or none of them can; costs no attempt."""

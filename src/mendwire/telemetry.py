@@ -46,6 +46,9 @@ EVENTS: Final[dict[str, str]] = {
     "step.finished": "case, step, agent, summary, cost_usd, seconds",
     "step.failed": "case, step, agent, error, kind: attempt | outage | budget",
     "agent.said": "case, role, kind, text: one line of what an agent does",
+    "specialist.began": "case, role, task: a letter is worked on in this process",
+    "specialist.ended": "case, role, task, how: answer | failed | outage | over_budget | unable, "
+    "why, cost_usd",
     "proof.ran": "case, what, passed, seconds",
     "delivery.made": "case, branch, commit, patch, remote, request",
     "evidence.failed": "case, error: the verdict stands, its evidence could not be kept",

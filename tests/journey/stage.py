@@ -98,11 +98,17 @@ class Stage:
 
     async def spawn(self, *arguments: str, **variables: str) -> asyncio.subprocess.Process:
         """The command line, or with ``driver`` first the driver of the crash tests."""
+        return await self.spawn_in(self.folder, *arguments, **variables)
+
+    async def spawn_in(
+        self, folder: Path, *arguments: str, **variables: str
+    ) -> asyncio.subprocess.Process:
+        """The same in another folder, as if it were another machine."""
         program = [str(DRIVER), *arguments[1:]] if arguments[0] == "driver" else []
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *(program or ["-m", "mendwire", *arguments]),
-            cwd=self.folder,
+            cwd=folder,
             env={**self.environment, **variables},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -25,8 +25,8 @@ class Stubborn(Crew):
         self.calls.append("prove")
         return Proof(status=self.status, reasons=("the suite says so",))
 
-    async def review(self, _case: Case) -> tuple[Review, float]:
-        self.calls.append("review")
+    async def review(self, _case: Case, called: str) -> tuple[Review, float]:
+        self.calls.append(called)
         return Review(approved=self.approved, comments="not like this"), self.cost
 
 

@@ -27,13 +27,14 @@ from mendwire.errors import IllegalMove, StreamFull, Unreachable
 from mendwire.execution.git import CaseRepository
 from mendwire.investigate.budget import Bounds
 from mendwire.investigate.intake import Intake
-from mendwire.investigate.investigation import PATCH_BYTES, Investigation
+from mendwire.investigate.investigation import Investigation
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.sweeper import Sweeper
 from mendwire.model.boundary import Boundary
 from mendwire.model.case import Case, CaseState, Delivered, ParkReason, Verdict
 from mendwire.model.delivery import DeliveryState, Outcome, Received
+from mendwire.model.letter import PATCH_BYTES
 from mendwire.model.names import Names
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
@@ -144,8 +145,11 @@ class Crew:
         self.calls.append("prove")
         return Proof(status=ProofStatus.VALID, reasons=("it holds",))
 
-    async def review(self, _case: Case) -> tuple[Review, float]:
-        self.calls.append("review")
+    async def reviewers(self, _case: Case) -> tuple[str, ...]:
+        return ("review",)
+
+    async def review(self, _case: Case, called: str) -> tuple[Review, float]:
+        self.calls.append(called)
         return Review(approved=True), self.cost
 
 

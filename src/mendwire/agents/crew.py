@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mendwire.agents import Agent, OnSaid
-from mendwire.model.work import AgentAnswer, Assignment, Role
+from mendwire.model.work import AgentAnswer, Assignment
 
 
 class Crew:
     """One agent made of several: the usual one, and others for the roles that name them."""
 
-    def __init__(self, usual: Agent, others: Mapping[Role, Agent]) -> None:
+    def __init__(self, usual: Agent, others: Mapping[str, Agent]) -> None:
         self._usual = usual
         self._others = dict(others)
         told = [f"{role} by {agent.name}" for role, agent in self._others.items()]
@@ -19,6 +19,6 @@ class Crew:
         self.paid = any(agent.paid for agent in (usual, *self._others.values()))
 
     async def run(self, assignment: Assignment, said: OnSaid) -> AgentAnswer:
-        """As the agent of the assignment's role does it."""
-        agent = self._others.get(assignment.role, self._usual)
+        """As the agent of the assignment's role does it, or of the reviewer that it names."""
+        agent = self._others.get(assignment.called or assignment.role, self._usual)
         return await agent.run(assignment, said)

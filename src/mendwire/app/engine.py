@@ -18,6 +18,7 @@ from mendwire.app.forging import forge_of
 from mendwire.app.meter import metering
 from mendwire.app.parts import Grounds, orchestrator_of, screener_of, specialists_of
 from mendwire.app.project import project_commands
+from mendwire.app.sending import elsewhere_of
 from mendwire.app.serve import linked
 from mendwire.app.stopping import first_of
 from mendwire.app.traces import refuse_lost_docket
@@ -170,8 +171,11 @@ async def engine(
             tracked=frozenset(await repository.list_files(base.commit)),
             forge=forge_of(config, environment.variables),
         )
-        crew: Specialists = specialists or specialists_of(grounds, agent)
-        judge = screener or screener_of(grounds, await _screen(stack, config))
+        remote = config.specialists.remote
+        screen = await _screen(stack, config) if remote or screener is None else None
+        away = elsewhere_of(grounds, screen) if remote and screen else None
+        crew: Specialists = specialists or specialists_of(grounds, agent, away)
+        judge = screener or screener_of(grounds, screen or await _screen(stack, config))
         orchestrator, worker = orchestrator_of(grounds, crew, judge, boundary)
         sweeper = Sweeper(
             bus=bus,

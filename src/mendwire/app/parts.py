@@ -31,17 +31,20 @@ from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Investigation
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.investigate.outages import Outages
-from mendwire.investigate.ports import Screener, Specialists
+from mendwire.investigate.ports import Elsewhere, Screener, Specialists
 from mendwire.investigate.proof import Judge
+from mendwire.investigate.reviewers import Reviewer, checked
 from mendwire.investigate.specialists import AgentSpecialists
+from mendwire.investigate.workshop import Workshop
 from mendwire.model.boundary import OnBoundary
 from mendwire.model.case import Case, Delivered
 from mendwire.model.delivery import Outcome, Received
+from mendwire.model.letter import called
 from mendwire.model.project import ProjectCommands
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import Screening
 from mendwire.model.scrub import find_secret, scrub_policy
-from mendwire.model.work import Limits, Role
+from mendwire.model.work import Limits
 from mendwire.screen import Screen, Screened
 from mendwire.screen.quarantine import quarantine
 from mendwire.screen.stage import let_through
@@ -70,40 +73,70 @@ class Grounds:
     """Where requests are made, if anywhere."""
 
 
-def specialists_of(grounds: Grounds, agent: Agent | None = None) -> AgentSpecialists:
-    """The three roles on ``agent``, else on the one that the operator chose."""
+def specialists_of(
+    grounds: Grounds, agent: Agent | None = None, elsewhere: Elsewhere | None = None
+) -> AgentSpecialists:
+    """The roles on ``agent``, else on the one that the operator chose, or ``elsewhere``."""
+    config = grounds.config
+    judge = judge_of(grounds)
+    return AgentSpecialists(
+        agent=agent or crew_of(grounds, judge),
+        workshop=workshop_of(grounds),
+        judge=judge,
+        base_revision=config.project.base,
+        reproduce=config.project.reproduce,
+        may_run=grounds.sandbox.may_run,
+        limits=limits_of(config),
+        elsewhere=elsewhere,
+        further=own_reviewers(config),
+    )
+
+
+def judge_of(grounds: Grounds) -> Judge:
+    """What proves changes, on this machine."""
     config = grounds.config
     bench = bench_of(config, grounds.sandbox, grounds.commands, grounds.repository.origin.top)
-    judge = Judge(
+    return Judge(
         repository=grounds.repository,
         state=config.state,
         bench=bench,
         commands=grounds.commands,
         policy=policy_of(config),
     )
-    return AgentSpecialists(
-        agent=agent or _crew_of(grounds, judge),
+
+
+def workshop_of(grounds: Grounds) -> Workshop:
+    """Where agents work, on this machine."""
+    return Workshop(
         repository=grounds.repository,
-        judge=judge,
-        state=config.state,
-        base_revision=config.project.base,
-        reproduce=config.project.reproduce,
-        may_run=grounds.sandbox.may_run,
+        state=grounds.config.state,
         walled=grounds.sandbox.kind is SandboxKind.BWRAP,
-        limits=Limits(
-            cost_usd=config.limits.run_usd,
-            turns=config.agent.turns,
-            seconds=config.agent.seconds,
-        ),
     )
 
 
-def _crew_of(grounds: Grounds, judge: Judge) -> Agent:
+def limits_of(config: Config) -> Limits:
+    """What one run may use."""
+    return Limits(
+        cost_usd=config.limits.run_usd, turns=config.agent.turns, seconds=config.agent.seconds
+    )
+
+
+def own_reviewers(config: Config) -> tuple[Reviewer, ...]:
+    """Those that mendwire.toml names; raises ConfigError for a name that cannot be one."""
+    return tuple(
+        Reviewer(
+            called=checked(name), instructions=one.instructions.strip(), paths=one.paths or ("**",)
+        )
+        for name, one in config.specialists.reviewers.items()
+    )
+
+
+def crew_of(grounds: Grounds, judge: Judge) -> Agent:
     """The operator's agent, with another for each role that has one of its own."""
     config = grounds.config
     usual = _agent_of(config.agent, grounds, judge)
-    wanted = ((role, getattr(config.agent.roles, role)) for role in Role)
-    others = {role: _agent_of(choice, grounds, judge) for role, choice in wanted if choice}
+    chosen = config.agent.roles.chosen()
+    others = {called(role): _agent_of(one, grounds, judge) for role, one in chosen.items()}
     return Crew(usual, others) if others else usual
 
 

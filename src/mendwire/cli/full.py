@@ -24,6 +24,7 @@ from mendwire.cli import (
     run,
     screen,
     server,
+    specialist,
     status,
     streams,
     streams_change,
@@ -100,6 +101,7 @@ capacity.register(app)
 erase.register(app)
 mcp.register(app)
 tasks.register(app)
+specialist.register(app)
 _add_gateway(app)
 _add_dashboard(app)
 

@@ -31,6 +31,9 @@ DEAD_AFTER: Final = 4.5
 """Heartbeats of silence after which a worker is dead."""
 STOP_AFTER: Final = 3.0
 """Heartbeats without a renewal after which a worker stops itself: well before others act."""
+WORKER: Final = "worker"
+SPECIALIST: Final = "specialist"
+"""Their records stand in the bucket of the task states, so that they need not write in ours."""
 
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,12 @@ class Presence:
     pid: int
     started: float
     """The process's start time, seconds since the epoch, as the kernel gives it."""
+    roles: tuple[str, ...] = ()
+    """Of a specialist's process: what it does."""
+    name: str = ""
+    """Of a specialist's process: what it is called in results."""
+    every_s: float = 0.0
+    """Between its heartbeats, seconds; 0 is as often as ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,10 +73,10 @@ class _Seen:
     at: float
 
 
-async def presences(bucket: Bucket) -> list[Sighting]:
+async def presences(bucket: Bucket, kind: str = WORKER) -> list[Sighting]:
     """Every worker's record; a damaged one is left out."""
     found = []
-    async for entry in bucket.scan("worker"):
+    async for entry in bucket.scan(kind):
         with suppress(Undecodable):
             presence = decode_as(Presence, entry.value)
             found.append(Sighting(presence=presence, seen_ns=entry.created_ns))
@@ -87,10 +96,20 @@ class Roster:
     dead: everything held must stop.
     """
 
-    def __init__(self, bucket: Bucket, worker: str, *, heartbeat_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        worker: str,
+        *,
+        heartbeat_s: float = 10.0,
+        kind: str = WORKER,
+        roles: tuple[str, ...] = (),
+        name: str = "",
+    ) -> None:
         self._bucket = bucket
         self._heartbeat_s = heartbeat_s
-        self._me = _presence(worker)
+        self._kind = kind
+        self._me = _presence(worker, roles, name, heartbeat_s)
         self._revision = 0
         self._renewed = clock()
         self._seen: dict[str, _Seen] = {}
@@ -121,28 +140,31 @@ class Roster:
 
     async def living(self) -> frozenset[str]:
         """Ids of the workers that are alive; the dead are struck off on the way."""
-        alive = {self.worker}
-        async for entry in self._bucket.scan("worker"):
-            worker = entry.key.removeprefix("worker.")
+        return frozenset({self.worker, *await self.others()})
+
+    async def others(self) -> dict[str, Presence | None]:
+        """The living beside us by id; None for a record that cannot be read."""
+        alive: dict[str, Presence | None] = {}
+        async for entry in self._bucket.scan(self._kind):
+            worker = entry.key.removeprefix(f"{self._kind}.")
             if worker == self.worker:
                 continue
-            if self._is_dead(worker, entry):
+            presence = _read(entry)
+            if self._is_dead(worker, entry, presence):
                 await self._strike(worker, entry)
             else:
-                alive.add(worker)
-        return frozenset(alive)
+                alive[worker] = presence
+        return alive
 
-    def _is_dead(self, worker: str, entry: Entry) -> bool:
+    def _is_dead(self, worker: str, entry: Entry, presence: Presence | None) -> bool:
         seen = self._seen.get(worker)
         if seen is None or seen.revision != entry.revision:
             self._seen[worker] = seen = _Seen(entry.revision, clock())
-        if clock() - seen.at > DEAD_AFTER * self._heartbeat_s:
+        every_s = max(self._heartbeat_s, presence.every_s if presence else 0.0)
+        if clock() - seen.at > DEAD_AFTER * every_s:
             return True
-        try:
-            presence = decode_as(Presence, entry.value)
-        except Undecodable:
-            return False  # a damaged record says nothing: its silence will
-        return _is_gone(presence, self._me)
+        # A damaged record says nothing: its silence will.
+        return presence is not None and _is_gone(presence, self._me)
 
     async def _strike(self, worker: str, entry: Entry) -> None:
         """Fence first: once its record is gone, its next renewal fails and it stops."""
@@ -189,14 +211,23 @@ class Roster:
             raise Fenced(f"Worker {self.worker} was declared dead.")
         self._revision = entry.revision
 
-    @staticmethod
-    def _key(worker: str) -> str:
-        return f"worker.{worker}"
+    def _key(self, worker: str) -> str:
+        return f"{self._kind}.{worker}"
 
 
-def _presence(worker: str) -> Presence:
+def _read(entry: Entry) -> Presence | None:
+    try:
+        return decode_as(Presence, entry.value)
+    except Undecodable:
+        return None
+
+
+def _presence(worker: str, roles: tuple[str, ...], name: str, every_s: float) -> Presence:
     return Presence(
         worker=worker,
+        roles=roles,
+        name=name,
+        every_s=every_s,
         host=socket.gethostname(),
         boot=_boot_id(),
         pid=os.getpid(),

@@ -1,4 +1,4 @@
-"""A finished commit handed to a remote of the operator's, with the operator's own credentials.
+"""Commits handed to a remote of the operator's, or fetched, with the operator's own credentials.
 
 The one place where git may speak to another machine. Hooks of the repository do not run; its
 configuration of remotes, of SSH and of credential helpers does, for it is the operator's own. No
@@ -57,6 +57,30 @@ async def push(top: Path, remote: str, branch: str, commit: str) -> None:
     return None
 
 
+async def fetch(top: Path, remote: str, commit: str) -> None:
+    """Bring a commit's objects into the operator's checkout; no branch, tag or file changes there.
+
+    Asked for by its name first, which hosts allow; else all branches are fetched. It may still be
+    missing afterwards. Raises GitError where the remote is unknown, refuses or stays away.
+    """
+    if not _REMOTE.fullmatch(remote):
+        raise GitError(f"{printable(remote, 60)!r} is no remote's name: correct specialists.fetch.")
+    quiet = ("--no-tags", "--no-write-fetch-head", "--refmap=", "--recurse-submodules=no", "-q")
+    for wanted in (commit, "refs/heads/*"):
+        for wait_s in (*WAITS_S[:1], None):
+            try:
+                await _git(top, "fetch", *quiet, remote, wanted)
+            except GitError as problem:
+                if wait_s is not None and _AWAY.search(str(problem)):
+                    await asyncio.sleep(wait_s)
+                    continue
+                if wanted != commit:
+                    raise
+                break
+            else:
+                return
+
+
 async def _push_once(top: Path, remote: str, reference: str, commit: str) -> None:
     branch = reference.removeprefix("refs/heads/")
     tip = await _tip(top, remote, reference)
@@ -81,7 +105,8 @@ async def _tip(top: Path, remote: str, reference: str) -> str:
 
 
 async def _git(top: Path, command: str, *words: str) -> Completed:
-    settings = ("-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never")
+    ours = ("core.hooksPath=/dev/null", "protocol.ext.allow=never", "gc.auto=0")
+    settings = [word for one in (*ours, "maintenance.auto=false") for word in ("-c", one)]
     done = await run(
         ["git", "--no-pager", *settings, command, *words],
         cwd=top,
@@ -97,9 +122,8 @@ async def _git(top: Path, command: str, *words: str) -> Completed:
         raise GitError(f"git {command} timed out after {_SECONDS:.0f} s.")
     lines = [line for line in done.complaint.splitlines() if not line.startswith("hint:")]
     said = printable(_LOGIN.sub("", "; ".join(lines[:3])), 300)
-    raise GitError(
-        f"git {command} to {words[-2] if command == 'push' else words[0]} failed: {said}"
-    )
+    where = words[0] if command == "ls-remote" else words[-2]
+    raise GitError(f"git {command} {'from' if command == 'fetch' else 'to'} {where} failed: {said}")
 
 
 def _environment() -> dict[str, str]:

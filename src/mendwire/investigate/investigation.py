@@ -21,6 +21,7 @@ from mendwire.errors import (
     OverBudget,
     ProviderOutage,
     ServerError,
+    SpecialistsAway,
     WireError,
 )
 from mendwire.investigate.budget import Bounds, over_budget
@@ -40,15 +41,16 @@ from mendwire.model.case import (
 )
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, Outcome
+from mendwire.model.letter import PATCH_BYTES
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
-from mendwire.model.work import ProofStatus
+from mendwire.model.work import Approval, ProofStatus
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
 
-PATCH_BYTES: Final = 256 * 1024
-"""A case with a larger change would not fit into the docket."""
 _FILES_NAMED: Final = 100
+_USUAL: Final = "review"
+_LOOK_AGAIN_NS: Final = 60 * 1_000_000_000
 _ENDS: Final = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
 
 
@@ -128,6 +130,8 @@ class Investigation:
             return await self._outage(filed, step, problem)
         except OverBudget as problem:
             return await self._out_of_money(filed, step, problem)
+        except SpecialistsAway as problem:
+            return await self._nobody_there(filed, step, problem)
         except AgentFailed as problem:
             return await self._attempt_failed(filed, step, problem)
         except ExecutionError as problem:
@@ -211,10 +215,20 @@ class Investigation:
 
     async def _review(self, filed: Filed) -> Filed:
         case = filed.case
-        review, cost = await self.specialists.review(case)
+        asked = {approval.called for approval in case.approvals}
+        left = [one for one in await self.specialists.reviewers(case) if one not in asked]
+        called = left[0] if left else _USUAL
+        review, cost = await self.specialists.review(case, called)
         self.boundary(Boundary.REVIEWED)
         await self._saver.spend(case, cost)
+        if called != _USUAL:
+            review = replace(review, comments=f"{called}: {review.comments}")
         known = {"review": review, "cost_usd": case.cost_usd + cost}
+        if review.approved and len(left) > 1:
+            # What one of them said is not paid for again by whoever takes over now.
+            given = Approval(called=called, comments=review.comments)
+            more = {"approvals": (*case.approvals, given), **known}
+            return await self._saver.save(filed, CaseState.LEASED, **more)
         if not review.approved and case.rounds < self.bounds.rounds:
             return await self._send_back(filed, review.comments, **known)
         assert case.proof is not None, "a case at review has its proof"
@@ -228,6 +242,7 @@ class Investigation:
             step=Step.IMPLEMENT,
             rounds=filed.case.rounds + 1,
             feedback=feedback,
+            approvals=(),
             **changes,
         )
 
@@ -315,6 +330,14 @@ class Investigation:
         await self._saver.spend(case, problem.cost_usd)
         await self.outages.sit_out(case, problem)
         return await self.docket.confirm(filed)
+
+    async def _nobody_there(self, filed: Filed, step: Step, problem: SpecialistsAway) -> Filed:
+        """Costs no attempt: the case waits where people see it, and looks again by itself."""
+        self._failed(filed.case, step, problem, "outage")
+        await self._saver.spend(filed.case, problem.cost_usd)
+        until = time.time_ns() + _LOOK_AGAIN_NS
+        cost = filed.case.cost_usd + problem.cost_usd
+        return await self._saver.park(filed, ParkReason.OUTAGE, str(problem), until, cost_usd=cost)
 
     async def _attempt_failed(self, filed: Filed, step: Step, problem: AgentError) -> Filed:
         case = filed.case

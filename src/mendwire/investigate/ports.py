@@ -7,9 +7,10 @@ from typing import Protocol
 
 from mendwire.model.case import Case, Delivered
 from mendwire.model.delivery import Received
+from mendwire.model.letter import Letter
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import ScreenedReport, Screening
-from mendwire.model.work import Change, Finding, Proof, Reproduction, Review
+from mendwire.model.work import AgentAnswer, Change, Finding, Proof, Reproduction, Review
 
 
 class Screened(Protocol):
@@ -61,7 +62,36 @@ class Specialists(Protocol):
 
     async def prove(self, case: Case) -> Proof: ...
 
-    async def review(self, case: Case) -> tuple[Review, float]: ...
+    async def reviewers(self, case: Case) -> tuple[str, ...]:
+        """Who must approve the case's change, in this order."""
+        ...
+
+    async def review(self, case: Case, called: str) -> tuple[Review, float]: ...
+
+
+class Elsewhere(Protocol):
+    """Specialists in other processes, on this machine or another."""
+
+    @property
+    def paid(self) -> bool:
+        """Whether any role is played there: then its runs may cost money."""
+        ...
+
+    def takes(self, called: str) -> bool:
+        """Whether this role is played there."""
+        ...
+
+    async def ask(self, case: Case, letter: Letter, said: Said) -> AgentAnswer | None:
+        """What one of them answers, once however many wait for it; None: do it here.
+
+        Raises AgentFailed, OverBudget, ProviderOutage, SpecialistsAway, and Fenced where the case
+        was taken out of our hands meanwhile: nobody works on it any more then.
+        """
+        ...
+
+
+Said = Callable[[str, str], None]
+"""Called with (kind, one line of text) while a specialist works; text is untrusted."""
 
 
 Released = Callable[[str, ErrorReport, bytes, Trust], Awaitable[Screened | None]]

@@ -30,6 +30,7 @@ class Saver:
     async def save(self, filed: Filed, to: CaseState, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
         """One transition; raises Fenced when the lease is lost."""
         token = filed.case.token
+        changes.setdefault("away", None)  # whatever was waited for is answered, or not wanted
 
         def moved(now: Case) -> Case:
             if now.state is to is CaseState.PARKED:

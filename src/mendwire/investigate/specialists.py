@@ -1,29 +1,26 @@
-"""The three specialists: each a run of one coding agent in a tree of its own."""
+"""The three specialists: each a run of one coding agent in a tree of its own, here or elsewhere."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 from mendwire.agents import Agent, OnSaid
 from mendwire.agents.reproduction import captured_reproduction, tracked_file
 from mendwire.agents.schemas import answer_schema
-from mendwire.errors import AgentFailed
-from mendwire.execution.git import CaseRepository
-from mendwire.execution.trees import tree
+from mendwire.errors import AgentFailed, GitError
 from mendwire.investigate.gone import gone_at_base
-from mendwire.investigate.outside import Snapshot, differences, snapshot
-from mendwire.investigate.patch import read_patch
+from mendwire.investigate.ports import Elsewhere
 from mendwire.investigate.prompt import prompt_text, system_text
 from mendwire.investigate.proof import Judge
+from mendwire.investigate.reviewers import USUAL, Reviewer, reviewers_at
+from mendwire.investigate.workshop import Place, Workshop
 from mendwire.model.case import Case
 from mendwire.model.codec import kept_report
+from mendwire.model.letter import Letter
 from mendwire.model.printable import printable
 from mendwire.model.report import Trust
 from mendwire.model.signature import crash_frame, error_type
@@ -42,13 +39,6 @@ from mendwire.telemetry import emit
 
 NOTES_LIMIT: Final = 20_000
 """Characters of the repository's own notes that a specialist is given."""
-_HARM_NAMED: Final = 50
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
-    tree: Path
-    scratch: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,18 +46,17 @@ class AgentSpecialists:
     """``investigate.ports.Specialists`` on one coding agent and one repository."""
 
     agent: Agent
-    repository: CaseRepository
+    workshop: Workshop
     judge: Judge
-    state: Path
-    """Folder of ours: trees and agents' scratch folders are made in it."""
     base_revision: str
     reproduce: tuple[str, ...] = ()
     """The operator's own reproduction command; empty when there is none."""
     may_run: bool = False
-    walled: bool = False
-    """The agent cannot write outside of its tree: what changes there is the operator's work, a
-    switched branch for example, and no harm."""
     limits: Limits = field(default_factory=Limits)
+    elsewhere: Elsewhere | None = None
+    """Specialists in other processes, for the roles that they take."""
+    further: tuple[Reviewer, ...] = ()
+    """Reviewers that the operator configured."""
 
     @property
     def name(self) -> str:
@@ -76,12 +65,12 @@ class AgentSpecialists:
 
     @property
     def paid(self) -> bool:
-        """Whether the agent's runs cost money."""
-        return self.agent.paid
+        """Whether the agent's runs cost money; what runs elsewhere may always."""
+        return self.agent.paid or (self.elsewhere is not None and self.elsewhere.paid)
 
     async def base(self) -> str:
         """The commit that a new case works from; raises RepositoryUnfit."""
-        return (await self.repository.base_commit(self.base_revision)).commit
+        return (await self.workshop.repository.base_commit(self.base_revision)).commit
 
     async def gone(self, case: Case) -> Proof | None:
         """What a given reproduction shows at base, before anything is spent."""
@@ -92,20 +81,25 @@ class AgentSpecialists:
 
     async def research(self, case: Case) -> tuple[Finding, float]:
         """What breaks and why; restricted cases read only."""
-        async with self._tree(case, Role.RESEARCH) as place:
-            answer = await self._run(case, Role.RESEARCH, place)
+        answer = await self._away(case, Role.RESEARCH)
+        if answer is None:
+            async with self._place(case, Role.RESEARCH) as place:
+                answer = await self._run(case, Role.RESEARCH, place)
         if answer.finding is None:
             raise AgentFailed("The research specialist gave no finding.", cost_usd=answer.cost_usd)
         return answer.finding, answer.cost_usd
 
     async def implement(self, case: Case) -> tuple[Change, Reproduction | None, float]:
         """The change as our own git reads it, and what else was touched meanwhile."""
-        async with self._tree(case, Role.IMPLEMENTATION) as place:
-            before = await self._outside(place)
+        answer = await self._away(case, Role.IMPLEMENTATION)
+        if answer is not None:
+            return await self._patched(case, answer), answer.reproduction, answer.cost_usd
+        async with self._place(case, Role.IMPLEMENTATION) as place:
+            before = await self.workshop.outside(place)
             answer = await self._run(case, Role.IMPLEMENTATION, place)
-            harm = differences(before, await self._outside(place))[:_HARM_NAMED]
-            change = await self._change(case, place, answer.explanation, harm)
-        return change, answer.reproduction, answer.cost_usd
+            harm = await self.workshop.harm(before, place)
+            change = await self.workshop.change(place, case.base, answer.explanation)
+        return replace(change, outside=harm), answer.reproduction, answer.cost_usd
 
     async def prove(self, case: Case) -> Proof:
         """The judge's word on the case's change; no agent takes part."""
@@ -113,59 +107,113 @@ class AgentSpecialists:
         wanted = await self._reproduction(case)
         return await self.judge.prove(case, case.change, wanted, outside=case.change.outside)
 
-    async def review(self, case: Case) -> tuple[Review, float]:
+    async def reviewers(self, case: Case) -> tuple[str, ...]:
+        """Who must approve the case's change, in this order: the usual one, then one's own."""
+        files = case.change.files if case.change else ()
+        return (USUAL, *(one.called for one in await self._own(case) if one.sees(files)))
+
+    async def review(self, case: Case, called: str = USUAL) -> tuple[Review, float]:
         """Fresh eyes on the changed tree."""
-        async with self._tree(case, Role.REVIEW) as place:
-            answer = await self._run(case, Role.REVIEW, place)
+        answer = await self._away(case, Role.REVIEW, called)
+        if answer is None:
+            async with self._place(case, Role.REVIEW, called) as place:
+                answer = await self._run(case, Role.REVIEW, place, called)
         if answer.review is None:
-            raise AgentFailed("The review specialist gave no review.", cost_usd=answer.cost_usd)
+            raise AgentFailed(f"The {called} specialist gave no review.", cost_usd=answer.cost_usd)
         return answer.review, answer.cost_usd
 
-    async def _run(self, case: Case, role: Role, place: _Place) -> AgentAnswer:
-        assignment = await self._assignment(case, role, place)
-        return await self.agent.run(assignment, _teller(case, role))
+    async def _own(self, case: Case) -> tuple[Reviewer, ...]:
+        return await reviewers_at(self.workshop.repository, case.base, self.further)
 
-    async def _assignment(self, case: Case, role: Role, place: _Place) -> Assignment:
-        screened = kept_report(case)
-        return Assignment(
+    async def _away(self, case: Case, role: Role, called: str = "") -> AgentAnswer | None:
+        """The answer from elsewhere; None where the work is done here."""
+        called = called or role.value
+        if self.elsewhere is None or not self.elsewhere.takes(called):
+            return None
+        letter = await self._letter(case, role, called)
+        return await self.elsewhere.ask(case, letter, _teller(case, called))
+
+    async def _patched(self, case: Case, answer: AgentAnswer) -> Change:
+        """A diff that came from elsewhere, in a fresh tree, judged as if it were made here."""
+        try:
+            change = await self.workshop.patched(case.base, answer.patch or "", answer.explanation)
+        except GitError as problem:
+            message = f"The patch from elsewhere does not apply to {case.base[:12]}: {problem}"
+            raise AgentFailed(message, cost_usd=answer.cost_usd) from None
+        return replace(change, outside=answer.outside)
+
+    async def _run(self, case: Case, role: Role, place: Place, called: str = "") -> AgentAnswer:
+        letter = await self._letter(case, role, called or role.value)
+        assignment = Assignment(
             case_id=case.case_id,
+            role=role,
+            called=own_name(letter),
+            prompt=letter.prompt,
+            system=letter.system,
+            answer_schema=letter.answer_schema,
+            tree=place.tree,
+            repo=self.workshop.repository.origin.top,
+            base=case.base,
+            scratch=place.scratch,
+            screened=kept_report(case),
+            finding=case.finding,
+            change=case.change,
+            feedback=case.feedback,
+            reproduction=letter.reproduction,
+            limits=self.limits,
+            restricted=case.restricted,
+            may_run=letter.may_run,
+        )
+        return await self.agent.run(assignment, _teller(case, called or role.value))
+
+    async def _letter(self, case: Case, role: Role, called: str) -> Letter:
+        """The assignment without its folders: what any process can work by."""
+        return Letter(
+            case_id=case.case_id,
+            called=called,
             role=role,
             prompt=prompt_text(
                 role,
-                screened,
+                kept_report(case),
                 f"data-{secrets.token_hex(8)}",
+                called=called,
                 finding=case.finding,
                 change=case.change,
                 proof=case.proof,
                 feedback=case.feedback,
             ),
-            system=system_text(role, *await self._notes(case.base, role)),
+            system=system_text(called, *await self._notes(case, called)),
             answer_schema=answer_schema(role),
-            tree=place.tree,
-            repo=self.repository.origin.top,
             base=case.base,
-            scratch=place.scratch,
-            screened=screened,
+            opened_ns=case.opened_ns,
+            report=case.report,
+            screened_sha256=case.screened_sha256,
+            trust=case.trust,
+            restricted=case.restricted,
             finding=case.finding,
             change=case.change,
             feedback=case.feedback,
             reproduction=await self._reproduction(case),
             limits=self.limits,
-            restricted=case.restricted,
             may_run=self.may_run and not case.restricted,
         )
 
-    async def _notes(self, base: str, role: Role) -> tuple[str, str]:
+    async def _notes(self, case: Case, called: str) -> tuple[str, str]:
         """CLAUDE.md and the agent's definition as data, read at the base commit (rules B8)."""
-        notes = await self.repository.read_file(base, "CLAUDE.md")
-        definition = await self.repository.read_file(base, f".claude/agents/{role}.md")
-        return _text(notes), _text(definition)
+        repository = self.workshop.repository
+        notes = await repository.read_file(case.base, "CLAUDE.md")
+        definition = _text(await repository.read_file(case.base, f".claude/agents/{called}.md"))
+        if called not in set(Role):
+            own = next((one for one in await self._own(case) if one.called == called), None)
+            told = (own.instructions if own else "", definition)
+            definition = "\n\n".join(filter(None, told))
+        return _text(notes), definition
 
     async def _reproduction(self, case: Case) -> Reproduction | None:
         """The operator's own, else one built from a trusted report, else what a specialist made."""
         report = kept_report(case).report
         frame = crash_frame(report)
-        files = await self.repository.list_files(case.base)
+        files = await self.workshop.repository.list_files(case.base)
         crash = tracked_file(frame.file, files) if frame else ""
         kind = error_type(report)
         if self.reproduce:
@@ -181,59 +229,22 @@ class AgentSpecialists:
             return None
         return replace(found, expects_type=kind, expects_file=crash)
 
-    async def _change(
-        self, case: Case, place: _Place, explanation: str, harm: tuple[str, ...]
-    ) -> Change:
-        after = await self.repository.write_tree(place.tree, case.base)
-        patch = await self.repository.diff(case.base, after)
-        files = read_patch(patch)
-        return Change(
-            patch=patch,
-            files=await self.repository.changed(case.base, after),
-            added=sum(len(file.added) for file in files),
-            removed=sum(len(file.removed) for file in files),
-            explanation=explanation,
-            outside=harm,
-        )
-
-    async def _outside(self, place: _Place) -> Snapshot:
-        if self.walled:
-            return Snapshot(prints={})
-        # Hashing many files must not keep the heartbeat of our lease waiting.
-        top = self.repository.origin.top
-        return await asyncio.to_thread(snapshot, top, top=(place.tree.parent,))
-
     @asynccontextmanager
-    async def _tree(self, case: Case, role: Role) -> AsyncIterator[_Place]:
-        key = f"{case.case_id}-{case.token}-{role}"
-        scratch = self.state / "scratch" / key
-        await asyncio.to_thread(_sweep_scratch, self.state)
-        commit = await self._seen_by(case, role)
-        async with tree(self.repository, commit, key=key, state=self.state) as checkout:
-            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                yield _Place(tree=checkout, scratch=scratch)
-            finally:
-                await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
-
-    async def _seen_by(self, case: Case, role: Role) -> str:
-        """The base commit, or for the reviewer the change on top of it."""
-        if role is not Role.REVIEW or case.change is None:
-            return case.base
-        after = await self.repository.apply_patch(case.base, case.change.patch)
-        return await self.repository.commit(after, case.base, "Under review", case.opened_ns)
+    async def _place(self, case: Case, role: Role, called: str = "") -> AsyncIterator[Place]:
+        commit = case.base
+        if role is Role.REVIEW:
+            commit = await self.workshop.under_review(case.base, case.change, case.opened_ns)
+        key = f"{case.case_id}-{case.token}-{called or role.value}"
+        async with self.workshop.place(commit, key) as place:
+            yield place
 
 
-def _sweep_scratch(state: Path) -> None:
-    """Remove what killed workers left: a scratch folder lives no longer than its tree."""
-    scratch, trees = state / "scratch", state / "trees"
-    if scratch.is_dir():
-        for folder in tuple(scratch.iterdir()):
-            if not any(trees.glob(f"{folder.name}.*")):
-                shutil.rmtree(folder, ignore_errors=True)
+def own_name(letter: Letter) -> str:
+    """Of a reviewer of the operator's own; empty for the three that every case meets."""
+    return "" if letter.called == letter.role.value else letter.called
 
 
-def _teller(case: Case, role: Role) -> OnSaid:
+def _teller(case: Case, role: str) -> OnSaid:
     def said(kind: str, text: str) -> None:
         line = printable(text, 300)
         emit("agent.said", case=case.case_id, role=role, kind=kind, text=line)

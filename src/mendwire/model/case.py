@@ -14,7 +14,7 @@ from mendwire.errors import Fenced, IllegalMove
 from mendwire.model.delivery import MessageRef
 from mendwire.model.deployment import Deployment
 from mendwire.model.report import Trust
-from mendwire.model.work import Change, Finding, Proof, Review
+from mendwire.model.work import Approval, Change, Finding, Proof, Review
 
 
 class CaseState(StrEnum):
@@ -123,6 +123,16 @@ class Parking:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Away:
+    """A specialist in another process is at the case's step: an heir goes on waiting for it."""
+
+    called: str
+    """The role, ``research`` or one of the operator's own."""
+    task_id: str
+    """Of the queue of tasks; its result is taken once, whoever asked for it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Delivered:
     """What was handed over to people."""
 
@@ -179,6 +189,13 @@ class Case:
     change: Change | None = None
     proof: Proof | None = None
     review: Review | None = None
+    """The last one that decided something."""
+    approvals: tuple[Approval, ...] = ()
+    """Of the reviewers that were asked about this very change."""
+    away: Away | None = None
+    """What was sent to a specialist in another process and is not answered yet."""
+    sent: int = 0
+    """How often that was done in this episode; makes the ids of the tasks."""
     feedback: str = ""
     """What the implementation specialist is told when work is sent back."""
     verdict: Verdict | None = None

@@ -8,6 +8,7 @@ import msgspec
 
 from mendwire.errors import Damaged, Undecodable
 from mendwire.model.case import Case
+from mendwire.model.letter import Letter
 from mendwire.model.report import Trust, parse_report
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
 
@@ -51,13 +52,22 @@ def convert_as(kind: type[T], value: object) -> T:
 
 def kept_report(case: Case) -> ScreenedReport:
     """The screened report kept with a case: these bytes were screened before they were kept."""
+    return _kept(case.report, case.screened_sha256, case.trust, restricted=case.restricted)
+
+
+def sent_report(letter: Letter) -> ScreenedReport:
+    """The same out of a letter that was found to be genuine (rules B4); raises Undecodable."""
+    return _kept(letter.report, letter.screened_sha256, letter.trust, restricted=letter.restricted)
+
+
+def _kept(report: bytes, sha256: str, trust: Trust, *, restricted: bool) -> ScreenedReport:
     return ScreenedReport(
-        report=parse_report(case.report),
+        report=parse_report(report),
         screening=Screening(
-            verdict=ScreenVerdict.RESTRICT if case.restricted else ScreenVerdict.PASS,
+            verdict=ScreenVerdict.RESTRICT if restricted else ScreenVerdict.PASS,
             score=0.0,
-            sha256=case.screened_sha256,
+            sha256=sha256,
         ),
-        restricted=case.restricted,
-        trust=Trust(case.trust),
+        restricted=restricted,
+        trust=Trust(trust),
     )

@@ -15,6 +15,8 @@ class Errand:
     case_id: str
     role: str
     """``research``, ``implementation`` or ``review``."""
+    called: str
+    """The role's name: the same, or of a reviewer of the operator's own, ``security`` say."""
     system: str
     """Standing instructions: Mendwire's and the repository's."""
     prompt: str

@@ -122,6 +122,15 @@ class Review:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Approval:
+    """What one of several reviewers said of a change."""
+
+    called: str
+    """``review``, or a reviewer of the operator's own."""
+    comments: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
     """What one agent run may use."""
 
@@ -156,6 +165,8 @@ class Assignment:
     reproduction: Reproduction | None = None
     """The operator's or the captured one, if any."""
     limits: Limits = field(default_factory=Limits)
+    called: str = ""
+    """Of a reviewer of the operator's own: its name; else empty."""
     restricted: bool = False
     """Read-only tools, no shell (rules B1, B6)."""
     may_run: bool = False
@@ -171,6 +182,11 @@ class AgentAnswer:
     """Implementation: what was changed and why; the change itself is read from the tree."""
     reproduction: Reproduction | None = None
     """Implementation: a reproduction the specialist wrote, if it did."""
+    patch: str | None = None
+    """Implementation elsewhere: the change as a diff against the base commit; None when it is to
+    be read from the tree."""
+    outside: tuple[str, ...] = ()
+    """Implementation elsewhere: what was found changed outside of its tree."""
     review: Review | None = None
     cost_usd: float = 0.0
     turns: int = 0

@@ -102,6 +102,12 @@ class Screen:
         )
         return Screened(screening=screening, passed=passed)
 
+    async def weigh(self, text: str) -> Screening:
+        """Judge a text that is no report: what a specialist said. Raises as ``screen`` does."""
+        if not text.strip():
+            return Screening(verdict=ScreenVerdict.PASS, score=0.0)
+        return await self._judged(json.dumps({"error": text}).encode(), Trust.TRUSTED)
+
     async def close(self) -> None:
         """End the child; may be called twice."""
         servant, self._servant = self._servant, None

@@ -91,6 +91,15 @@ class Roles(_Section):
     research: AgentChoice | None = None
     implementation: AgentChoice | None = None
     review: AgentChoice | None = None
+    __pydantic_extra__: dict[str, AgentChoice] = Field(init=False)
+    """Of reviewers of your own, by name."""
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    def chosen(self) -> dict[str, AgentChoice]:
+        """Every role that names an agent."""
+        usual = {"research": self.research, "implementation": self.implementation}
+        named = {**usual, "review": self.review, **(self.__pydantic_extra__ or {})}
+        return {name: choice for name, choice in named.items() if choice is not None}
 
 
 class Agent(AgentChoice):
@@ -100,6 +109,35 @@ class Agent(AgentChoice):
     seconds: Seconds = 900
     """Wall clock of one run."""
     roles: Roles = Roles()
+
+
+class OwnReviewer(_Section):
+    """A reviewer beside the usual one; its refusal sends the work back."""
+
+    paths: tuple[str, ...] = ("**",)
+    """It is asked only about changes that touch one of these."""
+    instructions: str = ""
+    """What it is to look at, beside `.claude/agents/<name>.md` at the base commit."""
+
+
+class Specialists(_Section):
+    """Roles that are played in other processes, on this machine or others."""
+
+    remote: tuple[str, ...] = ()
+    """Roles that `mendwire specialist` plays: research, implementation, review, or a reviewer of
+    your own."""
+    otherwise: Literal["wait", "here"] = "wait"
+    """When nobody there plays a role: its case waits, or the worker plays it by itself."""
+    patience_s: Seconds = 60
+    """How long nobody may be there before that."""
+    wait_s: Seconds = 3600
+    """How long a case waits for a specialist while all of them are busy; then it is laid aside."""
+    silence_s: Annotated[float, Field(ge=1)] = 30
+    """A specialist silent for so long has its work given to another."""
+    fetch: str = "origin"
+    """Of `mendwire specialist`: the remote from which a missing commit is fetched."""
+    reviewers: dict[str, OwnReviewer] = Field(default_factory=dict)
+    """Reviewers of your own by name, in the order in which they are asked."""
 
 
 class Limits(_Section):
@@ -315,6 +353,7 @@ class Config(_Section):
     project: Project = Project()
     worker: Worker = Worker()
     agent: Agent = Agent()
+    specialists: Specialists = Specialists()
     limits: Limits = Limits()
     policy: Policy = Policy()
     sandbox: Sandbox = Sandbox()

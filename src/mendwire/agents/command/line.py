@@ -57,6 +57,7 @@ def errand_of(assignment: Assignment, config: CommandConfig) -> Errand:
     return Errand(
         case_id=assignment.case_id,
         role=assignment.role,
+        called=assignment.called or assignment.role.value,
         system=assignment.system,
         prompt=assignment.prompt,
         answer_schema=assignment.answer_schema,
@@ -95,7 +96,7 @@ def wrapped(assignment: Assignment, config: CommandConfig, program: Path) -> lis
         "{answer}": str(scratch / "answer.json"),
         "{tree}": str(assignment.tree),
         "{scratch}": str(scratch),
-        "{role}": str(assignment.role),
+        "{role}": assignment.called or assignment.role.value,
     }
     words = [str(program), *(_filled(word, places) for word in config.command[1:])]
     if config.sandbox.kind is SandboxKind.NONE:

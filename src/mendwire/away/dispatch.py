@@ -1,0 +1,242 @@
+"""The orchestrator's side: a letter is sent once, waited for, given up, and never paid for twice.
+
+The case says which task it waits for before the task is published. So whoever takes the case over
+finds it, running or done, and takes its one result (rules A1, A4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from mendwire.away.post import context_of, letter_in, seal
+from mendwire.away.replies import Reader
+from mendwire.docket.cases import Docket, Filed
+from mendwire.docket.letters import Letters
+from mendwire.docket.roster import Presence, Roster
+from mendwire.errors import AgentFailed, ConfigError, Fenced, ProviderOutage, SpecialistsAway
+from mendwire.investigate.ports import Said
+from mendwire.model.case import UNFINISHED, Away, Case
+from mendwire.model.letter import Letter, task_type
+from mendwire.model.printable import printable
+from mendwire.model.work import AgentAnswer
+from mendwire.tasks.outcomes import End, Ended
+from mendwire.tasks.queue import TaskQueue
+
+LOOK_S: Final = 2.0
+"""Between two looks at the case, the specialists and the task."""
+OVERHEAD_S: Final = 600.0
+"""For fetching the commit and making a tree, beside the agent's own time."""
+BY: Final = "the orchestrator"
+BEGAN: Final = "began"
+"""Status of the line of progress with which a specialist begins."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Dispatch:
+    """``investigate.ports.Elsewhere`` by the queue of tasks."""
+
+    queue: TaskQueue
+    docket: Docket
+    letters: Letters
+    roster: Roster
+    """Of the specialists; not entered, for we are none."""
+    reader: Reader
+    roles: frozenset[str]
+    here: bool = False
+    """Whether a role that nobody elsewhere plays is played here instead of waiting."""
+    patience_s: float = 60.0
+    """How long nobody may be there before that."""
+    wait_s: float = 3600.0
+    """How long a letter may wait while all that are there are busy."""
+    look_s: float = LOOK_S
+    _last: dict[str, float] = field(default_factory=dict)
+    """When somebody was last seen, by role; seconds of the monotonic clock."""
+
+    @property
+    def paid(self) -> bool:
+        """Their agents may cost money."""
+        return bool(self.roles)
+
+    def takes(self, called: str) -> bool:
+        """Whether this role is played elsewhere."""
+        return called in self.roles
+
+    async def ask(self, case: Case, letter: Letter, said: Said) -> AgentAnswer | None:
+        """One specialist's answer; None where it is to be done here. See the port."""
+        ended = await self._found(case, letter)
+        if ended is None and await self._waited_in_vain(letter.called):
+            self._refuse_waiting(letter.called)
+            return None
+        if ended is None:
+            task_id = await self._sent(case, letter)
+            ended = await self._awaited(case, letter, task_id, said)
+        if ended is None:
+            self._refuse_waiting(letter.called)
+            return None
+        return await self._read(case, letter, ended)
+
+    async def _found(self, case: Case, letter: Letter) -> Ended | None:
+        """The result that a killed worker waited for, where it is there already."""
+        away = (await self._confirmed(case)).case.away
+        if away is None or away.called != letter.called:
+            return None
+        ended = await self.queue.result(away.task_id)
+        if ended is not None and ended.end == End.CANCELLED and ended.result.agent == BY:
+            await self._forget(case)
+            return None
+        return ended
+
+    async def _sent(self, case: Case, letter: Letter) -> str:
+        """The id of the task; published, unless whoever had the case before did it."""
+
+        def noted(now: Case) -> Case:
+            if now.away is not None and now.away.called == letter.called:
+                return now
+            sent = now.sent + 1
+            away = Away(called=letter.called, task_id=f"{case.case_id}-s{sent}")
+            return replace(now, away=away, sent=sent)
+
+        filed = await self.docket.change(await self._confirmed(case), noted)
+        away = filed.case.away
+        assert away is not None, "noted just now"
+        context = context_of(letter)
+        await self.letters.vouch(seal(letter_in(context)), away.task_id)
+        await self.queue.publish(
+            task_type(letter.called),
+            f"{letter.called} of case {case.case_id}: {case.title}",
+            priority_="low" if case.restricted else "normal",
+            context=context,
+            id_=away.task_id,
+        )
+        return away.task_id
+
+    async def _awaited(self, case: Case, letter: Letter, task_id: str, said: Said) -> Ended | None:
+        """Its result; None when nobody who plays the role is left. Raises Fenced, AgentFailed."""
+        watch = _Watch(limit_s=letter.limits.seconds + OVERHEAD_S, wait_s=self.wait_s)
+        while True:
+            ended = await self.queue.result(task_id, wait_s=self.look_s)
+            if ended is not None:
+                return ended
+            await self._refuse_taken(case, task_id)
+            line = await self.queue.progress(task_id)
+            if line is not None:
+                watch.heard(line.agent, line.status, line.findings, said)
+            there = await self.living(letter.called)
+            why = watch.given_up()
+            if not why and (there or self._absent_s(letter.called) <= self.patience_s):
+                continue
+            ended = await self._cancelled(task_id, why or "nobody who plays the role is there")
+            if ended is not None and ended.end != End.CANCELLED:
+                return ended  # done in the last moment
+            if why:
+                raise watch.problem(letter.called, why)
+            return None
+
+    async def living(self, called: str) -> list[Presence]:
+        """Who plays a role, as far as can be known."""
+        others = (await self.roster.others()).values()
+        there = [one for one in others if one is not None and called in one.roles]
+        if there:
+            self._last[called] = time.monotonic()
+        return there
+
+    async def _waited_in_vain(self, called: str) -> bool:
+        """Whether nobody was there for all our patience, which is waited out once."""
+        self._last.setdefault(called, time.monotonic())
+        while not await self.living(called):
+            if self._absent_s(called) > self.patience_s:
+                return True
+            await asyncio.sleep(min(self.look_s, self.patience_s))
+        return False
+
+    def _absent_s(self, called: str) -> float:
+        return time.monotonic() - self._last.setdefault(called, time.monotonic())
+
+    def _refuse_waiting(self, called: str) -> None:
+        """Nobody is there: raises SpecialistsAway, unless it may be done here."""
+        if not self.here:
+            raise SpecialistsAway(
+                f"No process that plays {called} is there: start `mendwire specialist --role "
+                f"{called}` where the repository and an agent are. The case looks again by itself."
+            )
+
+    async def _read(self, case: Case, letter: Letter, ended: Ended) -> AgentAnswer:
+        if ended.end != End.DONE:
+            why = printable(" ".join(ended.result.solution.split()), 300) or "no reason was given"
+            said = "was cancelled" if ended.end == End.CANCELLED else "failed"
+            by = printable(ended.result.agent, 100)
+            await self.letters.forget(ended.result.task_id)
+            raise AgentFailed(f"The {letter.called} specialist's task {said} by {by}: {why}")
+        try:
+            answer = await self.reader.read(letter, ended.result.evidence.get("reply"))
+        except ProviderOutage:
+            await self._forget(case)  # the next try is a letter of its own
+            raise
+        finally:
+            await self.letters.forget(ended.result.task_id)
+        return answer
+
+    async def _forget(self, case: Case) -> None:
+        filed = await self._confirmed(case)
+        await self.docket.change(filed, lambda now: replace(now, away=None))
+
+    async def _confirmed(self, case: Case) -> Filed:
+        return await self.docket.confirm(Filed(case=case, revision=0))
+
+    async def _refuse_taken(self, case: Case, task_id: str) -> None:
+        """Stop the specialist where a person stopped the case; an heir's is left alone."""
+        latest = await self.docket.get(case.issue)
+        now = latest.case if latest else None
+        if now is not None and now.token == case.token:
+            return
+        heir = now is not None and now.state in UNFINISHED and now.away is not None
+        if not (heir and now is not None and now.away and now.away.task_id == task_id):
+            await self._cancelled(task_id, "the case was taken out of the orchestrator's hands")
+        raise Fenced(f"Case {case.case_id} was taken over or stopped while a specialist worked.")
+
+    async def _cancelled(self, task_id: str, why: str) -> Ended | None:
+        """Stops whoever works on it; the result that it has."""
+        try:
+            return await self.queue.cancel(task_id, by=BY, reason=why)
+        except ConfigError:
+            return None  # never stored, or never begun: nobody works on it
+
+
+@dataclass(kw_only=True, slots=True)
+class _Watch:
+    """How long a letter has waited, and how long it was worked on."""
+
+    limit_s: float
+    wait_s: float
+    sent: float = field(default_factory=time.monotonic)
+    began: float | None = None
+    by: str = ""
+    told: tuple[str, str, str] = ("", "", "")
+
+    def heard(self, agent: str, status: str, text: str, said: Said) -> None:
+        """A line of progress, perhaps one that is known."""
+        line = (agent, status, text)
+        if line == self.told:
+            return
+        self.told = line
+        by = printable(agent, 100)
+        if self.began is None or status == BEGAN:
+            self.began, self.by = time.monotonic(), by
+        said("elsewhere", printable(f"{by}: {text}", 300))
+
+    def given_up(self) -> str:
+        """Why nothing is waited for any more; empty while something is."""
+        now = time.monotonic()
+        if self.began is not None and now - self.began > self.limit_s:
+            return f"{self.by} had no answer after {self.limit_s:.0f} s"
+        if self.began is None and now - self.sent > self.wait_s:
+            return f"all who play the role were busy for {self.wait_s:.0f} s"
+        return ""
+
+    def problem(self, called: str, why: str) -> AgentFailed | SpecialistsAway:
+        """Begun and not ended is an attempt; never begun is none."""
+        kind = AgentFailed if self.began is not None else SpecialistsAway
+        return kind(f"The {called} specialist was given up: {why}.")

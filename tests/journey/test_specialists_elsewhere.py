@@ -1,0 +1,106 @@
+"""Roles that are played in other processes, with clones of their own: by the queue of tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mendwire.model.case import CaseState, Verdict
+from tests.journey.stage import ENV, SUITE, Stage, coupon_report, sandbox_kind, stage
+
+AGENT = Path(__file__).parent / "programs/elsewhere_agent.py"
+REMOTE = """
+[specialists]
+remote = ["research", "implementation", "review"]
+patience_s = 20
+silence_s = 2
+"""
+
+
+@dataclass(kw_only=True)
+class Machine:
+    """A folder that has nothing of the orchestrator's but the address of the server."""
+
+    built: Stage
+    folder: Path
+
+    async def specialist(self, *words: str) -> asyncio.subprocess.Process:
+        process = await self.built.spawn_in(
+            self.folder, "specialist", *words, "--log", "json", "--json"
+        )
+        await event(process, "worker.started")
+        return process
+
+
+async def event(process: asyncio.subprocess.Process, name: str) -> dict[str, object]:
+    """The next log line of that event."""
+    assert process.stderr is not None
+    told = b""
+    while line := await process.stderr.readline():
+        told = line
+        if line.startswith(b"{") and (found := json.loads(line))["event"] == name:
+            return dict(found)
+    raise AssertionError(f"the process ended without {name}: {told.decode()}")
+
+
+async def machine(built: Stage, name: str, *, role_config: str = "") -> Machine:
+    """A clone of the shop as of now, and an agent of its own."""
+    folder = built.folder.parent / name
+    folder.mkdir()
+    cloning = await asyncio.create_subprocess_exec(
+        "git", "clone", "-q", str(built.repository), str(folder / "shop")
+    )
+    assert await cloning.wait() == 0
+    command = json.dumps(["python3", str(AGENT), str(built.folder / "pace")])
+    (folder / "mendwire.toml").write_text(
+        f'[project]\nrepository = "shop"\ntest = {json.dumps(SUITE)}\n'
+        f'[worker]\nenvironments = ["{ENV}"]\nheartbeat_s = 1\n'
+        f'[agent]\nkind = "command"\ncommand = {command}\n'
+        f'[sandbox]\nkind = "{sandbox_kind()}"\n{role_config}'
+    )
+    return Machine(built=built, folder=folder)
+
+
+@asynccontextmanager
+async def orchestrated(tmp_path: Path, config: str = REMOTE) -> AsyncIterator[Stage]:
+    async with stage(
+        tmp_path / "orchestrator", agent="rollback", worker="heartbeat_s = 1", config=config
+    ) as built:
+        (built.folder / "pace").mkdir()
+        await built.run("streams", "apply")
+        yield built
+
+
+async def test_one_of_three_is_killed_and_the_case_ends_fixed_with_one_commit(
+    tmp_path: Path,
+) -> None:
+    async with orchestrated(tmp_path) as built:
+        one, two, three = [await machine(built, name) for name in ("one", "two", "three")]
+        (built.folder / "pace" / "hang-implementation").touch()
+        doomed = await one.specialist("--role", "implementation")
+        await built.publish(coupon_report())
+        worker = await built.spawn("work", "--until-empty", "--log", "json")
+        reader = await two.specialist("--role", "research", "--role", "review")
+        assert (await event(doomed, "specialist.began"))["role"] == "implementation"
+        (built.folder / "pace" / "hang-implementation").unlink()
+        doomed.kill()
+        heir = await three.specialist("--role", "implementation", "--role", "review")
+        _, err = await worker.communicate()
+        assert worker.returncode == 0, err.decode()
+        (case,) = await built.cases()
+        assert (case.state, case.verdict) == (CaseState.FIXED, Verdict.FIXED), err.decode()
+        assert case.cost_usd == 0.375
+        assert case.attempts == 0
+        assert len(await built.fix_commits()) == 1
+        for process in (reader, heir):
+            process.terminate()
+            out, told = await process.communicate()
+            assert process.returncode == 0, told.decode()
+            done = json.loads(out)
+            assert done["answered"] >= 1
+        shutil.rmtree(one.folder)
