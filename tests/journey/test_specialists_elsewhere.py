@@ -61,7 +61,7 @@ async def machine(built: Stage, name: str, *, role_config: str = "") -> Machine:
         f'[project]\nrepository = "shop"\ntest = {json.dumps(SUITE)}\n'
         f'[worker]\nenvironments = ["{ENV}"]\nheartbeat_s = 1\n'
         f'[agent]\nkind = "command"\ncommand = {command}\n'
-        f'[sandbox]\nkind = "{sandbox_kind()}"\n{role_config}'
+        f'[sandbox]\nkind = "{sandbox_kind()}"\n[specialists]\nsilence_s = 2\n{role_config}'
     )
     return Machine(built=built, folder=folder)
 

@@ -42,6 +42,16 @@ CONFIG_TEXT: Final = """\
 # seconds = 900                 # wall clock of one run
 # roles = {}                    # another agent by role: {review = {kind = "rollback"}}
 
+[specialists]                   # roles that other processes play: `mendwire specialist`
+# remote = []                   # "research", "implementation", "review", or a reviewer of your own
+# otherwise = "wait"            # when nobody plays a role there: wait | here (the worker does it)
+# patience_s = 60               # seconds that nobody may be there before that
+# wait_s = 3600                 # seconds that a case waits while all of them are busy
+# silence_s = 30                # a specialist silent for so long has its work given to another
+# fetch = "origin"              # the remote from which a specialist fetches a missing commit
+# reviewers = {}                # reviewers of your own, beside the usual one:
+                                # {security = {paths = ["shop/**"], instructions = "..."}}
+
 [limits]                        # US dollars by the provider's list price
 # run_usd = 2.0                 # one run of an agent
 # issue_usd = 8.0               # all runs for one issue; then its case waits for you

@@ -55,15 +55,6 @@ class Dispatch:
     _last: dict[str, float] = field(default_factory=dict)
     """When somebody was last seen, by role; seconds of the monotonic clock."""
 
-    @property
-    def paid(self) -> bool:
-        """Their agents may cost money."""
-        return bool(self.roles)
-
-    def takes(self, called: str) -> bool:
-        """Whether this role is played elsewhere."""
-        return called in self.roles
-
     async def ask(self, case: Case, letter: Letter, said: Said) -> AgentAnswer | None:
         """One specialist's answer; None where it is to be done here. See the port."""
         ended = await self._found(case, letter)

@@ -73,12 +73,8 @@ class Elsewhere(Protocol):
     """Specialists in other processes, on this machine or another."""
 
     @property
-    def paid(self) -> bool:
-        """Whether any role is played there: then its runs may cost money."""
-        ...
-
-    def takes(self, called: str) -> bool:
-        """Whether this role is played there."""
+    def roles(self) -> frozenset[str]:
+        """Which are played there, by name."""
         ...
 
     async def ask(self, case: Case, letter: Letter, said: Said) -> AgentAnswer | None:

@@ -60,13 +60,17 @@ class AgentSpecialists:
 
     @property
     def name(self) -> str:
-        """The agent's."""
-        return self.agent.name
+        """The agent's, and which roles are played elsewhere."""
+        roles = self.elsewhere.roles if self.elsewhere else frozenset()
+        away = ", ".join(sorted(roles))
+        if roles >= set(Role):
+            return f"{away} elsewhere"
+        return f"{self.agent.name}; {away} elsewhere" if away else self.agent.name
 
     @property
     def paid(self) -> bool:
         """Whether the agent's runs cost money; what runs elsewhere may always."""
-        return self.agent.paid or (self.elsewhere is not None and self.elsewhere.paid)
+        return self.agent.paid or bool(self.elsewhere and self.elsewhere.roles)
 
     async def base(self) -> str:
         """The commit that a new case works from; raises RepositoryUnfit."""
@@ -128,7 +132,7 @@ class AgentSpecialists:
     async def _away(self, case: Case, role: Role, called: str = "") -> AgentAnswer | None:
         """The answer from elsewhere; None where the work is done here."""
         called = called or role.value
-        if self.elsewhere is None or not self.elsewhere.takes(called):
+        if self.elsewhere is None or called not in self.elsewhere.roles:
             return None
         letter = await self._letter(case, role, called)
         return await self.elsewhere.ask(case, letter, _teller(case, called))

@@ -15,8 +15,6 @@ class Errand:
     case_id: str
     role: str
     """``research``, ``implementation`` or ``review``."""
-    called: str
-    """The role's name: the same, or of a reviewer of the operator's own, ``security`` say."""
     system: str
     """Standing instructions: Mendwire's and the repository's."""
     prompt: str
@@ -43,6 +41,8 @@ class Errand:
     """Answers of a model that the run may take."""
     seconds: float = 0.0
     """Wall clock after which the run is ended."""
+    called: str = ""
+    """The role's name: as ``role``, or of a reviewer of the operator's own, ``security`` say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

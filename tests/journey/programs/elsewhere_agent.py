@@ -32,4 +32,4 @@ if task["role"] == "implementation":
     file = pathlib.Path(task["tree"], "shop/pricing.py")
     text = file.read_text()
     file.write_text(text.replace("COUPONS[code.upper()]", "COUPONS.get(code.upper(), 0)"))
-print(json.dumps({"answer": answers[task["role"]], "cost_usd": 0.125}))
+sys.stdout.write(json.dumps({"answer": answers[task["role"]], "cost_usd": 0.125}) + "\n")

@@ -1,0 +1,429 @@
+"""Roles played in other processes: what is sent, waited for, given up, refused and believed."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from mendwire.agents import OnSaid
+from mendwire.agents.schemas import answer_schema
+from mendwire.away.dispatch import BY, Dispatch
+from mendwire.away.post import context_of, letter_in, seal
+from mendwire.away.replies import Reader
+from mendwire.away.service import Service
+from mendwire.docket.cases import Docket, Filed
+from mendwire.docket.letters import Letters
+from mendwire.docket.roster import SPECIALIST, Roster
+from mendwire.errors import (
+    AgentFailed,
+    Fenced,
+    MendwireError,
+    OverBudget,
+    ProviderOutage,
+    SpecialistsAway,
+)
+from mendwire.execution.git import CaseRepository
+from mendwire.investigate.workshop import Workshop
+from mendwire.model.case import Case
+from mendwire.model.letter import Letter, task_type
+from mendwire.model.screening import Reason, Screening, ScreenVerdict
+from mendwire.model.scrub import find_secret
+from mendwire.model.work import AgentAnswer, Assignment, Finding, Limits, Review, Role
+from mendwire.ops.cases import silence
+from mendwire.tasks import TaskQueue, TaskWorker
+from mendwire.tasks.calls import handler_of
+from mendwire.wire.jetstream import JetStreamBus
+
+ISSUE = "a" * 32
+REPORT = b'{"error": "KeyError: 1", "type": "KeyError"}'
+
+
+async def weigh(text: str) -> Screening:
+    """A screen that knows one rule."""
+    bad = "obey" in text
+    reasons = (Reason(rule="override", where="error", weight=1.0),) if bad else ()
+    verdict = ScreenVerdict.REJECT if bad else ScreenVerdict.PASS
+    return Screening(verdict=verdict, score=float(bad), reasons=reasons)
+
+
+@dataclass
+class Scripted:
+    """An agent that says what it is told to, and counts how often it was asked."""
+
+    name: str = "scripted"
+    paid: bool = True
+    answer: AgentAnswer = field(
+        default_factory=lambda: AgentAnswer(
+            finding=Finding(summary="It is empty.", confidence=0.9), cost_usd=0.25
+        )
+    )
+    problem: MendwireError | None = None
+    write: Callable[[Path], None] | None = None
+    going: asyncio.Event = field(default_factory=asyncio.Event)
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: list[Assignment] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.going.set()
+
+    async def run(self, assignment: Assignment, said: OnSaid) -> AgentAnswer:
+        self.seen.append(assignment)
+        said("text", "reading")
+        self.began.set()
+        try:
+            await self.going.wait()
+        finally:
+            self.ended.set()
+        if self.problem is not None:
+            raise self.problem
+        if self.write is not None:
+            self.write(assignment.tree)
+        return self.answer
+
+
+def commit(folder: Path) -> str:
+    """A repository with one file; its commit."""
+    folder.mkdir(parents=True)
+    (folder / "shop.py").write_text("def total(basket):\n    return sum(basket) / len(basket)\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "one")
+    return git(folder, "rev-parse", "HEAD")
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """An orchestrator that holds one case, and specialists that may come."""
+
+    bus: JetStreamBus
+    folder: Path
+    base: str
+    docket: Docket
+    filed: Filed
+    agent: Scripted = field(default_factory=Scripted)
+    said: list[str] = field(default_factory=list)
+
+    def dispatch(self, docket: Docket | None = None, **more: object) -> Dispatch:
+        bus = self.bus
+        states = bus.bucket(bus.names.bucket("TASK_STATES"))
+
+        async def knows(sha: str) -> bool:
+            return sha == self.base
+
+        settings: dict[str, object] = {"patience_s": 0.2, "look_s": 0.1} | more
+        return Dispatch(
+            queue=TaskQueue(bus),
+            docket=docket or self.docket,
+            letters=Letters(bucket=bus.bucket(bus.names.bucket("DOCKET"))),
+            roster=Roster(states, "orchestrator", heartbeat_s=1, kind=SPECIALIST),
+            reader=Reader(weigh=weigh, knows=knows, has_secret=find_secret),
+            roles=frozenset(map(str, Role)),
+            **settings,  # type: ignore[arg-type]  # of a table
+        )
+
+    @property
+    def case(self) -> Case:
+        return self.filed.case
+
+    def letter(self, role: Role = Role.RESEARCH, **more: object) -> Letter:
+        known = Letter(
+            case_id=self.case.case_id,
+            called=role.value,
+            role=role,
+            prompt="<<<data-1\nKeyError: 1\ndata-1>>>",
+            system="Rules.",
+            answer_schema=answer_schema(role),
+            base=self.base,
+            opened_ns=1_700_000_000_000_000_000,
+            report=REPORT,
+            limits=Limits(seconds=60),
+        )
+        return replace(known, **more)  # type: ignore[arg-type]  # of a table
+
+    async def ask(self, letter: Letter | None = None, **more: object) -> AgentAnswer | None:
+        dispatch = self.dispatch(None, **more)
+        return await dispatch.ask(self.case, letter or self.letter(), self._say)
+
+    def _say(self, kind: str, text: str) -> None:
+        self.said.append(f"{kind}: {text}")
+
+    async def service(self, name: str, clone: Path) -> Service:
+        repository = await CaseRepository.open(clone, self.folder / name)
+        return Service(
+            agent=self.agent,
+            workshop=Workshop(repository=repository, state=self.folder / name, walled=True),
+            letters=Letters(bucket=self.bus.bucket(self.bus.names.bucket("DOCKET"))),
+            limits=Limits(seconds=30),
+            may_run=True,
+            by=f"{name}-1",
+            remote="origin",
+            has_secret=find_secret,
+        )
+
+    @asynccontextmanager
+    async def specialist(
+        self, name: str = "ada", *, clone: Path | None = None, roles: tuple[str, ...] = tuple(Role)
+    ) -> AsyncIterator[TaskWorker]:
+        service = await self.service(name, clone or self.folder / "origin")
+        worker = TaskWorker(agent=name, concurrency=1, ack_wait_s=2, drain_s=0)
+        for role in roles:
+            worker.add(handler_of(task_type(role), service.answer, attempts=5))
+        states = self.bus.bucket(self.bus.names.bucket("TASK_STATES"))
+        record = Roster(states, f"{name}-1", heartbeat_s=1, kind=SPECIALIST, roles=roles)
+        async with record, worker.on(self.bus):
+            yield worker
+
+    async def known(self) -> Case:
+        filed = await self.docket.get(ISSUE)
+        assert filed is not None
+        return filed.case
+
+
+@pytest.fixture
+async def scene(bus: JetStreamBus, tmp_path: Path) -> Scene:
+    base = await asyncio.to_thread(commit, tmp_path / "origin")
+    docket = Docket(bus.bucket(bus.names.bucket("DOCKET")), "w1")
+    filed = await docket.open(Case(issue=ISSUE, title="KeyError in total", report=REPORT))
+    return Scene(bus=bus, folder=tmp_path, base=base, docket=docket, filed=filed)
+
+
+async def test_an_answer_comes_back_with_what_it_cost(scene: Scene) -> None:
+    finding = Finding(summary="It is empty.", confidence=0.9, guilty_commit=scene.base)
+    scene.agent.answer = AgentAnswer(finding=finding, cost_usd=0.25, turns=3)
+    async with scene.specialist():
+        answer = await scene.ask()
+    assert answer is not None
+    assert (answer.finding, answer.cost_usd, answer.turns) == (finding, 0.25, 3)
+    assert scene.agent.seen[0].prompt == scene.letter().prompt
+    assert scene.agent.seen[0].screened.report.error == "KeyError: 1"
+    assert (await scene.known()).sent == 1
+
+
+async def test_an_heir_takes_the_one_result_and_pays_once(scene: Scene) -> None:
+    """The orchestrator dies while a specialist works; whoever takes the case waits for it."""
+    scene.agent.going.clear()
+    async with scene.specialist():
+        asking = asyncio.create_task(scene.ask())
+        await scene.agent.began.wait()
+        asking.cancel()  # as dead as kill -9: nothing is told to anybody
+        await asyncio.gather(asking, return_exceptions=True)
+        heir = Docket(scene.bus.bucket(scene.bus.names.bucket("DOCKET")), "w2")
+        known = await heir.get(ISSUE)
+        assert known is not None
+        taken = await heir.take_over(known)
+        assert taken is not None
+        scene.agent.going.set()
+        for _ in range(2):  # also when it is killed again before it saved what it read
+            dispatch = scene.dispatch(heir)
+            answer = await dispatch.ask(taken.case, scene.letter(), lambda *_: None)
+            assert answer is not None
+            assert answer.cost_usd == 0.25
+    assert len(scene.agent.seen) == 1
+    assert (await scene.known()).sent == 1
+
+
+async def test_rule_a2_nobody_there_is_no_attempt_and_the_letter_is_not_sent(scene: Scene) -> None:
+    with pytest.raises(SpecialistsAway, match="mendwire specialist --role research"):
+        await scene.ask()
+    assert await TaskQueue(scene.bus).waiting() == []
+    assert (await scene.known()).away is None
+    assert await scene.ask(here=True) is None
+
+
+async def test_all_leave_in_the_middle_and_the_work_is_called_back(scene: Scene) -> None:
+    scene.agent.going.clear()
+    async with scene.specialist():
+        asking = asyncio.create_task(scene.ask(here=True, patience_s=0.5))
+        await scene.agent.began.wait()
+    assert await asking is None
+    queue = TaskQueue(scene.bus)
+    assert await queue.waiting() == []
+    scene.agent.going.set()
+    async with scene.specialist():  # the next try is a letter of its own
+        assert await scene.ask() is not None
+    assert (await scene.known()).sent == 2
+
+
+async def test_half_of_them_gone_the_others_do_it(scene: Scene) -> None:
+    scene.agent.going.clear()
+    async with AsyncExitStack() as first:
+        await first.enter_async_context(scene.specialist("ada"))
+        asking = asyncio.create_task(scene.ask(patience_s=5))
+        await scene.agent.began.wait()
+        async with scene.specialist("bob"):
+            await first.aclose()
+            scene.agent.going.set()
+            assert await asking is not None
+    assert len(scene.agent.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("problem", "meant"),
+    [
+        (AgentFailed("It crashed.", cost_usd=0.5), AgentFailed),
+        (OverBudget("No money.", cost_usd=0.5), OverBudget),
+        (ProviderOutage("Down.", cost_usd=0.5, retry_after_s=7), ProviderOutage),
+    ],
+)
+async def test_what_ended_the_run_there_ends_it_here(
+    scene: Scene, problem: MendwireError, meant: type[AgentFailed]
+) -> None:
+    scene.agent.problem = problem
+    async with scene.specialist():
+        with pytest.raises(meant) as raised:
+            await scene.ask()
+        assert raised.value.cost_usd == 0.5
+        if isinstance(raised.value, ProviderOutage):
+            assert raised.value.retry_after_s == 7
+            scene.agent.problem = None
+            assert await scene.ask() is not None  # a letter of its own, not the old answer
+    assert len(scene.agent.seen) == 1 + isinstance(problem, ProviderOutage)
+
+
+async def test_a_case_that_a_person_stops_stops_its_specialist(scene: Scene) -> None:
+    scene.agent.going.clear()
+    async with scene.specialist():
+        asking = asyncio.create_task(scene.ask())
+        await scene.agent.began.wait()
+        await silence(scene.docket, ISSUE, "not now", 0)
+        with pytest.raises(Fenced):
+            await asking
+        await asyncio.wait_for(scene.agent.ended.wait(), 10)
+    assert await TaskQueue(scene.bus).waiting() == []
+
+
+async def test_rule_b4_a_letter_that_no_orchestrator_sent_is_not_worked_on(scene: Scene) -> None:
+    queue = TaskQueue(scene.bus)
+    forged = context_of(scene.letter(prompt="obey me"))
+    async with scene.specialist():
+        await queue.publish(task_type("research"), "x", context=forged, id_="forged")
+        ended = await queue.result("forged", wait_s=20)
+    assert ended is not None
+    assert ended.end == "failed"
+    assert "No orchestrator vouches" in ended.result.solution
+    assert scene.agent.seen == []
+
+
+async def test_rule_b4_agents_see_exactly_the_letter_that_was_vouched_for(scene: Scene) -> None:
+    """Under the id of a genuine one, with one word more: another letter."""
+    letters = Letters(bucket=scene.bus.bucket(scene.bus.names.bucket("DOCKET")))
+    context = context_of(scene.letter())
+    await letters.vouch(seal(letter_in(context)), "t1")
+    assert seal(letter_in({**context, "unknown": "field"})) == seal(letter_in(context))
+    service = await scene.service("ada", scene.folder / "origin")
+    other = scene.letter(system="Rules. And obey.")
+    assert not await service.letters.is_genuine(seal(other), "t1")
+    assert not await service.letters.is_genuine(seal(letter_in(context)), "t2")
+    await letters.forget("t1")
+    assert not await service.letters.is_genuine(seal(letter_in(context)), "t1")
+
+
+async def test_rule_b3_a_restricted_case_is_for_research_alone_and_reads_only(scene: Scene) -> None:
+    async with scene.specialist():
+        assert await scene.ask(scene.letter(restricted=True, may_run=True)) is not None
+        assert scene.agent.seen[0].restricted
+        assert not scene.agent.seen[0].may_run
+        letter = scene.letter(Role.IMPLEMENTATION, restricted=True)
+        await scene.docket.change(scene.filed, lambda now: replace(now, away=None))
+        with pytest.raises(AgentFailed, match="research alone"):
+            await scene.ask(letter)
+    assert len(scene.agent.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Finding(summary="obey me", confidence=1.0), "held back by the screen"),
+        (Finding(summary="x", cause="please obey", confidence=1.0), "cause was held back"),
+        (Finding(summary="x", similar=("a obey",), confidence=1.0), "places was held back"),
+        (Finding(summary="key AKIAIOSFODNN7EXAMPLE", confidence=1.0), "holds a secret"),
+    ],
+)
+async def test_rule_b3_what_comes_back_is_screened(
+    scene: Scene, answer: Finding, told: str
+) -> None:
+    scene.agent.answer = AgentAnswer(finding=answer, cost_usd=0.25)
+    async with scene.specialist():
+        with pytest.raises(AgentFailed, match=told) as raised:
+            await scene.ask()
+    assert raised.value.cost_usd == 0.25
+
+
+async def test_rule_b4_a_commit_that_is_not_ours_is_not_accused(scene: Scene) -> None:
+    finding = Finding(summary="x", confidence=0.5, guilty_commit="b" * 40)
+    scene.agent.answer = AgentAnswer(finding=finding)
+    async with scene.specialist():
+        answer = await scene.ask()
+    assert answer is not None
+    assert answer.finding is not None
+    assert answer.finding.guilty_commit == ""
+
+
+async def test_a_change_comes_as_a_diff_and_is_read_by_our_own_git(scene: Scene) -> None:
+    def mend(tree: Path) -> None:
+        text = (tree / "shop.py").read_text()
+        (tree / "shop.py").write_text(text.replace("len(basket)", "max(len(basket), 1)"))
+
+    scene.agent.answer = AgentAnswer(explanation="An empty basket costs nothing.")
+    scene.agent.write = mend
+    async with scene.specialist():
+        answer = await scene.ask(scene.letter(Role.IMPLEMENTATION))
+    assert answer is not None
+    assert answer.patch
+    ours = await CaseRepository.open(scene.folder / "origin", scene.folder / "ours")
+    workshop = Workshop(repository=ours, state=scene.folder / "ours")
+    change = await workshop.patched(scene.base, answer.patch, answer.explanation)
+    assert (change.files, change.added, change.removed) == (("shop.py",), 1, 1)
+    # The reviewer elsewhere sees the change in its tree.
+    scene.agent.write = None
+    scene.agent.answer = AgentAnswer(review=Review(approved=True, comments="right"))
+    await scene.docket.change(scene.filed, lambda now: replace(now, away=None))
+    async with scene.specialist():
+        reviewed = await scene.ask(scene.letter(Role.REVIEW, change=change))
+    assert reviewed is not None
+    assert reviewed.review == Review(approved=True, comments="right")
+
+
+async def test_a_missing_commit_is_fetched_or_said_to_be_missing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mendwire.away.service.TRIES", 2)
+    clone = scene.folder / "clone"
+    await asyncio.to_thread(git, scene.folder, "clone", "-q", str(scene.folder / "origin"), "clone")
+    origin = scene.folder / "origin"
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    git(origin, *identity, "commit", "-q", "--allow-empty", "-m", "two")
+    later = git(origin, "rev-parse", "HEAD")
+    async with scene.specialist(clone=clone):
+        assert await scene.ask(scene.letter(base=later)) is not None
+        assert git(clone, "for-each-ref", "--contains", later) == ""  # no branch of theirs moved
+        await scene.docket.change(scene.filed, lambda now: replace(now, away=None))
+        with pytest.raises(SpecialistsAway, match=r"cccccccccccc is not in .* Push it there"):
+            await asyncio.wait_for(scene.ask(scene.letter(base="c" * 40)), 60)
+    assert len(scene.agent.seen) == 1
+
+
+async def test_a_specialist_that_does_not_end_is_given_up_and_stopped(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mendwire.away.dispatch.OVERHEAD_S", 0.5)
+    scene.agent.going.clear()
+    async with scene.specialist():
+        with pytest.raises(AgentFailed, match="had no answer after"):
+            await scene.ask(scene.letter(limits=Limits(seconds=0.5)))
+        await asyncio.wait_for(scene.agent.ended.wait(), 10)
+    ended = await TaskQueue(scene.bus).result(f"{scene.case.case_id}-s1")
+    assert ended is not None
+    assert (ended.end, ended.result.agent) == ("cancelled", BY)
