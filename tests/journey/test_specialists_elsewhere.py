@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mendwire.model.case import CaseState, Verdict
-from tests.journey.stage import ENV, SUITE, Stage, coupon_report, sandbox_kind, stage
+from tests.journey.stage import ENV, SUITE, Stage, coupon_report, stage
 
 AGENT = Path(__file__).parent / "programs/elsewhere_agent.py"
 REMOTE = """
@@ -49,7 +49,7 @@ async def event(process: asyncio.subprocess.Process, name: str) -> dict[str, obj
 
 
 async def machine(built: Stage, name: str, *, role_config: str = "") -> Machine:
-    """A clone of the shop as of now, and an agent of its own."""
+    """A clone of the shop as of now, and an agent of its own, which looks for its cues outside."""
     folder = built.folder.parent / name
     folder.mkdir()
     cloning = await asyncio.create_subprocess_exec(
@@ -61,7 +61,7 @@ async def machine(built: Stage, name: str, *, role_config: str = "") -> Machine:
         f'[project]\nrepository = "shop"\ntest = {json.dumps(SUITE)}\n'
         f'[worker]\nenvironments = ["{ENV}"]\nheartbeat_s = 1\n'
         f'[agent]\nkind = "command"\ncommand = {command}\n'
-        f'[sandbox]\nkind = "{sandbox_kind()}"\n[specialists]\nsilence_s = 2\n{role_config}'
+        f'[sandbox]\nkind = "none"\n[specialists]\nsilence_s = 2\n{role_config}'
     )
     return Machine(built=built, folder=folder)
 
@@ -104,3 +104,44 @@ async def test_one_of_three_is_killed_and_the_case_ends_fixed_with_one_commit(
             done = json.loads(out)
             assert done["answered"] >= 1
         shutil.rmtree(one.folder)
+
+
+async def test_the_orchestrator_is_killed_while_it_waits_and_nobody_is_paid_twice(
+    tmp_path: Path,
+) -> None:
+    """And a reviewer of the operator's own sends the work back once, with its reason."""
+    own = '[specialists.reviewers.security]\npaths = ["shop/**"]\n'
+    remote = REMOTE.replace('"review"]', '"review", "security"]')
+    async with orchestrated(tmp_path, f"{remote}{own}") as built:
+        pace = built.folder / "pace"
+        (pace / "hang-implementation").touch()
+        (pace / "say-security").write_text('{"approved": false, "comments": "A tainted coupon."}')
+        place = await machine(built, "one")
+        roles = ("research", "implementation", "review", "security")
+        specialist = await place.specialist(*(word for role in roles for word in ("--role", role)))
+        await built.publish(coupon_report())
+        doomed = await built.spawn("work", "--log", "json")
+        await event(specialist, "specialist.ended")
+        assert (await event(specialist, "specialist.began"))["role"] == "implementation"
+        doomed.kill()
+        await doomed.wait()
+        heir = await built.spawn("work", "--until-empty", "--log", "json")
+        assert (await event(heir, "case.taken_over"))["token"] == 2
+        (pace / "hang-implementation").unlink()
+        while (await event(specialist, "specialist.ended"))["role"] != "security":
+            continue
+        (pace / "say-security").unlink()
+        _, err = await heir.communicate()
+        assert heir.returncode == 0, err.decode()
+        (case,) = await built.cases()
+        # The same change came again after the refusal: it is not paid for a third time.
+        assert (case.state, case.verdict) == (CaseState.CLOSED, Verdict.NOT_FIXED), err.decode()
+        assert case.reason.startswith("Offered twice")
+        assert case.review is not None
+        assert case.review.comments == "security: A tainted coupon."
+        assert case.rounds == 1
+        # research, implementation, review, security, implementation again: each once.
+        assert (case.sent, case.cost_usd) == (5, 0.625)
+        specialist.terminate()
+        assert await specialist.wait() == 0
+        assert await built.fix_commits() == []

@@ -147,7 +147,7 @@ class Scene:
             answer_schema=answer_schema(role),
             base=self.base,
             opened_ns=1_700_000_000_000_000_000,
-            report=REPORT,
+            report=REPORT.decode(),
             limits=Limits(seconds=60),
         )
         return replace(known, **more)  # type: ignore[arg-type]  # of a table

@@ -28,7 +28,7 @@ def context_of(letter: Letter) -> dict[str, object]:
     """
     data = encode(letter)
     if len(data) > MOST_BYTES:
-        data = encode(replace(letter, report=b"", screened_sha256=""))
+        data = encode(replace(letter, report="", screened_sha256=""))
     if len(data) > MOST_BYTES:
         message = (
             f"The task of the {letter.called} specialist has {len(data)} bytes, and {MOST_BYTES} "

@@ -190,7 +190,7 @@ class AgentSpecialists:
             answer_schema=answer_schema(role),
             base=case.base,
             opened_ns=case.opened_ns,
-            report=case.report,
+            report=case.report.decode("utf-8", "replace"),
             screened_sha256=case.screened_sha256,
             trust=case.trust,
             restricted=case.restricted,

@@ -57,7 +57,8 @@ def kept_report(case: Case) -> ScreenedReport:
 
 def sent_report(letter: Letter) -> ScreenedReport:
     """The same out of a letter that was found to be genuine (rules B4); raises Undecodable."""
-    return _kept(letter.report, letter.screened_sha256, letter.trust, restricted=letter.restricted)
+    report = letter.report.encode()
+    return _kept(report, letter.screened_sha256, letter.trust, restricted=letter.restricted)
 
 
 def _kept(report: bytes, sha256: str, trust: Trust, *, restricted: bool) -> ScreenedReport:

@@ -73,6 +73,8 @@ class Evidence:
     approved: bool | None
     """The reviewer's word; None without a review."""
     review: str
+    approvals: tuple[str, ...]
+    """Of those who approved this very change before: who, and their words."""
     base: str
     """The commit that was worked from."""
     branch: str
@@ -127,6 +129,7 @@ def evidence_of(
         sandbox=proof.sandbox if proof else "",
         approved=review.approved if review else None,
         review=text(review.comments) if review else "",
+        approvals=tuple(text(f"{one.called}: {one.comments}") for one in case.approvals),
         base=case.base,
         branch=delivered.branch if delivered else "",
         commit=delivered.commit if delivered else "",

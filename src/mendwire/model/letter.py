@@ -58,8 +58,8 @@ class Letter:
     """The commit to work from; fetched where it is missing."""
     opened_ns: int
     """Server time of the case's first message, nanoseconds since the epoch."""
-    report: bytes = b""
-    """The scrubbed report, exactly the bytes that were screened."""
+    report: str = ""
+    """The scrubbed report, exactly what was screened: text, so that it can be searched for."""
     screened_sha256: str = ""
     trust: Trust = Trust.TRUSTED
     restricted: bool = False
