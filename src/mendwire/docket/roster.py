@@ -55,7 +55,7 @@ class Presence:
     name: str = ""
     """Of a specialist's process: what it is called in results."""
     every_s: float = 0.0
-    """Between its heartbeats, seconds; 0 is as often as ours."""
+    """Of a specialist's process: between its heartbeats, seconds; 0 is as often as ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +109,9 @@ class Roster:
         self._bucket = bucket
         self._heartbeat_s = heartbeat_s
         self._kind = kind
-        self._me = _presence(worker, roles, name, heartbeat_s)
+        # Workers of one namespace beat alike; a specialist's machine has settings of its own.
+        every_s = heartbeat_s if kind == SPECIALIST else 0.0
+        self._me = _presence(worker, roles, name, every_s)
         self._revision = 0
         self._renewed = clock()
         self._seen: dict[str, _Seen] = {}
