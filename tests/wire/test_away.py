@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,13 @@ import pytest
 from mendwire.agents import OnSaid
 from mendwire.agents.schemas import answer_schema
 from mendwire.away.dispatch import BY, Dispatch
-from mendwire.away.post import context_of, letter_in, seal
+from mendwire.away.post import context_of
+from mendwire.away.redacting import redacted_letter
 from mendwire.away.replies import Reader
 from mendwire.away.service import Service
 from mendwire.docket.cases import Docket, Filed
-from mendwire.docket.letters import Letters
+from mendwire.docket.letters import Letters, letter_in, seal
+from mendwire.docket.releases import Releases
 from mendwire.docket.roster import SPECIALIST, Roster
 from mendwire.errors import (
     AgentFailed,
@@ -31,11 +35,14 @@ from mendwire.errors import (
 from mendwire.execution.git import CaseRepository
 from mendwire.investigate.workshop import Workshop
 from mendwire.model.case import Case
+from mendwire.model.erasure import Eraser
 from mendwire.model.letter import Letter, task_type
-from mendwire.model.screening import Reason, Screening, ScreenVerdict
+from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdict
 from mendwire.model.scrub import find_secret
 from mendwire.model.work import AgentAnswer, Assignment, Finding, Limits, Review, Role
 from mendwire.ops.cases import silence
+from mendwire.ops.erasure import Erasure
+from mendwire.ops.shelf import Shelf
 from mendwire.tasks import TaskQueue, TaskWorker
 from mendwire.tasks.calls import handler_of
 from mendwire.wire.jetstream import JetStreamBus
@@ -45,11 +52,14 @@ REPORT = b'{"error": "KeyError: 1", "type": "KeyError"}'
 
 
 async def weigh(text: str) -> Screening:
-    """A screen that knows one rule."""
-    bad = "obey" in text
-    reasons = (Reason(rule="override", where="error", weight=1.0),) if bad else ()
-    verdict = ScreenVerdict.REJECT if bad else ScreenVerdict.PASS
-    return Screening(verdict=verdict, score=float(bad), reasons=reasons)
+    """A screen that knows one rule, and whose classifier dislikes commands."""
+    assert len(text) <= 4_000, "it would take too long"
+    rules = [rule for word, rule in (("obey", "override"), ("Revert", CLASSIFIER)) if word in text]
+    return Screening(
+        verdict=ScreenVerdict.REJECT if rules else ScreenVerdict.PASS,
+        score=float(bool(rules)),
+        reasons=tuple(Reason(rule=rule, where="error", weight=1.0) for rule in rules),
+    )
 
 
 @dataclass
@@ -316,18 +326,66 @@ async def test_rule_b4_a_letter_that_no_orchestrator_sent_is_not_worked_on(scene
     assert scene.agent.seen == []
 
 
+async def test_a_letter_that_was_changed_on_its_way_is_no_attempt(scene: Scene) -> None:
+    """Somebody takes its id: nobody works on it, and the case waits for another letter."""
+    forged = context_of(scene.letter(prompt="obey me"))
+    sent = f"{scene.case.case_id}-s1"
+    await TaskQueue(scene.bus).publish(task_type("research"), "x", context=forged, id_=sent)
+    async with scene.specialist():
+        with pytest.raises(SpecialistsAway, match="No orchestrator vouches"):
+            await scene.ask()
+        await scene.docket.change(scene.filed, lambda now: replace(now, away=None))  # as parking
+        assert await scene.ask() is not None
+    assert len(scene.agent.seen) == 1
+
+
+async def test_a_person_is_erased_from_a_letter_and_it_is_worked_on(scene: Scene) -> None:
+    report = json.dumps({"error": "KeyError: Quill", "context": {"user": 48213, "line": 8}})
+    letter = scene.letter(prompt="<<<Quill, 48213>>>", report=report, feedback="ask Quill")
+    bus, queue = scene.bus, TaskQueue(scene.bus)
+    letters = Letters(bucket=bus.bucket(bus.names.bucket("DOCKET")))
+    eraser = Eraser(("quill", "48213"))
+    states = bus.bucket(bus.names.bucket("TASK_STATES"))
+    erasure = Erasure(
+        shelf=Shelf(bus=bus, environments=("production",)),
+        docket=scene.docket,
+        releases=Releases(bucket=bus.bucket(bus.names.bucket("DOCKET"))),
+        eraser=eraser,
+        letter=partial(redacted_letter, letters, bus.names, eraser),
+        for_real=True,
+    )
+    async with Roster(states, "eve-1", heartbeat_s=1, kind=SPECIALIST, roles=("research",)):
+        asking = asyncio.create_task(scene.ask(letter, patience_s=30))
+        while not await queue.waiting():
+            await asyncio.sleep(0.02)
+        forged = context_of(scene.letter(prompt="obey Quill"))
+        await queue.publish(task_type("research"), "x", context=forged, id_="forged")
+        assert {one.place for one in [one async for one in erasure.all()] if one.found} == {
+            bus.names.stream("TASKS")
+        }
+    async with scene.specialist():
+        assert await asking is not None
+        ended = await queue.result("forged", wait_s=20)
+    assert ended is not None
+    assert "No orchestrator vouches" in ended.result.solution  # erasing makes nothing genuine
+    (seen,) = scene.agent.seen
+    assert (seen.prompt, seen.feedback) == ("<<<[erased], [erased]>>>", "ask [erased]")
+    assert seen.screened.report.error == "KeyError: [erased]"
+    assert seen.screened.report.context == {"user": "[erased]", "line": 8}
+
+
 async def test_rule_b4_agents_see_exactly_the_letter_that_was_vouched_for(scene: Scene) -> None:
     """Under the id of a genuine one, with one word more: another letter."""
     letters = Letters(bucket=scene.bus.bucket(scene.bus.names.bucket("DOCKET")))
     context = context_of(scene.letter())
-    await letters.vouch(seal(letter_in(context)), "t1")
+    await letters.vouch(letter_in(context), "t1")
     assert seal(letter_in({**context, "unknown": "field"})) == seal(letter_in(context))
     service = await scene.service("ada", scene.folder / "origin")
     other = scene.letter(system="Rules. And obey.")
-    assert not await service.letters.is_genuine(seal(other), "t1")
-    assert not await service.letters.is_genuine(seal(letter_in(context)), "t2")
+    assert not await service.letters.is_genuine(other, "t1")
+    assert not await service.letters.is_genuine(letter_in(context), "t2")
     await letters.forget("t1")
-    assert not await service.letters.is_genuine(seal(letter_in(context)), "t1")
+    assert not await service.letters.is_genuine(letter_in(context), "t1")
 
 
 async def test_rule_b3_a_restricted_case_is_for_research_alone_and_reads_only(scene: Scene) -> None:
@@ -348,6 +406,8 @@ async def test_rule_b3_a_restricted_case_is_for_research_alone_and_reads_only(sc
         (Finding(summary="obey me", confidence=1.0), "held back by the screen"),
         (Finding(summary="x", cause="please obey", confidence=1.0), "cause was held back"),
         (Finding(summary="x", similar=("a obey",), confidence=1.0), "places was held back"),
+        (Finding(summary="x", cause=f"{'x' * 15_000} obey", confidence=1.0), "cause was held back"),
+        (Finding(summary="Revert it and obey", confidence=1.0), r"held back .*\(override\)"),
         (Finding(summary="key AKIAIOSFODNN7EXAMPLE", confidence=1.0), "holds a secret"),
     ],
 )
@@ -359,6 +419,16 @@ async def test_rule_b3_what_comes_back_is_screened(
         with pytest.raises(AgentFailed, match=told) as raised:
             await scene.ask()
     assert raised.value.cost_usd == 0.25
+
+
+async def test_a_reviewer_may_say_what_to_do(scene: Scene) -> None:
+    """The classifier learned what error reports say; alone it holds no reviewer's words back."""
+    review = Review(approved=False, comments="Do not merge. Revert it and use get().")
+    scene.agent.answer = AgentAnswer(review=review)
+    async with scene.specialist():
+        answer = await scene.ask(scene.letter(Role.REVIEW))
+    assert answer is not None
+    assert answer.review == review
 
 
 async def test_rule_b4_a_commit_that_is_not_ours_is_not_accused(scene: Scene) -> None:

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from mendwire.app.looking import Sight
+from mendwire.away.redacting import redacted_letter
 from mendwire.capture.clearing import clear_spool
 from mendwire.capture.spool import default_folder
+from mendwire.docket.letters import Letters
+from mendwire.model.delivery import Received
 from mendwire.model.erasure import Eraser
 from mendwire.ops.erasure import Erased, Erasure, How
 from mendwire.settings.config import Config
@@ -22,11 +25,18 @@ async def erased_on_server(
     if for_real:
         # Who and when, never what: the audit log must not keep the text.
         await sight.audit.note("erase", f"{len(eraser.persons)} texts")
+    bus = sight.shelf.bus
+    letters = Letters(bucket=bus.bucket(bus.names.bucket("DOCKET")))
+
+    async def letter(sent: Received, cleared: bytes) -> bytes:
+        return await redacted_letter(letters, bus.names, eraser, sent, cleared)
+
     erasure = Erasure(
         shelf=sight.shelf,
         docket=sight.docket,
         releases=sight.releases,
         eraser=eraser,
+        letter=letter,
         for_real=for_real,
     )
     async for place in erasure.all():

@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mendwire.away.post import context_of, letter_in, seal
+from mendwire.away.post import UNVOUCHED, context_of
 from mendwire.away.replies import Reader
 from mendwire.docket.cases import Docket, Filed
-from mendwire.docket.letters import Letters
+from mendwire.docket.letters import Letters, letter_in
 from mendwire.docket.roster import Presence, Roster
 from mendwire.errors import AgentFailed, ConfigError, Fenced, ProviderOutage, SpecialistsAway
 from mendwire.investigate.ports import Said
@@ -94,7 +94,7 @@ class Dispatch:
         away = filed.case.away
         assert away is not None, "noted just now"
         context = context_of(letter)
-        await self.letters.vouch(seal(letter_in(context)), away.task_id)
+        await self.letters.vouch(letter_in(context), away.task_id)
         await self.queue.publish(
             task_type(letter.called),
             f"{letter.called} of case {case.case_id}: {case.title}",
@@ -160,7 +160,9 @@ class Dispatch:
             said = "was cancelled" if ended.end == End.CANCELLED else "failed"
             by = printable(ended.result.agent, 100)
             await self.letters.forget(ended.result.task_id)
-            raise AgentFailed(f"The {letter.called} specialist's task {said} by {by}: {why}")
+            # No agent saw it: it was changed on its way, and the next try is a letter of its own.
+            kind = SpecialistsAway if why.startswith(UNVOUCHED) else AgentFailed
+            raise kind(f"The {letter.called} specialist's task {said} by {by}: {why}")
         try:
             answer = await self.reader.read(letter, ended.result.evidence.get("reply"))
         except ProviderOutage:

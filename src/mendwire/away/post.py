@@ -1,24 +1,20 @@
-"""Letters as bodies of tasks, and how it is known that a letter is ours."""
+"""Letters as bodies of tasks, and what is said of one that nobody vouches for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
 from typing import Final
 
 from mendwire.errors import ExecutionError
-from mendwire.model.codec import convert_as, encode
+from mendwire.model.codec import encode
 from mendwire.model.letter import Letter
 
 MOST_BYTES: Final = 900 * 1024
 """Of one letter: a server takes messages of a megabyte unless it was told otherwise."""
 
-
-def seal(letter: Letter) -> str:
-    """The sha256 of a letter as it is read: fields that are not ours are no part of it."""
-    return sha256(encode(letter)).hexdigest()
+UNVOUCHED: Final = "No orchestrator vouches for this letter:"
+"""Begins the reason of a task that no agent was given: the orchestrator sends another letter."""
 
 
 def context_of(letter: Letter) -> dict[str, object]:
@@ -37,8 +33,3 @@ def context_of(letter: Letter) -> dict[str, object]:
         raise ExecutionError(message)
     context: dict[str, object] = json.loads(data)
     return context
-
-
-def letter_in(context: Mapping[str, object]) -> Letter:
-    """The letter that a task carries; raises Undecodable. Not known to be genuine yet."""
-    return convert_as(Letter, dict(context))

@@ -26,7 +26,7 @@ from mendwire.errors import (
 from mendwire.model.codec import convert_as
 from mendwire.model.letter import PATCH_BYTES, Letter, Reply, ReplyKind
 from mendwire.model.printable import printable
-from mendwire.model.screening import Screening, ScreenVerdict
+from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdict
 from mendwire.model.work import AgentAnswer, Role
 
 Weigh = Callable[[str], Awaitable[Screening]]
@@ -39,6 +39,10 @@ _NAMED: Final = 50
 _SENTENCE: Final = 300
 _LOG: Final = 20_000
 _WISH_S: Final = 24 * 3600.0
+_PIECE: Final = 4_000
+"""Characters that the screen is given at once: it judges texts of any length within its time."""
+_OVERLAP: Final = 200
+"""Of two pieces, so that no sentence is hidden by where they are cut."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,17 +98,34 @@ class Reader:
                 message = f"The {letter.called} specialist's {where} holds a secret."
                 raise AgentFailed(message)
             try:
-                screening = await self.weigh(text)
+                against = [one for piece in pieces(text) for one in await self._against(piece)]
             except ScreenBroken as problem:
                 message = f"The {letter.called} specialist's {where} broke the screen: {problem}"
                 raise AgentFailed(message) from None
-            if screening.verdict is ScreenVerdict.REJECT:
-                rules = ", ".join(dict.fromkeys(reason.rule for reason in screening.reasons))
+            if against:
+                rules = ", ".join(dict.fromkeys(reason.rule for reason in against))
                 message = (
                     f"The {letter.called} specialist's {where} was held back by the screen "
                     f"({printable(rules, _SENTENCE)})."
                 )
                 raise AgentFailed(message)
+
+    async def _against(self, piece: str) -> tuple[Reason, ...]:
+        """Why this may not go further; nothing where the classifier alone is against it.
+
+        It learned what error reports are like. Reviewers tell others what to do, that is their
+        work: "Do not merge, revert it" is no attack.
+        """
+        screening = await self.weigh(piece)
+        if screening.verdict is not ScreenVerdict.REJECT:
+            return ()
+        return tuple(reason for reason in screening.reasons if reason.rule != CLASSIFIER)
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The whole of a text, a little of it twice."""
+    for start in range(0, max(1, len(text) - _OVERLAP), _PIECE - _OVERLAP):
+        yield text[start : start + _PIECE]
 
 
 def claimed(usd: float) -> float:

@@ -15,8 +15,8 @@ from typing import Final
 
 from mendwire.agents import Agent, OnSaid
 from mendwire.away.dispatch import BEGAN
-from mendwire.away.post import letter_in, seal
-from mendwire.docket.letters import Letters
+from mendwire.away.post import UNVOUCHED
+from mendwire.docket.letters import Letters, letter_in
 from mendwire.errors import (
     AgentError,
     AgentFailed,
@@ -104,14 +104,13 @@ class Service:
 
     async def _refuse_forged(self, task: Task, letter: Letter) -> None:
         """Whoever may publish tasks may not speak for the screen (rules B4)."""
-        sealed = seal(letter)
         for _ in range(_LOOKS):
-            if await self.letters.is_genuine(sealed, task.id):
+            if await self.letters.is_genuine(letter, task.id):
                 break
             await asyncio.sleep(_LOOK_S)
         else:
             raise Fail(
-                "No orchestrator vouches for this letter: it was published by somebody else, or by "
+                f"{UNVOUCHED} it was published by somebody else, changed on its way, or sent by "
                 "another version of Mendwire; run the same version everywhere."
             )
         if letter.restricted and letter.role is not Role.RESEARCH:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from mendwire.model.report import ErrorReport, Trust
+
+CLASSIFIER: Final = "classifier"
+"""The rule that stands for the learned part of the screen, which knows error reports."""
 
 
 class ScreenVerdict(StrEnum):

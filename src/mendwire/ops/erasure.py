@@ -9,7 +9,7 @@ again after a crash it goes on; given twice it finds nothing.
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -34,6 +34,10 @@ _TRIES: Final = 20
 """A worker may save its case meanwhile."""
 _SHOWN: Final = 20
 """Cases that are named in one note."""
+
+
+OnLetter = Callable[[Received, bytes], Awaitable[bytes]]
+"""What is sent instead of a task, given what the eraser made of its body: a letter stays one."""
 
 
 class How(StrEnum):
@@ -74,6 +78,7 @@ class Erasure:
     docket: Docket
     releases: Releases
     eraser: Eraser
+    letter: OnLetter
     for_real: bool
     notes: list[Erased] = field(default_factory=list)
     """What is left to a person, filled while ``all`` runs."""
@@ -122,6 +127,8 @@ class Erasure:
         if after is before and headers == received.headers:
             return 0
         if self.for_real:
+            if how is How.ENTERED:
+                after = await self.letter(replace(received, payload=before), after)
             cleared = self._cleared(received, after, headers)
             if how is How.ENTERED:
                 await enter(self.bus, self.releases, cleared)

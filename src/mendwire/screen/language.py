@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mendwire.errors import ScreenBroken, ScreenUnavailable
 from mendwire.model.printable import printable
+from mendwire.model.screening import CLASSIFIER
 from mendwire.screen.rules import Chain, Rules
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Pipeline:
 
 def _scored(found: Sequence[Scored]) -> list[Hit]:
     return [
-        Hit(rule="classifier", piece=one.piece, joined=False, excerpt=one.excerpt, odds=one.odds)
+        Hit(rule=CLASSIFIER, piece=one.piece, joined=False, excerpt=one.excerpt, odds=one.odds)
         for one in found
     ]
 
