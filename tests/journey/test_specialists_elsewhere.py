@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from mendwire.model.case import CaseState, Verdict
 from tests.journey.stage import ENV, SUITE, Stage, coupon_report, stage
 
@@ -87,6 +89,9 @@ async def test_one_of_three_is_killed_and_the_case_ends_fixed_with_one_commit(
         worker = await built.spawn("work", "--until-empty", "--log", "json")
         reader = await two.specialist("--role", "research", "--role", "review")
         assert (await event(doomed, "specialist.began"))["role"] == "implementation"
+        _, stands, _ = await built.run("status", "--json")
+        roles = {tuple(one["roles"]) for one in json.loads(stands)["specialists"]}
+        assert roles == {("implementation",), ("research", "review")}
         (built.folder / "pace" / "hang-implementation").unlink()
         doomed.kill()
         heir = await three.specialist("--role", "implementation", "--role", "review")
@@ -109,7 +114,10 @@ async def test_one_of_three_is_killed_and_the_case_ends_fixed_with_one_commit(
 async def test_the_orchestrator_is_killed_while_it_waits_and_nobody_is_paid_twice(
     tmp_path: Path,
 ) -> None:
-    """And a reviewer of the operator's own sends the work back once, with its reason."""
+    """Nor when somebody stops everything meanwhile: the agent ends, and begins again.
+
+    And a reviewer of the operator's own sends the work back once, with its reason.
+    """
     own = '[specialists.reviewers.security]\npaths = ["shop/**"]\n'
     remote = REMOTE.replace('"review"]', '"review", "security"]')
     async with orchestrated(tmp_path, f"{remote}{own}") as built:
@@ -125,6 +133,13 @@ async def test_the_orchestrator_is_killed_while_it_waits_and_nobody_is_paid_twic
         assert (await event(specialist, "specialist.began"))["role"] == "implementation"
         doomed.kill()
         await doomed.wait()
+        first = int((pace / "pid-implementation").read_text())
+        assert psutil.pid_exists(first)
+        assert (await built.run("halt"))[0] == 0
+        await event(specialist, "worker.halted")
+        assert (await built.run("resume"))[0] == 0
+        assert (await event(specialist, "specialist.began"))["role"] == "implementation"
+        assert not psutil.pid_exists(first)
         heir = await built.spawn("work", "--until-empty", "--log", "json")
         assert (await event(heir, "case.taken_over"))["token"] == 2
         (pace / "hang-implementation").unlink()

@@ -27,12 +27,14 @@ from mendwire.docket.roster import SPECIALIST, Roster
 from mendwire.errors import (
     AgentFailed,
     Fenced,
+    GitError,
     MendwireError,
     OverBudget,
     ProviderOutage,
     SpecialistsAway,
 )
 from mendwire.execution.git import CaseRepository
+from mendwire.investigate.patch import read_patch
 from mendwire.investigate.workshop import Workshop
 from mendwire.model.case import Case
 from mendwire.model.erasure import Eraser
@@ -42,6 +44,8 @@ from mendwire.model.scrub import find_secret
 from mendwire.model.work import AgentAnswer, Assignment, Finding, Limits, Review, Role
 from mendwire.ops.cases import silence
 from mendwire.ops.erasure import Erasure
+from mendwire.ops.findings import Level
+from mendwire.ops.queue_checks import specialists
 from mendwire.ops.shelf import Shelf
 from mendwire.tasks import TaskQueue, TaskWorker
 from mendwire.tasks.calls import handler_of
@@ -191,7 +195,8 @@ class Scene:
         for role in roles:
             worker.add(handler_of(task_type(role), service.answer, attempts=5))
         states = self.bus.bucket(self.bus.names.bucket("TASK_STATES"))
-        record = Roster(states, f"{name}-1", heartbeat_s=1, kind=SPECIALIST, roles=roles)
+        who = (states, f"{name}-1")
+        record = Roster(*who, heartbeat_s=1, kind=SPECIALIST, roles=roles, name=name)
         async with record, worker.on(self.bus):
             yield worker
 
@@ -483,6 +488,65 @@ async def test_a_missing_commit_is_fetched_or_said_to_be_missing(
         with pytest.raises(SpecialistsAway, match=r"cccccccccccc is not in .* Push it there"):
             await asyncio.wait_for(scene.ask(scene.letter(base="c" * 40)), 60)
     assert len(scene.agent.seen) == 1
+
+
+async def test_a_letter_that_nobody_has_time_for_is_called_back(scene: Scene) -> None:
+    states = scene.bus.bucket(scene.bus.names.bucket("TASK_STATES"))
+    async with Roster(states, "eve-1", heartbeat_s=1, kind=SPECIALIST, roles=("research",)):
+        with pytest.raises(SpecialistsAway, match="all who play the role were busy"):
+            await scene.ask(wait_s=0.3, patience_s=30)
+    assert await TaskQueue(scene.bus).waiting() == []
+
+
+async def test_a_check_up_says_which_role_nobody_plays(scene: Scene) -> None:
+    shelf = Shelf(bus=scene.bus, environments=("production",))
+    async with scene.specialist(roles=("research",)):
+        (found,) = await specialists(shelf, 1, ("research",), "wait")
+        assert (found.level, found.what.startswith("1 at work: ada on ")) == (Level.OK, True)
+        (found,) = await specialists(shelf, 1, ("research", "security"), "wait")
+        assert found.what == "Nobody elsewhere plays security, so its cases wait."
+    (found,) = await specialists(shelf, 1, ("review",), "here")
+    assert found.what == "Nobody elsewhere plays review, so the worker plays it."
+    (found,) = await specialists(shelf, 1, (), "wait")
+    assert found.level == Level.OK
+
+
+PATCH = """diff --git a/{path} b/{path}
+new file mode {mode}
+index 0000000..d95f3ad
+--- /dev/null
++++ b/{path}
+@@ -0,0 +1 @@
++content
+\\ No newline at end of file
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "told"),
+    [
+        ("../outside.py", "100644", "does not apply|invalid path"),
+        (".git/hooks/pre-commit", "100755", "invalid path"),
+        ("a/.GIT/config", "100644", "invalid path"),
+        ("/etc/cron.d/x", "100644", "."),
+        ("link", "120000", ""),
+        ("module", "160000", "."),
+    ],
+)
+async def test_rule_b7_a_diff_from_elsewhere_reaches_no_further_than_one_made_here(
+    scene: Scene, path: str, mode: str, told: str
+) -> None:
+    ours = await CaseRepository.open(scene.folder / "origin", scene.folder / "ours")
+    workshop = Workshop(repository=ours, state=scene.folder / "ours")
+    patch = PATCH.format(path=path, mode=mode)
+    if told:
+        with pytest.raises(GitError, match=told):
+            await workshop.patched(scene.base, patch, "")
+        return
+    change = await workshop.patched(scene.base, patch, "")
+    assert change.files == (path,)
+    # Our git's reading has what the judge's policy refuses (tests/unit/test_proof_policy.py).
+    assert [file.new_mode for file in read_patch(change.patch)] == [mode]
 
 
 async def test_a_specialist_that_does_not_end_is_given_up_and_stopped(

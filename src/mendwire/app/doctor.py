@@ -127,6 +127,11 @@ def _of_server(config: Config, link: Link | None) -> list[Check]:
     def with_heartbeat(there: Shelf) -> Awaitable[Sequence[Found]]:
         return queue_checks.workers(there, config.worker.heartbeat_s)
 
+    def with_roles(there: Shelf) -> Awaitable[Sequence[Found]]:
+        wanted = config.specialists
+        remote = [role.strip().lower() for role in wanted.remote]
+        return queue_checks.specialists(there, config.worker.heartbeat_s, remote, wanted.otherwise)
+
     def with_limit(there: Shelf) -> Awaitable[Sequence[Found]]:
         return queue_checks.docket(there, config.limits.day_usd)
 
@@ -140,6 +145,7 @@ def _of_server(config: Config, link: Link | None) -> list[Check]:
         check("redeliveries", "messages handed out again", queue_checks.redeliveries),
         check("oldest", "how long reports wait", queue_checks.oldest),
         check("workers", "heartbeats, and the switch of mendwire halt", with_heartbeat),
+        check("specialists", "who plays the roles that are sent elsewhere", with_roles),
         check("docket", "every case can be read; today's money", with_limit),
         check("kept", "dead letters and quarantine", queue_checks.kept),
         check("clock", "this machine's time against the server's", server_checks.clock),

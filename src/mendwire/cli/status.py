@@ -144,6 +144,8 @@ def _parts(found: Pulse) -> Iterator[RenderableType]:
     cases = ", ".join(f"{n} {state}" for state, n in sorted(found.cases.items())) or "none"
     yield Text(f"cases      {cases}")
     yield Text(f"workers    {_workers(found)}")
+    if found.specialists:
+        yield Text(f"elsewhere  {_specialists(found)}")
     yield Text(f"spent      {found.spent_usd:.2f} of {found.day_usd:.2f} USD today")
     yield Text(f"for you    {found.quarantine} in quarantine, {found.dead} dead letters")
 
@@ -154,6 +156,13 @@ def _workers(found: Pulse) -> str:
     return ", ".join(
         f"{printable(one.worker)} ({one.cases} cases, heard {one.heartbeat_s:.0f} s ago)"
         for one in found.workers[:10]
+    )
+
+
+def _specialists(found: Pulse) -> str:
+    return ", ".join(
+        f"{printable(one.name)} on {printable(one.host)} ({', '.join(map(printable, one.roles))})"
+        for one in found.specialists[:10]
     )
 
 

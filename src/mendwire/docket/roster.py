@@ -66,6 +66,15 @@ class Sighting:
     seen_ns: int
     """The server's time of its last heartbeat, nanoseconds since the epoch."""
 
+    def silent_s(self, now_ns: int) -> float:
+        """Seconds since then, by the server's time now."""
+        return max(0.0, (now_ns - self.seen_ns) / 1e9)
+
+    def is_alive(self, now_ns: int, heartbeat_s: float) -> bool:
+        """Whether it was heard in time; a specialist may have a heartbeat of its own."""
+        every_s = max(heartbeat_s, self.presence.every_s)
+        return self.silent_s(now_ns) < DEAD_AFTER * every_s
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:

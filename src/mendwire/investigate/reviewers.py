@@ -24,7 +24,7 @@ FOLDER: Final = ".claude/agents/"
 MOST: Final = 8
 """Reviewers of one's own for one change; each is a run that is paid for."""
 _DEFINITIONS: Final = 50
-_FRONT: Final = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
+_FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
 _LINE: Final = re.compile(r"^([A-Za-z][\w-]*):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
@@ -54,7 +54,7 @@ def checked(name: str) -> str:
 
 def defined(path: str, text: str) -> Reviewer | None:
     """The reviewer that a definition makes, or None where it says nothing of it; pure."""
-    front = _FRONT.match(text)
+    front = _FRONT.match(text.replace("\r\n", "\n"))
     if front is None:
         return None
     fields = {name.lower(): value.strip("\"'") for name, value in _LINE.findall(front[1])}

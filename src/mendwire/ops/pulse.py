@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mendwire.docket.cases import Docket
-from mendwire.docket.roster import DEAD_AFTER, presences
+from mendwire.docket.roster import Sighting, presences
 from mendwire.docket.slots import SLOT_S, Slots, slot_of
 from mendwire.docket.switch import Halt, Switch
 from mendwire.model.case import HELD
-from mendwire.ops.queue_checks import queues, stuck_in
+from mendwire.ops.queue_checks import queues, sightings, stuck_in
 from mendwire.ops.server_checks import server_now_ns
 from mendwire.ops.shelf import Shelf
 
@@ -60,6 +60,17 @@ class Alive:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Playing:
+    """One specialist's process elsewhere."""
+
+    name: str
+    host: str
+    roles: tuple[str, ...]
+    heartbeat_s: float
+    """Seconds since its last one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Pulse:
     """All of it."""
 
@@ -76,6 +87,7 @@ class Pulse:
     cases: Mapping[str, int]
     """By state."""
     workers: tuple[Alive, ...]
+    specialists: tuple[Playing, ...]
     spent_usd: float
     day_usd: float
     dead: int
@@ -146,15 +158,7 @@ async def pulse(
     bucket = shelf.bus.bucket(shelf.bus.names.bucket("DOCKET"))
     now = await server_now_ns(shelf)
     states, held = await book.read()
-    workers = [
-        Alive(
-            worker=seen.presence.worker,
-            host=seen.presence.host,
-            heartbeat_s=round(max(0.0, (now - seen.seen_ns) / 1e9), 1),
-            cases=held[seen.presence.worker],
-        )
-        for seen in await presences(bucket)
-    ]
+    workers = [one for one in await presences(bucket) if one.is_alive(now, heartbeat_s)]
     return Pulse(
         namespace=shelf.bus.names.namespace,
         server=server,
@@ -164,11 +168,32 @@ async def pulse(
         queues=await queue_depths(shelf, now),
         rates=await rates(Slots(bucket=bucket), now),
         cases=dict(states),
-        workers=tuple(one for one in workers if one.heartbeat_s < DEAD_AFTER * heartbeat_s),
+        workers=tuple(_alive(one, now, held) for one in workers),
+        specialists=tuple(
+            _playing(one, now) for one in await sightings(shelf) if one.is_alive(now, heartbeat_s)
+        ),
         spent_usd=await book.docket.spent(f"{datetime.now(UTC):%Y%m%d}"),
         day_usd=day_usd,
         dead=await _count(shelf, "DEAD", "dead.>"),
         quarantine=await _count(shelf, "QUARANTINE", "quarantine.*"),
+    )
+
+
+def _alive(seen: Sighting, now_ns: int, held: Mapping[str, int]) -> Alive:
+    return Alive(
+        worker=seen.presence.worker,
+        host=seen.presence.host,
+        heartbeat_s=round(seen.silent_s(now_ns), 1),
+        cases=held.get(seen.presence.worker, 0),
+    )
+
+
+def _playing(seen: Sighting, now_ns: int) -> Playing:
+    return Playing(
+        name=seen.presence.name,
+        host=seen.presence.host,
+        roles=seen.presence.roles,
+        heartbeat_s=round(seen.silent_s(now_ns), 1),
     )
 
 

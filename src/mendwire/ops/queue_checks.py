@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from mendwire.docket.cases import Docket
-from mendwire.docket.roster import DEAD_AFTER, presences
+from mendwire.docket.roster import SPECIALIST, Sighting, presences
 from mendwire.docket.switch import Switch
 from mendwire.errors import Damaged, Undecodable
 from mendwire.model.codec import decode_case
@@ -96,11 +97,38 @@ async def workers(shelf: Shelf, heartbeat_s: float) -> list[Found]:
         return warn(f"{halt.by} stopped everything at {halt.at}{why}.", "mendwire resume")
     now = await server_now_ns(shelf)
     seen = await presences(bucket)
-    living = [one for one in seen if (now - one.seen_ns) / 1e9 < DEAD_AFTER * heartbeat_s]
+    living = [one for one in seen if one.is_alive(now, heartbeat_s)]
     if living:
         return ok(f"{len(living)} at work: {', '.join(one.presence.worker for one in living[:5])}.")
     silent = f" {len(seen)} fell silent." if seen else ""
     return warn(f"No worker is alive, so errors wait.{silent}", "mendwire work")
+
+
+async def specialists(
+    shelf: Shelf, heartbeat_s: float, remote: Sequence[str], otherwise: str
+) -> list[Found]:
+    """Whether each role that is sent away is played by somebody."""
+    now = await server_now_ns(shelf)
+    there = [one.presence for one in await sightings(shelf) if one.is_alive(now, heartbeat_s)]
+    found: list[Found] = []
+    for role in remote:
+        if any(role in one.roles for one in there):
+            continue
+        then = "the worker plays it" if otherwise == "here" else "its cases wait"
+        said = f"Nobody elsewhere plays {role}, so {then}."
+        found += warn(said, f"mendwire specialist --role {role}")
+    if not there:
+        return found or ok("No role is sent elsewhere.")
+    named = "; ".join(f"{one.name} on {one.host}: {', '.join(one.roles)}" for one in there[:5])
+    return found or ok(f"{len(there)} at work: {named}.")
+
+
+async def sightings(shelf: Shelf) -> list[Sighting]:
+    """Every specialist's record, the silent ones too; none where there is no queue of tasks."""
+    name = shelf.bus.names.bucket("TASK_STATES")
+    if await shelf.bus.stream(f"KV_{name}") is None:
+        return []
+    return await presences(shelf.bus.bucket(name), SPECIALIST)
 
 
 async def docket(shelf: Shelf, day_usd: float) -> list[Found]:

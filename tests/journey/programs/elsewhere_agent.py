@@ -1,17 +1,20 @@
 """An agent of the operator's for the tests: mends the shop; hangs in a role where a file says so.
 
-elsewhere_agent.py PACE    PACE/hang-ROLE holds that role up as long as it exists
+elsewhere_agent.py PACE    PACE/hang-ROLE holds that role up as long as it exists; PACE/pid-ROLE
+                           names the process that played it last
 """
 
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 import time
 
 task = json.loads(sys.stdin.readline())
 pace = pathlib.Path(sys.argv[1])
+(pace / f"pid-{task['called']}").write_text(str(os.getpid()))
 while (pace / f"hang-{task['called']}").exists():
     time.sleep(0.05)
 answers = {
