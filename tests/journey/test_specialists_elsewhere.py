@@ -133,7 +133,7 @@ async def test_the_orchestrator_is_killed_while_it_waits_and_nobody_is_paid_twic
         assert (await event(specialist, "specialist.began"))["role"] == "implementation"
         doomed.kill()
         await doomed.wait()
-        first = int((pace / "pid-implementation").read_text())
+        first = int(str((await event(specialist, "agent.said"))["text"]))
         assert psutil.pid_exists(first)
         assert (await built.run("halt"))[0] == 0
         await event(specialist, "worker.halted")

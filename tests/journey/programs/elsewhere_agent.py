@@ -1,7 +1,7 @@
 """An agent of the operator's for the tests: mends the shop; hangs in a role where a file says so.
 
-elsewhere_agent.py PACE    PACE/hang-ROLE holds that role up as long as it exists; PACE/pid-ROLE
-                           names the process that played it last
+elsewhere_agent.py PACE    PACE/hang-ROLE holds that role up as long as it exists; the first
+                           thing that is said is the process's number
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import time
 
 task = json.loads(sys.stdin.readline())
 pace = pathlib.Path(sys.argv[1])
-(pace / f"pid-{task['called']}").write_text(str(os.getpid()))
+sys.stdout.write(f"{os.getpid()}\n")
+sys.stdout.flush()
 while (pace / f"hang-{task['called']}").exists():
     time.sleep(0.05)
 answers = {
