@@ -21,6 +21,7 @@ from mendwire.cli import (
     kept,
     mcp,
     quarantine,
+    replay,
     run,
     screen,
     server,
@@ -99,6 +100,7 @@ doctor.register(app)
 status.register(app)
 capacity.register(app)
 erase.register(app)
+replay.register(app)
 mcp.register(app)
 tasks.register(app)
 specialist.register(app)

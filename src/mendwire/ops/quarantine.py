@@ -26,7 +26,7 @@ from mendwire.wire.jetstream import JetStreamBus
 
 MOST: Final = 1_000
 _LAST: Final = 1 << 62
-_DECIDED: Final = "Mendwire-Decided-"
+DECIDED: Final = "Mendwire-Decided-"
 _TAIL: Final = ".decided"
 
 
@@ -189,13 +189,13 @@ class Desk:
     ) -> None:
         if not forget:
             decided = {
-                f"{_DECIDED}Action": action,
-                f"{_DECIDED}Label": label.value,
-                f"{_DECIDED}By": self._by,
-                f"{_DECIDED}At": datetime.now(UTC).isoformat(timespec="seconds"),
-                f"{_DECIDED}Note": _ascii(note),
+                f"{DECIDED}Action": action,
+                f"{DECIDED}Label": label.value,
+                f"{DECIDED}By": self._by,
+                f"{DECIDED}At": datetime.now(UTC).isoformat(timespec="seconds"),
+                f"{DECIDED}Note": _ascii(note),
             }
-            others = ("Nats-", _DECIDED)
+            others = ("Nats-", DECIDED)
             headers = {n: v for n, v in held.headers.items() if not n.startswith(others)}
             await self._bus.publish(
                 f"{held.ref.subject}{_TAIL}",
@@ -251,16 +251,16 @@ def _row(held: Received, more: int) -> HeldRow:
 def _labelled(held: Received) -> dict[str, object]:
     """A row that ``mendwire screen evaluate`` and the trainer read."""
     is_decided = held.ref.subject.endswith(_TAIL)
-    headers = {n: v for n, v in held.headers.items() if is_decided or not n.startswith(_DECIDED)}
+    headers = {n: v for n, v in held.headers.items() if is_decided or not n.startswith(DECIDED)}
     payload = unpacked(held)
     row: dict[str, object] = {
-        "label": headers.get(f"{_DECIDED}Label"),
+        "label": headers.get(f"{DECIDED}Label"),
         "source": "quarantine",
         "text": payload.decode("utf-8", "replace"),
-        "action": headers.get(f"{_DECIDED}Action", "held"),
-        "by": headers.get(f"{_DECIDED}By", ""),
-        "at": headers.get(f"{_DECIDED}At", ""),
-        "note": headers.get(f"{_DECIDED}Note", ""),
+        "action": headers.get(f"{DECIDED}Action", "held"),
+        "by": headers.get(f"{DECIDED}By", ""),
+        "at": headers.get(f"{DECIDED}At", ""),
+        "note": headers.get(f"{DECIDED}Note", ""),
         "score": _score(held),
         "rules": [rule for rule in headers.get(RULES, "").split(",") if rule],
         "origin": headers.get(f"{ORIGIN}Subject", ""),
