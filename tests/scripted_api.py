@@ -188,7 +188,7 @@ class ScriptedApi:
 
     async def _reply(self, request: Request, writer: asyncio.StreamWriter) -> None:
         if request.path.partition("?")[0] != "/v1/messages":
-            await _send(writer, 404, _error("not_found_error", request.path))
+            await send(writer, 404, _error("not_found_error", request.path))
             return
         step = self._step(request)
         if isinstance(step, Turn):
@@ -196,9 +196,9 @@ class ScriptedApi:
         elif step.silent:
             await asyncio.Event().wait()
         elif step.drop:
-            await _stream(writer, _events(DONE, request)[:1])
+            await stream(writer, _events(DONE, request)[:1])
         else:
-            await _send(writer, step.status, _error("api_error", step.message), step.headers)
+            await send(writer, step.status, _error("api_error", step.message), step.headers)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Request | None:
@@ -213,9 +213,9 @@ async def _read_request(reader: asyncio.StreamReader) -> Request | None:
 
 async def _speak(turn: Turn, request: Request, writer: asyncio.StreamWriter) -> None:
     if request.body.get("stream"):
-        await _stream(writer, _events(turn, request))
+        await stream(writer, _events(turn, request))
     else:
-        await _send(writer, 200, _message(turn, request, content=_content(turn, request)))
+        await send(writer, 200, _message(turn, request, content=_content(turn, request)))
 
 
 def _content(turn: Turn, request: Request) -> list[dict[str, Any]]:
@@ -269,7 +269,7 @@ def _error(kind: str, message: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
-async def _send(
+async def send(
     writer: asyncio.StreamWriter,
     status: int,
     body: Mapping[str, Any],
@@ -287,7 +287,7 @@ async def _send(
     await writer.drain()
 
 
-async def _stream(writer: asyncio.StreamWriter, events: list[dict[str, Any]]) -> None:
+async def stream(writer: asyncio.StreamWriter, events: list[dict[str, Any]]) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
     for event in events:
         writer.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())

@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import signal
-import socket
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-from mendwire.errors import ExecutionError
+from mendwire.execution.child import STOPS, Child, Stop, ends
 from mendwire.execution.output import Kept
-from mendwire.execution.strays import VARIABLE, kill_marked, new_marker, reap_strays
+from mendwire.execution.strays import reap_strays
 
 __all__ = ["Completed", "ResourceLimits", "Stop", "reap_strays", "run"]
-
-_KEEPER: Final = Path(__file__).with_name("keeper.py")
-_KEEPER_PATIENCE_S: Final = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,21 +43,6 @@ class ResourceLimits:
             "CORE": 0,
         }
         return ",".join(f"{name}={value}" for name, value in wanted.items() if value is not None)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stop:
-    """One step of asking a child to end: a signal, then how long to wait, in seconds."""
-
-    number: signal.Signals
-    wait_s: float
-
-
-STOPS: Final = (
-    Stop(number=signal.SIGINT, wait_s=5.0),
-    Stop(number=signal.SIGTERM, wait_s=5.0),
-)
-"""Before SIGKILL, which always comes last."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,188 +95,57 @@ async def run(  # noqa: PLR0913 - the budget of a child has this many sides, all
     raises, no descendant is alive. Raises ExecutionError when the program cannot be started.
     """
     words = [os.fspath(word) for word in argv]
-    child = await _Child.start(words, cwd, env, limits or ResourceLimits(), marker)
+    child = await Child.start(words, cwd, env, (limits or ResourceLimits()).for_keeper(), marker)
     out, err = Kept(output_limit, on_line), Kept(output_limit)
     try:
-        return await child.finish(stdin, out, err, timeout_s, stop_signals)
+        return await _finish(child, stdin, out, err, timeout_s, stop_signals)
     finally:
         await child.bury()
 
 
-class _Child:
-    """One keeper and the program below it."""
-
-    def __init__(
-        self, process: asyncio.subprocess.Process, control: socket.socket, marker: str
-    ) -> None:
-        self._process = process
-        self._control = control
-        self._marker = marker
-        self._began = time.monotonic()
-        self._status: int | None = None
-
-    @classmethod
-    async def start(
-        cls,
-        words: list[str],
-        cwd: Path,
-        env: Mapping[str, str],
-        limits: ResourceLimits,
-        prefix: str,
-    ) -> _Child:
-        _check(words, cwd, env)
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-        marker = new_marker(prefix)
-        starting = asyncio.ensure_future(
-            asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(_KEEPER)),
-                *(str(theirs.fileno()), limits.for_keeper(), *words),
-                cwd=cwd,
-                env={**env, VARIABLE: marker},
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
-        )
-        try:
-            cancelled = await _undisturbed(starting)
-            child = cls(starting.result(), ours, marker)
-        except OSError as problem:
-            ours.close()
-            message = f"{words[0]} cannot be started: {problem}."
-            raise ExecutionError(message) from None
-        finally:
-            theirs.close()
-        if cancelled:
-            await child.bury()
-            raise asyncio.CancelledError
-        return child
-
-    async def finish(
-        self, stdin: bytes, out: Kept, err: Kept, timeout_s: float, stops: Sequence[Stop]
-    ) -> Completed:
-        ended = asyncio.ensure_future(self._pump(stdin, out, err))
-        try:
-            timed_out = not await _ends(ended, timeout_s)
-            if timed_out:
-                await self._stop(ended, stops)
-            await ended
-        finally:
-            if not ended.done():
-                ended.cancel()
-                await asyncio.wait({ended})
-        code = os.waitstatus_to_exitcode(self._wait_status())
-        return Completed(
-            exit_code=code,
-            stdout=out.end(),
-            stderr=err.end(),
-            seconds=time.monotonic() - self._began,
-            timed_out=timed_out,
-            signalled=max(-code, 0),
-            truncated=out.truncated or err.truncated,
-        )
-
-    async def _pump(self, stdin: bytes, out: Kept, err: Kept) -> None:
-        process = self._process
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            return
-        try:
-            async with asyncio.TaskGroup() as group:
-                flows = [
-                    group.create_task(_write(process.stdin, stdin)),
-                    group.create_task(_read(process.stdout, out)),
-                    group.create_task(_read(process.stderr, err)),
-                ]
-                if not await self._told():
-                    # The keeper was killed: whoever is left may hold the pipes open.
-                    await asyncio.to_thread(kill_marked, self._marker)
-                    await asyncio.wait(flows, timeout=1.0)
-                    for flow in flows:
-                        flow.cancel()
-        except ExceptionGroup as problems:  # what on_line raised
-            raise problems.exceptions[0] from None
-
-    async def _told(self) -> bool:
-        """Wait for the keeper's last word; False when it died without one."""
-        if self._status is None:
-            with suppress(OSError, ValueError):
-                loop = asyncio.get_running_loop()
-                self._status = int(await loop.sock_recv(self._control, 32) or b"-")
-        return self._status is not None
-
-    async def _stop(self, ended: asyncio.Future[None], stops: Sequence[Stop]) -> None:
-        for stop in stops:
-            with suppress(OSError):
-                self._control.send(bytes((stop.number,)))
-            if await _ends(ended, stop.wait_s):
-                return
-        with suppress(OSError):
-            self._control.shutdown(socket.SHUT_WR)
-        if not await _ends(ended, _KEEPER_PATIENCE_S):
-            self._process.kill()
-
-    def _wait_status(self) -> int:
-        return self._status if self._status is not None else int(signal.SIGKILL)
-
-    async def bury(self) -> None:
-        """Kill what still lives and wait for it, however often we are cancelled meanwhile."""
-        with suppress(OSError):
-            self._control.shutdown(socket.SHUT_WR)
-        burying = asyncio.ensure_future(self._bury())
-        cancelled = await _undisturbed(burying)
-        burying.result()
-        if cancelled:
-            raise asyncio.CancelledError
-
-    async def _bury(self) -> None:
-        try:
-            orderly = await asyncio.wait_for(self._told(), _KEEPER_PATIENCE_S)
-        except TimeoutError:
-            self._process.kill()
-            orderly = False
-        if not orderly:
-            await asyncio.to_thread(kill_marked, self._marker)
-        self._control.close()
-        self._close_pipes()
-        await self._process.wait()
-
-    def _close_pipes(self) -> None:
-        """Let go of the pipes, or ``wait`` would wait for whoever else still holds them."""
-        # asyncio gives no public way to the transport.
-        transport: asyncio.SubprocessTransport = self._process._transport  # type: ignore[attr-defined]  # noqa: SLF001 - see above
-        for number in range(3):
-            if pipe := transport.get_pipe_transport(number):
-                pipe.close()
+async def _finish(
+    child: Child, stdin: bytes, out: Kept, err: Kept, timeout_s: float, stops: Sequence[Stop]
+) -> Completed:
+    ended = asyncio.ensure_future(_pump(child, stdin, out, err))
+    try:
+        timed_out = not await ends(ended, timeout_s)
+        if timed_out:
+            await child.stop(ended, stops)
+        await ended
+    finally:
+        if not ended.done():
+            ended.cancel()
+            await asyncio.wait({ended})
+    code = child.exit_code
+    return Completed(
+        exit_code=code,
+        stdout=out.end(),
+        stderr=err.end(),
+        seconds=time.monotonic() - child.began,
+        timed_out=timed_out,
+        signalled=max(-code, 0),
+        truncated=out.truncated or err.truncated,
+    )
 
 
-def _check(words: list[str], cwd: Path, env: Mapping[str, str]) -> None:
-    if not cwd.is_dir():
-        message = f"{words[0]} cannot be run in {cwd}: there is no such folder."
-        raise ExecutionError(message)
-    if shutil.which(words[0], path=env.get("PATH", os.defpath)) is None and not (
-        "/" in words[0] and os.access(cwd / words[0], os.X_OK)
-    ):
-        message = f"{words[0]} was not found; install it or put its folder on PATH."
-        raise ExecutionError(message)
-
-
-async def _undisturbed(work: asyncio.Future[Any]) -> bool:
-    """Wait until ``work`` is done, however often we are cancelled meanwhile; whether we were."""
-    cancelled = False
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError:
-            cancelled = True
-    return cancelled
-
-
-async def _ends(ended: asyncio.Future[None], within_s: float) -> bool:
-    done, _ = await asyncio.wait({ended}, timeout=within_s)
-    return bool(done)
+async def _pump(child: Child, stdin: bytes, out: Kept, err: Kept) -> None:
+    process = child.process
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        return
+    try:
+        async with asyncio.TaskGroup() as group:
+            flows = [
+                group.create_task(_write(process.stdin, stdin)),
+                group.create_task(_read(process.stdout, out)),
+                group.create_task(_read(process.stderr, err)),
+            ]
+            if not await child.told():
+                await child.gone()
+                await asyncio.wait(flows, timeout=1.0)
+                for flow in flows:
+                    flow.cancel()
+    except ExceptionGroup as problems:  # what on_line raised
+        raise problems.exceptions[0] from None
 
 
 async def _write(stream: asyncio.StreamWriter, data: bytes) -> None:
