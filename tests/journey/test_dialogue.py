@@ -41,6 +41,20 @@ async def daemon_of(dialogue: Dialogue) -> Path:
     return Path("/proc", line.decode())
 
 
+async def say_much(dialogue: Dialogue) -> None:
+    for _ in range(100):
+        await dialogue.say(b"x" * 100_000)
+
+
+async def hear_all(
+    talking: AbstractAsyncContextManager[Dialogue], heard: list[bytes] | None = None
+) -> None:
+    async with talking as dialogue:
+        while (line := await dialogue.hear()) is not None:
+            if heard is not None:
+                heard.append(line)
+
+
 async def test_lines_go_both_ways_and_the_end_is_told(tmp_path: Path) -> None:
     async with talk(tmp_path, ECHO) as dialogue:
         await dialogue.say(b"one")
@@ -57,8 +71,7 @@ async def test_a_program_that_ends_says_nothing_more_and_hears_nothing(tmp_path:
         assert await dialogue.hear() == b"last"
         assert await dialogue.hear() is None
         with pytest.raises(ExecutionError, match="does not listen any more"):
-            for _ in range(100):
-                await dialogue.say(b"x" * 100_000)
+            await say_much(dialogue)
     assert dialogue.exit_code == 3
     assert dialogue.complaint == "why"
 
@@ -75,17 +88,14 @@ async def test_what_it_says_is_bounded(
     tmp_path: Path, script: str, limits: dict[str, int], why: str
 ) -> None:
     with pytest.raises(ExecutionError, match=why):
-        async with talk(tmp_path, script, **limits) as dialogue:
-            while await dialogue.hear() is not None:
-                pass
+        await hear_all(talk(tmp_path, script, **limits))
 
 
 async def test_out_of_time_it_is_gone_with_its_daemons(tmp_path: Path) -> None:
+    heard: list[bytes] = []
     with pytest.raises(TimeoutError):
-        async with talk(tmp_path, DAEMON, timeout_s=2.0) as dialogue:
-            daemon = await daemon_of(dialogue)
-            await dialogue.hear()
-    assert not daemon.exists()
+        await hear_all(talk(tmp_path, DAEMON, timeout_s=2.0), heard)
+    assert not Path("/proc", heard[0].decode()).exists()
 
 
 async def test_cancelled_it_is_gone_with_its_daemons(tmp_path: Path) -> None:

@@ -279,7 +279,7 @@ async def _screened(config: Config) -> list[Found]:
 
 async def _agent(config: Config, environment: Environment) -> list[Found]:
     kind, name = config.agent.kind, config.agent.program
-    if kind == "command":
+    if kind in {"command", "acp"}:
         return _own_program(config.agent.command[0])
     program = shutil.which(name)
     if kind == "rollback" or (kind == "auto" and program is None):

@@ -32,12 +32,13 @@ CONFIG_TEXT: Final = """\
                                 # one repeats
 
 [agent]
-# kind = "auto"                 # claude | command (any program) | rollback (needs no model) |
-                                # auto: claude where installed
+# kind = "auto"                 # claude | acp (any agent of that protocol) | command (any
+                                # program) | rollback (no model) | auto: claude where installed
 # program = "claude"            # name or path of Claude Code's program
-# command = []                  # of kind command: program and arguments, {task} {answer} {tree}
+# command = []                  # of acp and command: program and arguments
 # environment = []              # names of variables that the command is given, its key for example
 # model = ""                    # empty: the program's own default
+# unknown_usd = 1.0             # of acp: what a run counts as that does not tell its cost
 # turns = 40                    # model answers in one run
 # seconds = 900                 # wall clock of one run
 # roles = {}                    # another agent by role: {review = {kind = "rollback"}}

@@ -16,6 +16,7 @@ from mendwire.app.evidence import kept_evidence
 from mendwire.app.following import teller
 from mendwire.app.forging import requested
 from mendwire.app.project import bench_of, policy_of
+from mendwire.app.protocol import protocol_agent
 from mendwire.deliver.branch import deliver
 from mendwire.deliver.requests import Forge
 from mendwire.docket.cases import Docket
@@ -258,6 +259,10 @@ def _agent_of(choice: AgentChoice, grounds: Grounds, judge: Judge) -> Agent:
         agent = CommandAgent(_command_config(choice, grounds))
         agent.find_program()  # said at the start rather than by the first case
         return agent
+    if kind == "acp":
+        test = grounds.commands.test
+        words = _shell_words(grounds, test) if test else ""
+        return protocol_agent(choice, grounds.sandbox, grounds.config.state, test=words)
     return RollbackAgent(
         repository=grounds.repository,
         state=grounds.config.state,

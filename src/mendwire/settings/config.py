@@ -66,21 +66,24 @@ class Worker(_Section):
 class AgentChoice(_Section):
     """Which agent, for one role."""
 
-    kind: Literal["auto", "claude", "rollback", "command"] = "auto"
+    kind: Literal["auto", "claude", "rollback", "command", "acp"] = "auto"
     """``auto``: Claude Code where it is installed, else rollback, which needs no model."""
     program: str = "claude"
     """Of Claude Code."""
     command: Command = ()
-    """Of kind ``command``: program and arguments; {task}, {answer}, {tree}, {scratch}, {role}."""
+    """Of kinds ``command`` and ``acp``: program and arguments; {task}, {answer}, {tree},
+    {scratch}, {role}."""
     environment: tuple[str, ...] = ()
     """Names of environment variables that the command is given beside the usual few."""
     model: str = ""
     """Empty: the program's own default."""
+    unknown_usd: Dollars = 1.0
+    """Of kind ``acp``: US dollars that a run counts as whose agent does not tell its cost."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.kind == "command" and not self.command:
-            message = 'kind "command" needs command = ["program", "argument", ...]'
+        if self.kind in {"command", "acp"} and not self.command:
+            message = f'kind "{self.kind}" needs command = ["program", "argument", ...]'
             raise ValueError(message)
         return self
 

@@ -1,0 +1,32 @@
+"""The agent that speaks the Agent Client Protocol, where its extra is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mendwire.agents import Agent
+from mendwire.errors import ConfigError
+from mendwire.execution.sandbox import Sandbox
+from mendwire.settings.config import AgentChoice
+
+
+def protocol_agent(choice: AgentChoice, sandbox: Sandbox, state: Path, *, test: str) -> Agent:
+    """Built and found on this machine; raises ConfigError with what to install."""
+    try:
+        from mendwire.agents.acp import AcpAgent, AcpConfig  # noqa: PLC0415 - an extra brings it
+    except ModuleNotFoundError:
+        message = 'The agent "acp" needs an extra: pip install "mendwire[acp]".'
+        raise ConfigError(message) from None
+    agent = AcpAgent(
+        AcpConfig(
+            sandbox=sandbox,
+            command=choice.command,
+            model=choice.model,
+            pass_names=choice.environment,
+            hidden=(state,),
+            unknown_usd=choice.unknown_usd,
+            test_command=test,
+        )
+    )
+    agent.find_program()
+    return agent
