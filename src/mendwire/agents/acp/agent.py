@@ -160,7 +160,7 @@ class _Session:
                 raise AgentFailed(str(problem), cost_usd=self._cost) from None
         heard.forget_text()
         if heard.cost_usd is None:
-            heard.tell("cost", f"unknown; the run counts as {self._cost:g} US dollars")
+            heard.show("cost", f"unknown; the run counts as {self._cost:g} US dollars")
         return with_cost(answer, cost_usd=self._cost, turns=heard.tools + 1, log=heard.log)
 
     async def _greeted(self) -> str:

@@ -49,9 +49,9 @@ class Desk:
                 await asyncio.to_thread(self._write, fields)
                 return {}
         except NotAllowed as problem:
-            self.heard.tell("refused", f"{method}: {problem}")
+            self.heard.show("refused", f"{method}: {problem}")
             raise RequestError(_REFUSED, f"Refused: {problem}.") from None
-        self.heard.tell("refused", method)
+        self.heard.show("refused", method)
         raise RequestError.method_not_found(method)
 
     def _read(self, fields: Mapping[str, Any]) -> str:
@@ -83,7 +83,7 @@ class Desk:
             answer = chosen.get("allow_once")  # never one that lasts
         except NotAllowed as problem:
             title = call.get("title") if isinstance(call, dict) else ""
-            self.heard.tell("refused", f"{title}: {problem}")
+            self.heard.show("refused", f"{title}: {problem}")
             answer = chosen.get("reject_once") or chosen.get("reject_always")
         if answer is None:
             return {"outcome": {"outcome": "cancelled"}}

@@ -57,7 +57,7 @@ class Heard:
             self._cost(_mapping(update.get("cost")))
         self._changed()
 
-    def tell(self, kind: str, text: str) -> None:
+    def show(self, kind: str, text: str) -> None:
         """Show a line to whoever watches, and keep it for the evidence."""
         shown = printable(" ".join(text.split()), SHOWN)
         if shown:
@@ -66,7 +66,7 @@ class Heard:
 
     def forget_text(self) -> None:
         """What comes now is another message."""
-        self.tell("text", self._line)
+        self.show("text", self._line)
         self._text, self._size, self._line = [], 0, ""
 
     def _message(self, content: Mapping[str, Any]) -> None:
@@ -79,7 +79,7 @@ class Heard:
             self._size += len(text)
         *lines, self._line = (self._line + text[:TEXT_LIMIT]).split("\n")
         for line in lines:
-            self.tell("text", line)
+            self.show("text", line)
         self._line = self._line[-SHOWN * 10 :]
 
     def _tool(self, update: Mapping[str, Any]) -> None:
@@ -90,7 +90,7 @@ class Heard:
             self.tools += 1
             self.forget_text()
         if update.get("status") in {"completed", "failed"}:
-            self.tell("tool", f"{update.get('title') or name} {update['status']}")
+            self.show("tool", f"{update.get('title') or name} {update['status']}")
 
     def _cost(self, cost: Mapping[str, Any]) -> None:
         amount, currency = cost.get("amount"), cost.get("currency")
