@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,34 @@ async def test_a_program_of_one_s_own_is_looked_for(
 ) -> None:
     path = tmp_path / "mendwire.toml"
     path.write_text(f'[agent]\nkind = "command"\ncommand = ["{name}"]\n')
+    config = read_config(path, tmp_path)
+    (found,) = await _agent(config, read_environment({}, tmp_path))
+    assert found.level is level
+    assert words in found.what
+
+
+PEER = (
+    "import json\nnumber = json.loads(input())['id']\n"
+    "info = {'name': 'peer', 'version': '7'}\n"
+    "print(json.dumps({'jsonrpc': '2.0', 'id': number, 'result': {'protocolVersion': VERSION,"
+    " 'agentInfo': info}}))"
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "level", "words"),
+    [
+        (PEER.replace("VERSION", "1"), Level.OK, "peer 7"),
+        (PEER.replace("VERSION", "9"), Level.BAD, "speaks version 9"),
+        ("raise SystemExit(3)", Level.BAD, "does not answer as an agent"),
+    ],
+)
+async def test_an_agent_by_protocol_is_greeted(
+    tmp_path: Path, script: str, level: Level, words: str
+) -> None:
+    path = tmp_path / "mendwire.toml"
+    command = json.dumps([sys.executable, "-I", "-S", "-c", script])
+    path.write_text(f'[agent]\nkind = "acp"\ncommand = {command}\n')
     config = read_config(path, tmp_path)
     (found,) = await _agent(config, read_environment({}, tmp_path))
     assert found.level is level

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 from mendwire.agents.claude.login import CLOUD, KEYS, TOKEN
 from mendwire.app.gateway import key_file
 from mendwire.app.looking import configured
+from mendwire.app.protocol import who_answers
 from mendwire.app.serve import store_of
 from mendwire.app.uptime import uptime
 from mendwire.capture.spool import Spool, default_folder
 from mendwire.errors import ConfigError, MendwireError, ServerError
 from mendwire.execution.environment import allowed_environment
 from mendwire.execution.process import run
+from mendwire.model.printable import printable
 from mendwire.model.report import Trust, parse_report
 from mendwire.model.screening import ScreenVerdict
 from mendwire.ops import machine_checks, queue_checks, server_checks
@@ -280,7 +282,8 @@ async def _screened(config: Config) -> list[Found]:
 async def _agent(config: Config, environment: Environment) -> list[Found]:
     kind, name = config.agent.kind, config.agent.program
     if kind in {"command", "acp"}:
-        return _own_program(config.agent.command[0])
+        own = config.agent.command
+        return await _by_protocol(own) if kind == "acp" else _own_program(own[0])
     program = shutil.which(name)
     if kind == "rollback" or (kind == "auto" and program is None):
         return ok("rollback: it needs no program and no model.")
@@ -300,6 +303,17 @@ async def _agent(config: Config, environment: Environment) -> list[Found]:
         said = f"{program} {version[0]} has no login that a worker could use."
         return warn(said, "claude setup-token, then CLAUDE_CODE_OAUTH_TOKEN=… for the worker")
     return ok(f"{program}, version {version[0]}, with a login.")
+
+
+async def _by_protocol(command: tuple[str, ...]) -> list[Found]:
+    program = shutil.which(command[0])
+    if program is None:
+        return _own_program(command[0])
+    try:
+        who = await who_answers(command, Path(program).absolute())
+    except MendwireError as problem:
+        return bad(str(problem), " ".join(command))
+    return ok(f"{program} answers by the Agent Client Protocol: {printable(who)}.")
 
 
 def _own_program(name: str) -> list[Found]:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from mendwire.agents import Agent
 from mendwire.errors import ConfigError
 from mendwire.execution.sandbox import Sandbox
 from mendwire.settings.config import AgentChoice
+
+_MISSING: Final = 'The agent "acp" needs an extra: pip install "mendwire[acp]".'
+_GREETED_S: Final = 20.0
+
+
+async def who_answers(command: tuple[str, ...], program: Path) -> str:
+    """Name and version that the agent tells; raises ConfigError or AgentFailed with the reason."""
+    try:
+        from mendwire.agents.acp.greeting import look_up  # noqa: PLC0415 - an extra brings it
+    except ModuleNotFoundError:
+        raise ConfigError(_MISSING) from None
+    return await look_up(command, program, within_s=_GREETED_S)
 
 
 def protocol_agent(choice: AgentChoice, sandbox: Sandbox, state: Path, *, test: str) -> Agent:
@@ -15,8 +28,7 @@ def protocol_agent(choice: AgentChoice, sandbox: Sandbox, state: Path, *, test: 
     try:
         from mendwire.agents.acp import AcpAgent, AcpConfig  # noqa: PLC0415 - an extra brings it
     except ModuleNotFoundError:
-        message = 'The agent "acp" needs an extra: pip install "mendwire[acp]".'
-        raise ConfigError(message) from None
+        raise ConfigError(_MISSING) from None
     agent = AcpAgent(
         AcpConfig(
             sandbox=sandbox,

@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from acp import PROTOCOL_VERSION
 from acp.connection import Connection
 from acp.exceptions import RequestError
-from acp.schema import InitializeResponse, NewSessionResponse, PromptResponse
+from acp.schema import NewSessionResponse, PromptResponse
 from pydantic import ValidationError
 
 from mendwire.agents import OnSaid
 from mendwire.agents.acp.config import AcpConfig
 from mendwire.agents.acp.desk import Desk
+from mendwire.agents.acp.greeting import greet
 from mendwire.agents.acp.heard import Heard
 from mendwire.agents.acp.lines import Lines
 from mendwire.agents.acp.outcome import refused, stopped, unfinished
@@ -168,24 +168,7 @@ class _Session:
         request = self._connection.send_request
         try:
             async with asyncio.timeout(_START_S):
-                hello = InitializeResponse.model_validate(
-                    await request(
-                        "initialize",
-                        {
-                            "protocolVersion": PROTOCOL_VERSION,
-                            "clientCapabilities": {
-                                "fs": {"readTextFile": True, "writeTextFile": True},
-                                "terminal": False,
-                            },
-                            "clientInfo": {"name": "mendwire", "version": "1"},
-                        },
-                    )
-                )
-                if hello.protocol_version != PROTOCOL_VERSION:
-                    raise AgentFailed(
-                        f"The agent speaks version {hello.protocol_version} of the Agent Client "
-                        f"Protocol, and not {PROTOCOL_VERSION}; update it."
-                    )
+                await greet(self._connection)
                 where = {"cwd": str(self._assignment.tree), "mcpServers": []}
                 made = NewSessionResponse.model_validate(await request("session/new", where))
         except TimeoutError:
