@@ -13,6 +13,7 @@ import pytest
 
 NODE = Path(__file__).with_name("node")
 _OLDEST = 20
+_WITHIN_S = 90
 
 
 def installed(name: str) -> Path:
@@ -37,9 +38,18 @@ def installed(name: str) -> Path:
 def _install(npm: str, folder: Path) -> None:
     words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     clean = {name: text for name, text in os.environ.items() if name != "NODE_OPTIONS"}
-    done = subprocess.run(
-        [npm, *words], cwd=folder, env=clean, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            [npm, *words],
+            cwd=folder,
+            env=clean,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_WITHIN_S,
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm ci was not done within {_WITHIN_S} s")  # .ci/run calls it before
     if done.returncode:
         if os.environ.get("CI"):
             pytest.fail(f"npm ci failed: {done.stderr[-2000:]}")

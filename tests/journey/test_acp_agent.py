@@ -304,7 +304,12 @@ COST = 'tell(sessionUpdate="usage_update", cost={"amount": 3.5, "currency": "USD
         ("end = 'refusal'", AgentFailed, "refuses", 1.0),
         (f"{COST}\nsys.stdin.readline()\nend = 'cancelled'", OverBudget, "money limit", 3.5),
         ("time.sleep(600)", ProviderOutage, "said nothing", 0.0),
-        ("text('hm')\ntime.sleep(600)", AgentFailed, "not done after 2 s", 1.0),
+        (
+            "text('hm')\nsys.stdin.readline()\nend = 'cancelled'",
+            AgentFailed,
+            "not done after 2 s",
+            1.0,
+        ),
         ("sys.exit('Invalid API key')", ProviderOutage, "not logged in", 0.0),
         ("os._exit(3)", AgentFailed, "ended with 3", 0.0),
         (
@@ -336,15 +341,22 @@ async def test_cancelled_it_is_told_and_gone(tmp_path: Path) -> None:
         "text(f'pid {os.getpid()}\\n')\n"
         f"open({str(note)!r}, 'w').write(sys.stdin.readline())\ntime.sleep(600)"
     )
-    started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    began = asyncio.Event()
     agent = agent_of(bench, peer(tmp_path, body), NO_WALL)
-    run = asyncio.ensure_future(
-        agent.run(bench.assignment(Role.RESEARCH), lambda _kind, text: started.set_result(text))
-    )
-    pid = (await started).removeprefix("pid ")
+
+    def said(kind: str, text: str) -> None:
+        bench.said.append((kind, text))
+        began.set()
+
+    run = asyncio.ensure_future(agent.run(bench.assignment(Role.RESEARCH), said))
+    heard = asyncio.ensure_future(began.wait())
+    await asyncio.wait({run, heard}, return_when=asyncio.FIRST_COMPLETED)
+    heard.cancel()
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
+    assert bench.said
+    pid = bench.said[0][1].removeprefix("pid ")
     assert not Path("/proc", pid).exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -109,10 +110,29 @@ async def test_cancelled_it_is_gone_with_its_daemons(tmp_path: Path) -> None:
     task = asyncio.create_task(talked())
     daemon = await found
     assert daemon.exists()
-    task.cancel()
+    for _ in range(3):  # whoever is impatient loses none of it
+        task.cancel()
+        await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not daemon.exists()
+
+
+async def test_cancelled_while_it_is_being_buried_the_cancellation_is_kept(tmp_path: Path) -> None:
+    left = asyncio.Event()
+
+    async def talked() -> None:
+        with contextlib.suppress(LookupError):
+            async with talk(tmp_path, DAEMON) as dialogue:
+                await daemon_of(dialogue)
+                left.set()
+                raise LookupError
+
+    task = asyncio.create_task(talked())
+    await left.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_one_that_does_not_end_by_itself_is_ended(tmp_path: Path) -> None:

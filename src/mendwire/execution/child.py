@@ -82,7 +82,7 @@ class Child:
             )
         )
         try:
-            cancelled = await _undisturbed(starting)
+            cancelled = await undisturbed(starting)
             child = cls(starting.result(), ours, marker)
         except OSError as problem:
             ours.close()
@@ -130,7 +130,7 @@ class Child:
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
         burying = asyncio.ensure_future(self._bury())
-        cancelled = await _undisturbed(burying)
+        cancelled = await undisturbed(burying)
         burying.result()
         if cancelled:
             raise asyncio.CancelledError
@@ -167,7 +167,7 @@ def _check(words: list[str], cwd: Path, env: Mapping[str, str]) -> None:
         raise ExecutionError(message)
 
 
-async def _undisturbed(work: asyncio.Future[Any]) -> bool:
+async def undisturbed(work: asyncio.Future[Any]) -> bool:
     """Wait until ``work`` is done, however often we are cancelled meanwhile; whether we were."""
     cancelled = False
     while not work.done():

@@ -11,12 +11,12 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from mendwire.errors import ExecutionError
-from mendwire.execution.child import Child, Stop, ends
+from mendwire.execution.child import Child, Stop, ends, undisturbed
 from mendwire.execution.output import Kept
 from mendwire.execution.process import ResourceLimits
 
@@ -28,6 +28,7 @@ _COMPLAINT_LIMIT: Final = 64 * 1024
 _CHUNK: Final = 64 * 1024
 _ENDS_WITHIN_S: Final = 2.0
 """How long a program may take to end by itself once its input is closed."""
+_LAST_WORDS_S: Final = 1.0
 _STOPS: Final = (Stop(number=signal.SIGTERM, wait_s=2.0),)
 
 
@@ -42,8 +43,8 @@ class Dialogue:
         self._buffer = bytearray()
         self._searched = 0
         self._complaint = Kept(_COMPLAINT_LIMIT)
-        self._ended = asyncio.ensure_future(self._watch())
         self._errors = asyncio.ensure_future(self._read_errors())
+        self._ended = asyncio.ensure_future(self._watch())
 
     @property
     def complaint(self) -> str:
@@ -103,21 +104,22 @@ class Dialogue:
             await self._child.stop(self._ended, _STOPS)
 
     async def bury(self) -> None:
-        """Kill what still lives, and let go of everything."""
+        """Kill what still lives, and let go of everything, however often we are cancelled."""
         tasks = (self._ended, self._errors)
+        for task in tasks:
+            task.cancel()
         try:
-            if not self._ended.done():
-                self._ended.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait({self._ended})
+            cancelled = await undisturbed(asyncio.gather(*tasks, return_exceptions=True))
         finally:
             await self._child.bury()
-            for task in tasks:
-                task.cancel()
+        if cancelled:
+            raise asyncio.CancelledError
 
     async def _watch(self) -> None:
         if not await self._child.told():
             await self._child.gone()
+        # Nobody is left to write: what it said last is on its way.
+        await asyncio.wait({self._errors}, timeout=_LAST_WORDS_S)
 
     async def _read_errors(self) -> None:
         pipe = self._child.process.stderr

@@ -19,7 +19,7 @@ from mendwire.agents.acp.config import AcpConfig
 from mendwire.agents.acp.desk import Desk
 from mendwire.agents.acp.greeting import greet
 from mendwire.agents.acp.heard import Heard
-from mendwire.agents.acp.lines import Lines
+from mendwire.agents.acp.lines import connected
 from mendwire.agents.acp.outcome import refused, stopped, unfinished
 from mendwire.agents.answers import with_cost
 from mendwire.agents.aside import set_aside
@@ -95,19 +95,17 @@ class AcpAgent:
             test="" if read_only(assignment) or not assignment.may_run else config.test_command,
             heard=heard,
         )
-        async with converse(
-            wrapped(assignment, config, program),
-            cwd=assignment.tree,
-            env=environment(assignment, config),
-            timeout_s=assignment.limits.seconds + _START_S + _GRACE_S,
-            limits=config.limits,
-        ) as dialogue:
-            lines = Lines(dialogue)
-            connection = Connection(desk.serve, lines)
-            try:
-                yield _Session(assignment, config, connection, dialogue, heard, changed)
-            finally:
-                await connection.close()
+        async with (
+            converse(
+                wrapped(assignment, config, program),
+                cwd=assignment.tree,
+                env=environment(assignment, config),
+                timeout_s=assignment.limits.seconds + _START_S + _GRACE_S,
+                limits=config.limits,
+            ) as dialogue,
+            connected(desk.serve, dialogue) as connection,
+        ):
+            yield _Session(assignment, config, connection, dialogue, heard, changed)
 
 
 class _Session:
@@ -218,13 +216,19 @@ class _Session:
             if problem is not None:
                 problem.cost_usd = self._cost if heard.spoken else heard.cost_usd or 0.0
                 return problem
-            changed = asyncio.ensure_future(self._changed.wait())
             rest = (until if heard.spoken else first_word) - loop.time()
-            await asyncio.wait(
-                {asked, changed}, timeout=max(rest, 0.0), return_when=asyncio.FIRST_COMPLETED
-            )
-            changed.cancel()
+            await self._something(asked, max(rest, 0.0))
         return None
+
+    async def _something(self, asked: asyncio.Future[Any], within_s: float) -> None:
+        """Wait until it is answered, or more is heard, or the time is over."""
+        changed = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait(
+                {asked, changed}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            changed.cancel()
 
     async def _ended(self, problem: RequestError | ConnectionError) -> AgentError:
         spent = self._cost if self._heard.spoken else self._heard.cost_usd or 0.0

@@ -12,7 +12,7 @@ from acp.exceptions import RequestError
 from acp.schema import InitializeResponse
 from pydantic import ValidationError
 
-from mendwire.agents.acp.lines import Lines
+from mendwire.agents.acp.lines import connected
 from mendwire.errors import AgentFailed
 from mendwire.execution.dialogue import converse
 from mendwire.execution.environment import allowed_environment
@@ -51,11 +51,8 @@ async def look_up(command: tuple[str, ...], program: Path, *, within_s: float) -
                 env=allowed_environment(private=place),
                 timeout_s=within_s,
             ) as dialogue:
-                connection = Connection(_nothing, Lines(dialogue))
-                try:
+                async with connected(_nothing, dialogue) as connection:
                     hello = await greet(connection)
-                finally:
-                    await connection.close()
                 await dialogue.end(within_s=0.5)
         except (RequestError, ConnectionError, ValidationError, TimeoutError):
             message = f"{program.name} does not answer as an agent of the Agent Client Protocol."

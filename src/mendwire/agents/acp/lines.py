@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from acp.connection import Connection, MethodHandler
+
 from mendwire.errors import ExecutionError
+from mendwire.execution.child import undisturbed
 from mendwire.execution.dialogue import Dialogue
 
 
@@ -44,3 +50,15 @@ class Lines:
 
     async def close(self) -> None:
         """The conversation ends where it began."""
+
+
+@asynccontextmanager
+async def connected(serve: MethodHandler, dialogue: Dialogue) -> AsyncIterator[Connection]:
+    """The SDK's connection over a conversation, closed at the end."""
+    connection = Connection(serve, Lines(dialogue))
+    try:
+        yield connection
+    finally:
+        # By itself: the SDK's close would take our cancellation for its own tasks' and drop it.
+        if await undisturbed(asyncio.ensure_future(connection.close())):
+            raise asyncio.CancelledError
