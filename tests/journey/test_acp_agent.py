@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from mendwire.execution.sandbox import Sandbox, SandboxKind, detect
 from mendwire.model.case import CaseState, Verdict
 from mendwire.model.work import AgentAnswer, Limits, Role
 from tests.journey.claude_bench import FINDING, KEY, NO_WALL, Bench, make_bench, real_claude
-from tests.journey.stage import coupon_report, stage
+from tests.journey.stage import ENV, SUITE, Stage, coupon_report, stage
 from tests.node_packages import installed
 from tests.scripted_api import Request, ScriptedApi, Step, Turn, use
 
@@ -159,7 +160,9 @@ def found(request: Request, name: str) -> str:
     return f"{tree.group()}/{name}"
 
 
-async def test_from_a_queued_error_to_a_proven_fix(tmp_path: Path) -> None:
+async def test_from_a_queued_error_to_a_proven_fix_by_a_specialist_elsewhere(
+    tmp_path: Path,
+) -> None:
     def played(request: Request) -> Turn:
         task = json.dumps(request.body["messages"])
         if "Your part: research" in task:
@@ -182,16 +185,36 @@ async def test_from_a_queued_error_to_a_proven_fix(tmp_path: Path) -> None:
     async with ScriptedApi(script_of([played] * 8)) as api:
         command, environ = program_of("claude", api.url)
         more = f"command = {json.dumps(command)}\nenvironment = {json.dumps(PASSED)}\n"
-        async with stage(tmp_path, agent="acp", agent_more=more) as built:
+        remote = '[specialists]\nremote = ["implementation"]\n'
+        async with stage(tmp_path, agent="acp", agent_more=more, config=remote) as built:
             await built.run("streams", "apply")
+            elsewhere = machine_of(built, more)
+            words = ("specialist", "--role", "implementation", "--log", "json", "--json")
+            specialist = await built.spawn_in(elsewhere, *words, **environ)
             await built.publish(coupon_report())
             code, _, err = await built.run("work", "--until-empty", "--log", "json", **environ)
+            specialist.terminate()
+            out, told = await specialist.communicate()
             assert code == 0, err
-            assert "Traceback" not in err
+            assert "Traceback" not in err + told.decode()
             (case,) = await built.cases()
             assert (case.state, case.verdict) == (CaseState.FIXED, Verdict.FIXED), err
             assert case.cost_usd > 0
+            assert json.loads(out)["answered"] == 1, told.decode()
             assert len(await built.fix_commits()) == 1
+
+
+def machine_of(built: Stage, agent_more: str) -> Path:
+    """A clone with the same agent, as if it were another machine."""
+    folder = built.folder.parent / "elsewhere"
+    folder.mkdir()
+    words = ["git", "clone", "-q", str(built.repository), str(folder / "shop")]
+    subprocess.run(words, check=True)
+    (folder / "mendwire.toml").write_text(
+        f'[project]\nrepository = "shop"\ntest = {json.dumps(SUITE)}\n'
+        f'[worker]\nenvironments = ["{ENV}"]\n[agent]\nkind = "acp"\n{agent_more}'
+    )
+    return folder
 
 
 PEER = """

@@ -245,7 +245,8 @@ def _task(assignment: Assignment) -> str:
     text = prompt(assignment).decode()
     schema = json.dumps(assignment.answer_schema)
     return (
-        f"Your part: {assignment.role}.\n\n{assignment.system}\n\n{AT_SIGN_NOTE}\n\n{text}\n\n"
+        f"Your part: {assignment.called or assignment.role}.\n\n{assignment.system}\n\n"
+        f"{AT_SIGN_NOTE}\n\n{text}\n\n"
         "End with one message that is a single JSON object and nothing else. It must fit this "
         f"JSON Schema:\n{schema}"
     )
