@@ -40,6 +40,8 @@ EVENTS: Final[dict[str, str]] = {
     "case.taken_over": "case, token, from_worker",
     "case.moved": "case, from_state, to_state, token",
     "case.parked": "case, reason, until",
+    "case.noticed": "case, count, until: an observed error came so often within an hour that its "
+    "case is investigated now",
     "case.regressed": "case, release: a fixed issue came back in a release that has its fix",
     "case.closed": "case, verdict, reason, cost_usd, branch, commit",
     "step.started": "case, step, agent, attempt",

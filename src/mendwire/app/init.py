@@ -52,6 +52,12 @@ CONFIG_TEXT: Final = """\
 # reviewers = {}                # reviewers of your own, beside the usual one:
                                 # {security = {paths = ["shop/**"], instructions = "..."}}
 
+[cases]                         # when a new error is investigated
+# observe_until = ""            # "20/h": once it came 20 times within an hour, and only counted
+                                # before; default: at once
+# observe = []                  # the first that fits counts instead; until = "" is at once:
+                                # [{environment = "staging", service = "shop-*", until = "20/h"}]
+
 [limits]                        # US dollars by the provider's list price
 # run_usd = 2.0                 # one run of an agent
 # issue_usd = 8.0               # all runs for one issue; then its case waits for you

@@ -192,6 +192,7 @@ def orchestrator_of(
         quarantine=withheld,
         released=released,
         boundary=boundary,
+        rate=config.cases.rate,
         scrub=scrub_policy(config.scrub.model_dump()),
     )
     investigation = Investigation(

@@ -16,8 +16,10 @@ _LINES: Final = 12
 Fields = dict[str, object]
 
 
-def told(case: Case) -> Fields:
+def told(case: Case, waits: str = "") -> Fields:
     """The fields of a case under short names, in reading order; what is empty is empty text.
+
+    ``waits`` is what a parked one waits for, where that is known better than from the case alone.
 
     ``--json`` has everything; here the keeping of leases and the text of scripts is left out.
     """
@@ -27,7 +29,7 @@ def told(case: Case) -> Fields:
         "title": case.title,
         "error": _error(case.report),
         "state": f"{case.state}, restricted" if case.restricted else str(case.state),
-        "waits": _waits(case.parking) if case.parking else "",
+        "waits": _waits(case.parking, waits) if case.parking else "",
         "verdict": str(case.verdict or ""),
         "reason": case.reason,
         "from": " ".join(filter(None, (case.environment, case.service, case.release))),
@@ -92,9 +94,9 @@ def _output(run: Run) -> Iterator[str]:
     yield from (f"  {line}" for line in lines[-_LINES:])
 
 
-def _waits(parking: Parking) -> str:
+def _waits(parking: Parking, known: str) -> str:
     until = f" until {_at(parking.until_ns)}" if parking.until_ns else ""
-    return f"{parking.reason}{until}: {parking.note}"
+    return f"{known or parking.reason}{until}: {parking.note}"
 
 
 def _at(when_ns: int) -> str:

@@ -64,6 +64,7 @@ class ParkReason(StrEnum):
     OUTAGE = "outage"
     BUDGET = "budget"
     SILENCED = "silenced"
+    OBSERVED = "observed"
     PERSON = "person"
 
 
@@ -120,6 +121,8 @@ class Parking:
     note: str
     until_ns: int
     """Server time, nanoseconds since the epoch; 0 waits for a person."""
+    at_rate: int = 0
+    """Of an observed case: occurrences within an hour that end the waiting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,12 +298,39 @@ def silenced(case: Case, note: str, until_ns: int) -> Case:
 
     Raises IllegalMove once a verdict is being handed over, and where nothing is going on.
     """
+    parking = Parking(reason=ParkReason.SILENCED, note=note, until_ns=until_ns)
+    return _laid_aside(case, parking)
+
+
+def observed(case: Case, note: str, at_rate: int) -> Case:
+    """The same until its error comes ``at_rate`` times within an hour; raises IllegalMove."""
+    parking = Parking(reason=ParkReason.OBSERVED, note=note, until_ns=0, at_rate=at_rate)
+    return _laid_aside(case, parking)
+
+
+def is_observed(case: Case) -> bool:
+    """Whether its errors are counted and nothing else is done."""
+    parking = case.parking if case.state is CaseState.PARKED else None
+    return parking is not None and parking.reason is ParkReason.OBSERVED
+
+
+def noticed(case: Case, message: MessageRef | None) -> Case:
+    """An observed case that came often enough, for any worker to take; raises IllegalMove.
+
+    ``message`` is the one that was enough, if it was a message: the case is settled with it.
+    """
+    if not is_observed(case):
+        raise IllegalMove(f"Case {case.case_id} is not observed.")
+    message = message or case.message
+    return move(case, CaseState.OPEN, token=case.token, parking=None, message=message)
+
+
+def _laid_aside(case: Case, parking: Parking) -> Case:
     if case.state is CaseState.PARKED:
         case = move(case, CaseState.OPEN, token=case.token)
     if case.state not in {CaseState.OPEN, CaseState.LEASED}:
         text = f"Case {case.case_id} is {case.state}: nothing is being done that could be stopped."
         raise IllegalMove(text)
-    parking = Parking(reason=ParkReason.SILENCED, note=note, until_ns=until_ns)
     parked = move(case, CaseState.PARKED, token=case.token, parking=parking, holder="")
     return replace(parked, token=case.token + 1)
 

@@ -14,7 +14,9 @@ from mendwire.model.case import (
     REOPENABLE,
     Case,
     CaseState,
+    is_observed,
     move,
+    observed,
     released,
     reopened,
     silenced,
@@ -32,6 +34,8 @@ class CaseRow:
 
     case: str
     state: str
+    waits: str
+    """Why it is parked; of an observed one, how often it came in this hour."""
     verdict: str
     title: str
     environment: str
@@ -43,7 +47,19 @@ class CaseRow:
 async def listing(docket: Docket) -> list[CaseRow]:
     """Every case, the one changed last at the end."""
     cases = [filed.case async for filed in docket.cases()]
-    return [_row(case, await docket.repeats(case.issue)) for case in cases]
+    return [
+        _row(case, await docket.repeats(case.issue), await waits(docket, case)) for case in cases
+    ]
+
+
+async def waits(docket: Docket, case: Case) -> str:
+    """What a parked case waits for, in a word or two; empty for any other."""
+    if case.state is not CaseState.PARKED or case.parking is None:
+        return ""
+    if not is_observed(case):
+        return case.parking.reason.value
+    seen = (await docket.paces.of(case.issue)).within_hour(time.time_ns())
+    return f"observed, {seen} of {case.parking.at_rate}/h"
 
 
 async def find(docket: Docket, wanted: str) -> Filed:
@@ -101,6 +117,18 @@ async def close(docket: Docket, wanted: str, note: str) -> Case:
     return closed.case
 
 
+async def observe(docket: Docket, wanted: str, note: str, at_rate: int) -> Case:
+    """Only count an issue's errors from now on, until ``at_rate`` come within an hour.
+
+    ``retry`` ends that, too. Raises ConfigError, IllegalMove.
+    """
+    filed = await find(docket, wanted)
+    watched = await docket.change(filed, lambda case: observed(case, note, at_rate))
+    await docket.paces.forget(filed.case.issue)
+    await docket.dismiss(filed.case.issue)
+    return watched.case
+
+
 async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") -> Decision:
     """Let the report of a restricted case be worked on as if it had passed (rules B3).
 
@@ -148,10 +176,11 @@ def _closed(case: Case, note: str) -> Case:
     raise IllegalMove(f"Case {case.case_id} is {case.state}: there is nothing to close.")
 
 
-def _row(case: Case, repeats: int) -> CaseRow:
+def _row(case: Case, repeats: int, waits_for: str) -> CaseRow:
     return CaseRow(
         case=case.case_id,
         state=case.state.value,
+        waits=waits_for,
         verdict=case.verdict.value if case.verdict else "",
         title=case.title,
         environment=case.environment,

@@ -11,7 +11,7 @@ from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Sighting, presences
 from mendwire.docket.slots import SLOT_S, Slots, slot_of
 from mendwire.docket.switch import Halt, Switch
-from mendwire.model.case import HELD
+from mendwire.model.case import HELD, is_observed
 from mendwire.ops.queue_checks import queues, sightings, stuck_in
 from mendwire.ops.server_checks import server_now_ns
 from mendwire.ops.shelf import Shelf
@@ -85,7 +85,7 @@ class Pulse:
     queues: tuple[Queue, ...]
     rates: tuple[Rate, ...]
     cases: Mapping[str, int]
-    """By state."""
+    """By state; what is only counted stands apart from the parked ones, as ``observed``."""
     workers: tuple[Alive, ...]
     specialists: tuple[Playing, ...]
     spent_usd: float
@@ -107,8 +107,9 @@ class CaseBook:
         """Cases by state, and how many each worker holds."""
         async for filed in self.docket.cases(after=self._revision):
             case = filed.case
+            state = "observed" if is_observed(case) else case.state.value
             holder = case.holder if case.state in HELD else ""
-            self._stands[case.issue] = (case.state.value, holder)
+            self._stands[case.issue] = (state, holder)
             self._revision = max(self._revision, filed.revision)
         stands = self._stands.values()
         held = Counter(holder for _, holder in stands if holder)

@@ -7,12 +7,14 @@ The file is read from the operator's own checkout, never from a tree an agent wo
 from __future__ import annotations
 
 import tomllib
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mendwire.errors import ConfigError
+from mendwire.settings.rate import per_hour
 
 FILE_NAME = "mendwire.toml"
 
@@ -23,6 +25,16 @@ Kept = Annotated[float, Field(ge=2, le=3650)]
 KeptOrNot = Annotated[float, Field(ge=0, le=3650)]
 """Days; 0 is for ever."""
 Command = tuple[str, ...]
+
+
+def _rate(text: str) -> str:
+    if text:
+        per_hour(text)
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+"""``20/h``; empty for none."""
 
 
 class _Section(BaseModel):
@@ -138,6 +150,37 @@ class Specialists(_Section):
     """Of `mendwire specialist`: the remote from which a missing commit is fetched."""
     reviewers: dict[str, OwnReviewer] = Field(default_factory=dict)
     """Reviewers of your own by name, in the order in which they are asked."""
+
+
+class Observe(_Section):
+    """Where new errors are only counted at first."""
+
+    environment: str = ""
+    """Empty: each."""
+    service: str = "*"
+    """``*`` stands for any characters: ``billing-*``."""
+    until: Rate = ""
+    """Empty: investigated at once."""
+
+
+class Cases(_Section):
+    """When the case of a new error is investigated."""
+
+    observe_until: Rate = ""
+    """``20/h``: only once it came so often within an hour; until then it is counted. Empty: at
+    once."""
+    observe: tuple[Observe, ...] = ()
+    """The first that fits counts instead."""
+
+    def rate(self, environment: str, service: str) -> int:
+        """Occurrences within an hour before a new error is investigated; 0 is at once."""
+        fits = (
+            one.until
+            for one in self.observe
+            if one.environment in {"", environment} and fnmatchcase(service, one.service)
+        )
+        until = next(fits, self.observe_until)
+        return per_hour(until) if until else 0
 
 
 class Limits(_Section):
@@ -354,6 +397,7 @@ class Config(_Section):
     worker: Worker = Worker()
     agent: Agent = Agent()
     specialists: Specialists = Specialists()
+    cases: Cases = Cases()
     limits: Limits = Limits()
     policy: Policy = Policy()
     sandbox: Sandbox = Sandbox()
