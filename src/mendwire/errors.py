@@ -25,7 +25,8 @@ exits with the class's ``exit_code``.
     ├── ExecutionError           something run on this machine
     │   ├── SandboxUnavailable   the sandbox asked for is not there (fails closed)
     │   ├── GitError             git refused
-    │   └── RepositoryUnfit      no repository, no commit, or not usable as a base
+    │   ├── RepositoryUnfit      no repository, no commit, or not usable as a base
+    │   └── Homeless             no repository is known for a report's service
     └── AgentError               a coding agent's run
         ├── AgentFailed          the agent itself failed: counts as an attempt
         ├── OverBudget           the run met its money limit
@@ -146,6 +147,10 @@ class ForgeError(ExecutionError):
 
 class RepositoryUnfit(ExecutionError):
     """There is no repository, or no commit in it, to work from."""
+
+
+class Homeless(ExecutionError):
+    """No repository is known for a report's service: a person adds it to the settings."""
 
 
 class AgentError(MendwireError):

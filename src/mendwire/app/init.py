@@ -22,6 +22,18 @@ CONFIG_TEXT: Final = """\
 # test_timeout_s = 600          # seconds that one run of one command may take
 # reruns = 2                    # further runs that must agree with the first: flaky is not green
 
+# Several repositories in one namespace, or several services in one: a block like this for each.
+# What is left out of it is as under [project]; further lines may be base, test, reproduce, setup,
+# test_timeout_s and reruns.
+# [[repositories]]
+#   name = "billing"            # of your choice; cases and commands name it
+#   repository = "../billing"   # relative to this file
+#   services = ["billing"]      # as reports name them; "billing-*" fits all that begin so
+#   paths = {"/app" = "src"}    # folders on servers, and what they are in the repository
+#   folder = "services/billing" # where the service lives, if not the whole: its tests run there
+#   concurrency = 1             # cases of it that one worker works on at once
+#   forge = "acme/billing"      # owner/name, or the path, of its requests
+
 [worker]
 # environments = ["staging", "production"]   # each has a queue of its own
 # concurrency = 2               # cases worked on at once

@@ -36,6 +36,7 @@ def told(case: Case, waits: str = "") -> Fields:
         "trust": str(case.trust),
         "opened": _at(case.opened_ns),
         "occurrences": case.occurrences,
+        "repository": case.repository,
         "base": case.base,
         **(_finding(case.finding) if case.finding else {}),
         **(_change(case.change) if case.change else {}),

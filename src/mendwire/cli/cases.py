@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from mendwire.app.evidence import evidence_for
+from mendwire.app.houses import houses_of
 from mendwire.app.looking import Sight, operator
 from mendwire.app.traces import rebuild
 from mendwire.cli.asking import (
@@ -26,7 +27,6 @@ from mendwire.cli.case_telling import told
 from mendwire.cli.tables import print_table
 from mendwire.docket.cases import Filed
 from mendwire.errors import ConfigError
-from mendwire.execution.git import CaseRepository
 from mendwire.model.codec import encode
 from mendwire.model.printable import printable
 from mendwire.ops import cases as desk
@@ -188,9 +188,9 @@ def rebuild_cases(as_json: AsJson = False) -> None:
     """File the cases that branches and results tell of, after the docket was lost."""
 
     async def rebuilt(sight: Sight) -> int:
-        repository = await CaseRepository.open(sight.config.repository, sight.config.state)
+        repositories = {house.name: await house.open() for house in houses_of(sight.config)}
         prefix = sight.config.delivery.branch_prefix
-        return await rebuild(sight.docket, sight.bus, repository, prefix)
+        return await rebuild(sight.docket, sight.bus, repositories, prefix)
 
     count = see(rebuilt)
     print(json.dumps({"filed": count}) if as_json else f"{count} cases filed; start the worker.")

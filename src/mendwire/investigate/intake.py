@@ -27,7 +27,7 @@ from mendwire.model.case import (
 )
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, MessageRef, Outcome, Received
-from mendwire.model.deployment import first_order_of
+from mendwire.model.deployment import first_order_of, whole
 from mendwire.model.names import Names
 from mendwire.model.pace import minute_of
 from mendwire.model.printable import printable
@@ -40,6 +40,13 @@ from mendwire.telemetry import emit
 TRUST_HEADER: Final = "Mendwire-Trust"
 Rate = Callable[[str, str], int]
 """Of environment and service."""
+
+
+Home = Callable[[ErrorReport], str]
+
+
+def _only_one(_report: ErrorReport) -> str:
+    return ""
 
 
 def _at_once(_environment: str, _service: str) -> int:
@@ -62,6 +69,8 @@ class Intake:
     boundary: OnBoundary
     rate: Rate = _at_once
     """Of new cases: occurrences within an hour before one is investigated; 0 is at once."""
+    home: Home = _only_one
+    """In which of several repositories a report's service lives; empty where none is known."""
     scrub: ScrubPolicy = DEFAULT
     """What is taken out of reports before anything of them is kept."""
     driving: Counter[str] = field(default_factory=Counter)
@@ -134,7 +143,9 @@ class Intake:
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
         if case.trust is Trust.TRUSTED:
-            await self.deployments.hear(case.environment, case.service, case.release)
+            await self.deployments.hear(
+                case.environment, case.service, case.release, case.repository
+            )
         self.driving[case.issue] += 1
         found: Filed | Outcome | None = None
         try:
@@ -209,7 +220,11 @@ class Intake:
         fixed = known.deployed
         if known.state not in RETURNABLE or fixed is None or again.trust is not Trust.TRUSTED:
             return False
-        if again.environment != fixed.environment or fixed.service not in {"", again.service}:
+        if again.environment != fixed.environment or fixed.service not in {
+            "",
+            again.service,
+            whole(known.repository),
+        }:
             return False
         told = await self.deployments.of(fixed.environment, fixed.service)
         order = first_order_of(told, again.release)
@@ -281,6 +296,7 @@ class Intake:
             environment=environment,
             service=report.service,
             release=report.release,
+            repository=self.home(report),
             title=title_of(report),
             restricted=passed.restricted,
             trust=passed.trust,

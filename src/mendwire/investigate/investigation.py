@@ -18,6 +18,7 @@ from mendwire.errors import (
     AgentFailed,
     Conflict,
     ExecutionError,
+    Homeless,
     OverBudget,
     ProviderOutage,
     ServerError,
@@ -26,7 +27,7 @@ from mendwire.errors import (
 )
 from mendwire.investigate.budget import Bounds, over_budget
 from mendwire.investigate.outages import Outages
-from mendwire.investigate.ports import Deliver, Keep, Specialists
+from mendwire.investigate.ports import Deliver, Homes, Keep, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.investigate.saving import Saver, next_day_ns
 from mendwire.investigate.verdict import verdict_of
@@ -67,6 +68,8 @@ class Investigation:
     boundary: OnBoundary
     outages: Outages
     keep: Keep
+    homes: Homes | None = None
+    """Where there are several repositories: the specialists of each."""
     _saver: Saver = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +104,9 @@ class Investigation:
             return await self._saver.park(filed, ParkReason.PERSON, why, 0)
         raise bug
 
+    def _of(self, case: Case) -> Specialists:
+        return self.homes.of(case) if self.homes is not None else self.specialists
+
     async def _step(self, filed: Filed) -> Filed:
         steps = {
             Step.RESEARCH: self._research,
@@ -109,6 +115,13 @@ class Investigation:
             Step.REVIEW: self._review,
         }
         step = filed.case.step or Step.RESEARCH
+        if self.homes is not None:
+            try:
+                name = self.homes.name_of(filed.case)
+            except Homeless as problem:
+                return await self._decide(filed, Verdict.NEEDS_HUMAN, str(problem))
+            if name != filed.case.repository:
+                filed = await self._saver.save(filed, CaseState.LEASED, repository=name)
         if not self.specialists.paid or step is Step.VERIFY:
             return await self._timed(filed, step, steps[step])
         if parked := await over_budget(filed, self.bounds, self.docket, self._saver):
@@ -151,11 +164,11 @@ class Investigation:
 
     async def _research(self, filed: Filed) -> Filed:
         case = filed.case
-        base = case.base or await self.specialists.base()
-        if gone := await self.specialists.gone(replace(case, base=base)):
+        base = case.base or await self._of(case).base()
+        if gone := await self._of(case).gone(replace(case, base=base)):
             verdict, why = verdict_of(gone, review=None, restricted=case.restricted)
             return await self._decide(filed, verdict, why, base=base, proof=gone)
-        finding, cost = await self.specialists.research(replace(case, base=base))
+        finding, cost = await self._of(case).research(replace(case, base=base))
         self.boundary(Boundary.RESEARCHED)
         await self._saver.spend(case, cost)
         known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
@@ -173,7 +186,7 @@ class Investigation:
 
     async def _implement(self, filed: Filed) -> Filed:
         case = filed.case
-        change, written, cost = await self.specialists.implement(case)
+        change, written, cost = await self._of(case).implement(case)
         self.boundary(Boundary.IMPLEMENTED)
         await self._saver.spend(case, cost)
         finding = case.finding
@@ -202,7 +215,7 @@ class Investigation:
 
     async def _verify(self, filed: Filed) -> Filed:
         case = filed.case
-        proof = await self.specialists.prove(case)
+        proof = await self._of(case).prove(case)
         self.boundary(Boundary.VERIFIED)
         if proof.status is ProofStatus.VALID:
             filed = await self._saver.save(filed, CaseState.LEASED, step=Step.REVIEW, proof=proof)
@@ -216,9 +229,9 @@ class Investigation:
     async def _review(self, filed: Filed) -> Filed:
         case = filed.case
         asked = {approval.called for approval in case.approvals}
-        left = [one for one in await self.specialists.reviewers(case) if one not in asked]
+        left = [one for one in await self._of(case).reviewers(case) if one not in asked]
         called = left[0] if left else _USUAL
-        review, cost = await self.specialists.review(case, called)
+        review, cost = await self._of(case).review(case, called)
         self.boundary(Boundary.REVIEWED)
         await self._saver.spend(case, cost)
         if called != _USUAL:

@@ -69,6 +69,18 @@ class Specialists(Protocol):
     async def review(self, case: Case, called: str) -> tuple[Review, float]: ...
 
 
+class Homes(Protocol):
+    """Several repositories, by what a case says of itself."""
+
+    def name_of(self, case: Case) -> str:
+        """The repository in which the case's service lives; raises Homeless."""
+        ...
+
+    def of(self, case: Case) -> Specialists:
+        """Who works in the case's repository; raises Homeless."""
+        ...
+
+
 class Elsewhere(Protocol):
     """Specialists in other processes, on this machine or another."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mendwire.agents import Agent, OnSaid
-from mendwire.agents.reproduction import captured_reproduction, tracked_file
+from mendwire.agents.reproduction import captured_reproduction
 from mendwire.agents.schemas import answer_schema
 from mendwire.errors import AgentFailed, GitError
 from mendwire.investigate.gone import gone_at_base
@@ -20,6 +20,7 @@ from mendwire.investigate.reviewers import USUAL, Reviewer, reviewers_at
 from mendwire.investigate.workshop import Place, Workshop
 from mendwire.model.case import Case
 from mendwire.model.codec import kept_report
+from mendwire.model.layout import WHOLE, Layout
 from mendwire.model.letter import Letter
 from mendwire.model.printable import printable
 from mendwire.model.report import Trust
@@ -57,6 +58,7 @@ class AgentSpecialists:
     """Specialists in other processes, for the roles that they take."""
     further: tuple[Reviewer, ...] = ()
     """Reviewers that the operator configured."""
+    layout: Layout = WHOLE
 
     @property
     def name(self) -> str:
@@ -204,8 +206,12 @@ class AgentSpecialists:
 
     async def _notes(self, case: Case, called: str) -> tuple[str, str]:
         """CLAUDE.md and the agent's definition as data, read at the base commit (rules B8)."""
-        repository = self.workshop.repository
-        notes = await repository.read_file(case.base, "CLAUDE.md")
+        repository, folder = self.workshop.repository, self.layout.folder
+        notes = await repository.read_file(case.base, "CLAUDE.md") or b""
+        if folder:
+            own_notes = await repository.read_file(case.base, f"{folder}/CLAUDE.md") or b""
+            where = f"The service of this error lives in {folder}/; its tests run there.".encode()
+            notes = b"\n\n".join(filter(None, (where, notes, own_notes)))
         definition = _text(await repository.read_file(case.base, f".claude/agents/{called}.md"))
         if called not in set(Role):
             own = next((one for one in await self._own(case) if one.called == called), None)
@@ -218,14 +224,14 @@ class AgentSpecialists:
         report = kept_report(case).report
         frame = crash_frame(report)
         files = await self.workshop.repository.list_files(case.base)
-        crash = tracked_file(frame.file, files) if frame else ""
+        crash = self.layout.find(frame.file, files) if frame else ""
         kind = error_type(report)
         if self.reproduce:
             return Reproduction(
                 command=self.reproduce, origin="config", expects_type=kind, expects_file=crash
             )
         if not case.restricted and case.trust is Trust.TRUSTED and crash:
-            built = captured_reproduction(report, crash, tracked=files)
+            built = captured_reproduction(report, crash, tracked=files, layout=self.layout)
             if built is not None:
                 return built
         found = case.finding.reproduction if case.finding else None

@@ -76,6 +76,13 @@ class Sweeper:
         """Cancel the sweeping and what it takes care of; legal twice."""
         await ended(*(task for task in (self._task, *self._heirs) if task is not None))
 
+    def take(self, filed: Filed) -> None:
+        """Have an open case driven as soon as there is a place for it."""
+        if len(self._heirs) < MOST_HEIRS:
+            self._start(self.orchestrator.inherit(filed))
+        else:
+            self._again()
+
     async def swept(self) -> None:
         """Return once a full sweep left nothing and nothing it found is running any more."""
         while not self._clean.is_set() or self._heirs:

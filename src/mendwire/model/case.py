@@ -186,6 +186,8 @@ class Case:
     rounds: int = 0
     """Times the work was sent back from verify or review to implement."""
     cost_usd: float = 0.0
+    repository: str = ""
+    """Where its service lives, of several repositories; empty where there is one, or none fits."""
     base: str = ""
     """The commit the case works from."""
     finding: Finding | None = None

@@ -59,6 +59,49 @@ class Project(_Section):
     """Further runs that must agree with the first."""
 
 
+class Repository(_Section):
+    """One of several repositories, or a service's folder in one; else it is as under [project]."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    """Of your choice; cases and commands name it."""
+    repository: Path | None = None
+    """Relative to the file's own folder."""
+    services: tuple[str, ...] = ()
+    """As reports name them; ``*`` stands for any characters: ``billing-*``."""
+    paths: dict[str, str] = Field(default_factory=dict)
+    """Folders on servers and what they are in the repository."""
+    folder: str = ""
+    """Where the service lives in the repository, if it is not the whole: its commands run there."""
+    base: str | None = None
+    test: Command | None = None
+    reproduce: Command | None = None
+    setup: Command | None = None
+    test_timeout_s: Seconds | None = None
+    reruns: Annotated[int, Field(ge=0, le=20)] | None = None
+    concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Cases of it that one worker works on at once."""
+    forge: str = Field(default="", pattern=r"^[\w.-]*(/[\w.-]+)*$", max_length=200)
+    """Its ``owner/name`` or path on the forge; empty: as under [forge]."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for server in self.paths:
+            if not server.strip("/"):
+                message = f"paths: {server!r} is no folder on a server, like /app"
+                raise ValueError(message)
+        for inner in (self.folder, *self.paths.values()):
+            if inner.startswith("/") or ".." in inner.split("/"):
+                message = f"{inner!r} is no folder in the repository: write it relative to its top"
+                raise ValueError(message)
+        return self
+
+    @property
+    def project(self) -> dict[str, object]:
+        """What it says otherwise than [project]."""
+        said = self.model_dump(exclude_none=True)
+        return {name: value for name, value in said.items() if name in Project.model_fields}
+
+
 class Worker(_Section):
     """How errors are taken from the queue."""
 
@@ -394,6 +437,7 @@ class Config(_Section):
     root: Path = Path()
     """The folder the file is in, or the working directory without one."""
     project: Project = Project()
+    repositories: tuple[Repository, ...] = ()
     worker: Worker = Worker()
     agent: Agent = Agent()
     specialists: Specialists = Specialists()
@@ -413,13 +457,33 @@ class Config(_Section):
     @model_validator(mode="after")
     def _has_a_forge(self) -> Self:
         if self.delivery.autonomy == "request":
-            if not (self.forge.kind and self.forge.repository):
+            named = self.repositories and all(one.forge for one in self.repositories)
+            if not (self.forge.kind and (self.forge.repository or named)):
                 message = 'autonomy "request" needs kind and repository under [forge]'
                 raise ValueError(message)
             if not self.delivery.push:
                 message = 'autonomy "request" needs push, the remote that the branch goes to'
                 raise ValueError(message)
         return self
+
+    @model_validator(mode="after")
+    def _repositories_are_told_apart(self) -> Self:
+        names = [one.name for one in self.repositories]
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            message = f"[[repositories]] {twice} is there twice: give each a name of its own"
+            raise ValueError(message)
+        if self.repositories and self.specialists.remote:
+            message = "specialists.remote works with one repository: leave out [[repositories]]"
+            raise ValueError(message)
+        return self
+
+    def of(self, one: Repository) -> Self:
+        """The configuration as it is for one of the repositories."""
+        project = Project.model_validate({**self.project.model_dump(), **one.project})
+        forge = self.forge.model_copy(
+            update={"repository": one.forge or self.forge.repository},
+        )
+        return self.model_copy(update={"project": project, "forge": forge})
 
     @property
     def repository(self) -> Path:
