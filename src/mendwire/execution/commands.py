@@ -230,6 +230,8 @@ def _environment(bench: Bench, tree: Path, aux: Path, seed: int) -> dict[str, st
         "CI": "true",
         "NO_COLOR": "1",
     }
+    if bench.folder:
+        env["MENDWIRE_TREE"] = str(tree)
     return env | dict(bench.environment)
 
 
