@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mendwire.errors import ConfigError, Homeless
 from mendwire.execution.git import CaseRepository
@@ -28,9 +29,9 @@ class House:
         """In mendwire.toml; empty where there is only one."""
         return self.layout.name
 
-    async def open(self) -> CaseRepository:
-        """Our copy of it; raises RepositoryUnfit."""
-        return await CaseRepository.open(self.config.repository, self.config.state)
+    async def open(self, state: Path | None = None) -> CaseRepository:
+        """Our copy of it, in ``state`` instead of our own folder; raises RepositoryUnfit."""
+        return await CaseRepository.open(self.config.repository, state or self.config.state)
 
 
 def houses_of(config: Config) -> tuple[House, ...]:
