@@ -42,6 +42,7 @@ EVENTS: Final[dict[str, str]] = {
     "case.parked": "case, reason, until",
     "case.noticed": "case, count, until: an observed error came so often within an hour that its "
     "case is investigated now",
+    "case.shares": "case, fix: the open fix of another case mends it, too, and stands for both",
     "case.regressed": "case, release: a fixed issue came back in a release that has its fix",
     "case.closed": "case, verdict, reason, cost_usd, branch, commit",
     "step.started": "case, step, agent, attempt",

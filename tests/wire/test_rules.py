@@ -132,6 +132,9 @@ class Crew:
     async def gone(self, _case: Case) -> Proof | None:
         return None
 
+    async def shares(self, _case: Case, _fix: Case) -> Proof | None:
+        return None
+
     async def research(self, case: Case) -> tuple[Finding, float]:
         self.calls.append("research")
         await self.going.wait()

@@ -207,6 +207,8 @@ async def engine(
             holds=worker.holds,
         )
         orchestrator.later = sweeper.take
+        if (joining := orchestrator.investigation.joining) is not None:
+            joining.later = sweeper.take
         fate = _fate(orchestrator.intake)
         await stack.enter_async_context(DeadLetters(bus, wanted.error_streams, fate))
         await stack.enter_async_context(sweeper)

@@ -31,6 +31,7 @@ from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.investigate.budget import Bounds
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Investigation
+from mendwire.investigate.joining import Joining
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.ports import Elsewhere, Screener, Specialists
@@ -47,7 +48,7 @@ from mendwire.model.project import ProjectCommands
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import Screening
 from mendwire.model.scrub import find_secret, scrub_policy
-from mendwire.model.work import Limits
+from mendwire.model.work import Limits, Proof
 from mendwire.screen import Screen, Screened
 from mendwire.screen.quarantine import quarantine
 from mendwire.screen.stage import let_through
@@ -186,6 +187,10 @@ def orchestrator_of(
         emit("report.released", sha256=sha256, by=release.by)
         return let_through(report, payload, trust)
 
+    async def shares(case: Case, fix: Case) -> Proof | None:
+        crew = houses.of(case) if config.repositories else crews[grounds.layout.name]
+        return await crew.shares(case, fix)
+
     async def handled(received: Received) -> Outcome:
         return await orchestrator.handle(received)
 
@@ -218,6 +223,7 @@ def orchestrator_of(
         specialists=crews[grounds.layout.name],
         deliver=partial(_delivered, by_name),
         homes=houses if config.repositories else None,
+        joining=Joining(docket=grounds.docket, shares=shares),
         bounds=Bounds(
             attempts=config.worker.attempts,
             rounds=config.worker.rounds,

@@ -16,10 +16,11 @@ _LINES: Final = 12
 Fields = dict[str, object]
 
 
-def told(case: Case, waits: str = "") -> Fields:
+def told(case: Case, waits: str = "", shares: str = "") -> Fields:
     """The fields of a case under short names, in reading order; what is empty is empty text.
 
-    ``waits`` is what a parked one waits for, where that is known better than from the case alone.
+    ``waits`` is what a parked one waits for, where that is known better than from the case alone;
+    ``shares`` is the case whose fix it shares, and where that stands.
 
     ``--json`` has everything; here the keeping of leases and the text of scripts is left out.
     """
@@ -42,6 +43,7 @@ def told(case: Case, waits: str = "") -> Fields:
         **(_change(case.change) if case.change else {}),
         "proof": "\n".join(_proof(case.proof)) if case.proof else "",
         "review": case.review.comments if case.review else "",
+        "shares the fix of": shares or case.joined,
         "branch": delivered.branch if delivered else "",
         "commit": delivered.commit if delivered else "",
         "pushed to": delivered.remote if delivered else "",

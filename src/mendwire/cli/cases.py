@@ -51,13 +51,14 @@ def list_cases(as_json: AsJson = False) -> None:
 def show_case(case: CaseId, as_json: AsJson = False) -> None:
     """One case: what came of it, why, and its report; --json has every field."""
 
-    async def found(sight: Sight) -> tuple[Filed, str]:
+    async def found(sight: Sight) -> tuple[Filed, str, str]:
         filed = await desk.find(sight.docket, case)
-        return filed, await desk.waits(sight.docket, filed.case)
+        waits = await desk.waits(sight.docket, filed.case)
+        return filed, waits, await desk.shares(sight.docket, filed.case)
 
-    filed, waits = see(found)
+    filed, waits, shares = see(found)
     if not as_json:
-        print_fields(told(filed.case, waits), 13)
+        print_fields(told(filed.case, waits, shares), 17)
         return
     body = json.loads(encode(filed.case))
     body["report"] = filed.case.report.decode("utf-8", "replace")

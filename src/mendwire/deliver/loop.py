@@ -313,4 +313,5 @@ def _taken_back(messages: Mapping[str, str], fix: Collection[str]) -> str:
 def _is_fix(sha: str, message: str, case: Case) -> bool:
     """The delivered commit itself, or one that people made of it and that kept our trailer."""
     delivered = case.delivered.commit if case.delivered else ""
-    return sha in {delivered, case.landed} or belongs_to(message, case.case_id)
+    ours = {case.case_id, case.joined} - {""}  # a fix that two cases share names the other one
+    return sha in {delivered, case.landed} or any(belongs_to(message, one) for one in ours)

@@ -17,6 +17,7 @@ from mendwire.investigate.ports import Elsewhere
 from mendwire.investigate.prompt import prompt_text, system_text
 from mendwire.investigate.proof import Judge
 from mendwire.investigate.reviewers import USUAL, Reviewer, reviewers_at
+from mendwire.investigate.sharing import mended_by
 from mendwire.investigate.workshop import Place, Workshop
 from mendwire.model.case import Case
 from mendwire.model.codec import kept_report
@@ -84,6 +85,15 @@ class AgentSpecialists:
         if wanted is None or not self.may_run or case.restricted:
             return None
         return await gone_at_base(self.judge, case, wanted)
+
+    async def shares(self, case: Case, fix: Case) -> Proof | None:
+        """What the case's reproduction shows on another case's fix; None where it mends nothing."""
+        wanted = await self._reproduction(case)
+        if wanted is None or not self.may_run or case.restricted:
+            return None
+        if wanted.origin == "captured" and case.trust is not Trust.TRUSTED:
+            return None
+        return await mended_by(self.judge, case, fix, wanted)
 
     async def research(self, case: Case) -> tuple[Finding, float]:
         """What breaks and why; restricted cases read only."""

@@ -65,6 +65,8 @@ class ParkReason(StrEnum):
     BUDGET = "budget"
     SILENCED = "silenced"
     OBSERVED = "observed"
+    JOINED = "joined"
+    """Another case's fix is awaited."""
     PERSON = "person"
 
 
@@ -205,6 +207,10 @@ class Case:
     """What the implementation specialist is told when work is sent back."""
     verdict: Verdict | None = None
     reason: str = ""
+    joined: str = ""
+    """The case whose fix this one shares or, while it is parked, waits for."""
+    alone: bool = False
+    """A person said that it waits for no other's fix."""
     delivered: Delivered | None = None
     landed: str = ""
     """The commit by which the fix came to the branch that fixes start from."""
@@ -249,6 +255,31 @@ def move(
         message = f"Case {case.case_id} has its verdict already: {case.verdict}."
         raise IllegalMove(message)
     return replace(case, state=to, step=step if step is not None else case.step, **changes)
+
+
+def issue_of(case_id: str) -> str:
+    """The docket's key of a case id."""
+    return case_id.rpartition("-e")[0]
+
+
+def anew(case: Case, *, token: int) -> Case:
+    """A leased case that waited for another's fix, back at its start; what was found is kept.
+
+    The base may have that fix now, so nothing that was made on the old one counts. Raises Fenced.
+    """
+    if token != case.token or case.state is not CaseState.LEASED:
+        raise Fenced(f"Case {case.case_id} is {case.state} under token {case.token}, not {token}.")
+    return replace(
+        case,
+        step=Step.RESEARCH,
+        joined="",
+        base="",
+        change=None,
+        proof=None,
+        review=None,
+        approvals=(),
+        feedback="",
+    )
 
 
 def take(case: Case, holder: str) -> Case:

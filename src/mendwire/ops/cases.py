@@ -14,7 +14,9 @@ from mendwire.model.case import (
     REOPENABLE,
     Case,
     CaseState,
+    ParkReason,
     is_observed,
+    issue_of,
     move,
     observed,
     released,
@@ -56,6 +58,8 @@ async def waits(docket: Docket, case: Case) -> str:
     """What a parked case waits for, in a word or two; empty for any other."""
     if case.state is not CaseState.PARKED or case.parking is None:
         return ""
+    if case.parking.reason is ParkReason.JOINED:
+        return f"for {case.joined}"
     if not is_observed(case):
         return case.parking.reason.value
     seen = (await docket.paces.of(case.issue)).within_hour(time.time_ns())
@@ -117,6 +121,16 @@ async def close(docket: Docket, wanted: str, note: str) -> Case:
     return closed.case
 
 
+async def shares(docket: Docket, case: Case) -> str:
+    """The case whose fix this one shares or waits for, and where that stands; else empty."""
+    if not case.joined:
+        return ""
+    other = await docket.get(issue_of(case.joined))
+    if other is None or other.case.case_id != case.joined:
+        return f"{case.joined} (which is over)"
+    return f"{case.joined} ({other.case.state})"
+
+
 async def observe(docket: Docket, wanted: str, note: str, at_rate: int) -> Case:
     """Only count an issue's errors from now on, until ``at_rate`` come within an hour.
 
@@ -154,7 +168,9 @@ async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") 
 
 def _again(case: Case) -> Case:
     if case.state is CaseState.PARKED:
-        return move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0)
+        waited = case.parking is not None and case.parking.reason is ParkReason.JOINED
+        again = move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0)
+        return replace(again, alone=True, joined="") if waited else again
     if CaseState.WITHDRAWN in CASE_MOVES[case.state]:
         case = move(case, CaseState.WITHDRAWN, token=case.token)
     if case.state not in REOPENABLE:
