@@ -13,7 +13,7 @@ from mendwire.app.doctor import _of_repository
 from mendwire.app.houses import houses_of
 from mendwire.model.case import Case, CaseState, Verdict
 from mendwire.settings.config import read_config
-from tests.journey.stage import ENV, Stage, coupon_report, stage
+from tests.journey.stage import ENV, FRAMES, Stage, coupon_report, stage
 
 pytestmark = pytest.mark.timeout(120)
 WHO = ("-c", "user.name=Shop", "-c", "user.email=shop@example.org")
@@ -56,7 +56,7 @@ SETTINGS = """
 observe = [{service = "rare", until = "3/h"}]
 [[repositories]]
 name = "shop"
-services = ["shop", "rare"]
+services = ["shop", "shop-*", "rare"]
 [[repositories]]
 name = "billing"
 repository = "mono"
@@ -91,6 +91,9 @@ async def test_each_service_is_mended_where_it_lives(tmp_path: Path) -> None:
         await here.run("streams", "apply")
         await here.publish(coupon_report(), "shop")
         await here.publish(tax_report(), "billing")
+        # Another issue, for it comes from elsewhere; its cause is the first one's.
+        refund = [{**FRAMES[0], "function": "refund", "line": 40}, *FRAMES[1:]]
+        await here.publish(coupon_report(frames=refund, service="shop-refund"), "refund")
         lost = tax_report(service="lost", error="OSError: no", type="OSError", stack="", frames=[])
         await here.publish(lost, "lost")
         await here.publish(
@@ -108,6 +111,7 @@ async def test_each_service_is_mended_where_it_lives(tmp_path: Path) -> None:
         assert lost_case.verdict is Verdict.NEEDS_HUMAN
         assert 'add "lost" to services of one of the [[repositories]]' in lost_case.reason
         assert len(await here.branches()) == 1
+        await _shared(here, shop, cases["shop-refund"])
         found = (await git(tmp_path / "mono", "branch", "--list", "mendwire/*")).split()
         assert found == [f"mendwire/{billing.issue}"]
         await _observed(here, cases["rare"])
@@ -128,6 +132,18 @@ async def test_each_service_is_mended_where_it_lives(tmp_path: Path) -> None:
         said = [found.what for found in await _of_repository(house).ask()]
         assert f"{tmp_path / 'mono'} at " in said[0]
         assert said[1:] == ["billing: tests: project.test in mendwire.toml."]
+
+
+async def _shared(here: Stage, one: Case, other: Case) -> None:
+    """Two issues, one fix: the later one's own reproduction showed it, on the real change."""
+    assert one.issue != other.issue
+    first, second = sorted((one, other), key=lambda case: bool(case.joined))
+    assert (second.state, second.joined) == (CaseState.FIXED, first.case_id), second.reason
+    assert (first.joined, second.delivered) == ("", first.delivered)
+    assert second.proof is not None
+    assert [run.passed for run in second.proof.runs][:2] == [False, True]
+    _, out, _ = await here.run("cases", "show", second.issue)
+    assert f"{first.case_id} (fixed)" in out
 
 
 async def _observed(here: Stage, rare: Case) -> None:
