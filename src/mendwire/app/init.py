@@ -136,6 +136,10 @@ CONFIG_TEXT: Final = """\
 # proxy_header = "X-Forwarded-User" # ... in this header, believed from them alone
 # operators = []                # names in that header that may act
 # viewers = ["*"]               # names in that header that may look; "*": everybody it lets through
+
+[metrics]                       # for Prometheus, on loopback; `mendwire metrics` prints them once
+# listen = ""                   # "127.0.0.1:9464": where `mendwire work` and `up` serve /metrics
+# gateway = ""                  # "127.0.0.1:9465": the same of a gateway that runs alone
 """
 
 ENV_TEXT: Final = """\

@@ -20,6 +20,7 @@ from mendwire.cli import (
     halt,
     kept,
     mcp,
+    metrics,
     quarantine,
     run,
     screen,
@@ -98,6 +99,7 @@ doctor.register(app)
 status.register(app)
 capacity.register(app)
 erase.register(app)
+metrics.register(app)
 mcp.register(app)
 tasks.register(app)
 _add_gateway(app)

@@ -87,8 +87,8 @@ class CaseBook:
     """Where each case stands; read once, then only what changed."""
 
     docket: Docket
-    _stands: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Issue to state and holder."""
+    _stands: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """Issue to state, holder and verdict."""
     _revision: int = 0
 
     async def read(self) -> tuple[Counter[str], Counter[str]]:
@@ -96,11 +96,16 @@ class CaseBook:
         async for filed in self.docket.cases(after=self._revision):
             case = filed.case
             holder = case.holder if case.state in HELD else ""
-            self._stands[case.issue] = (case.state.value, holder)
+            self._stands[case.issue] = (case.state.value, holder, case.verdict or "")
             self._revision = max(self._revision, filed.revision)
         stands = self._stands.values()
-        held = Counter(holder for _, holder in stands if holder)
-        return Counter(state for state, _ in stands), held
+        held = Counter(holder for _, holder, _ in stands if holder)
+        return Counter(state for state, _, _ in stands), held
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        """Cases by verdict, as of the last reading; those without one are left out."""
+        return Counter(verdict for _, _, verdict in self._stands.values() if verdict)
 
 
 async def queue_depths(shelf: Shelf, now_ns: int) -> tuple[Queue, ...]:

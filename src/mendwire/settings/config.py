@@ -7,14 +7,16 @@ The file is read from the operator's own checkout, never from a tree an agent wo
 from __future__ import annotations
 
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mendwire.errors import ConfigError
 
 FILE_NAME = "mendwire.toml"
+_HIGHEST_PORT = 65535
 
 Dollars = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -307,6 +309,34 @@ class Dashboard(_Section):
     """Names in that header that may look; ``*``: everybody whom the proxy lets through."""
 
 
+class Metrics(_Section):
+    """Figures for Prometheus."""
+
+    listen: str = ""
+    """``127.0.0.1:9464``: where `mendwire work` and `up` serve /metrics; empty: nowhere."""
+    gateway: str = ""
+    """The same of a gateway that runs alone."""
+
+    @field_validator("listen", "gateway")
+    @classmethod
+    def _loopback(cls, text: str) -> str:
+        if text:
+            host, _ = host_and_port(text)
+            if not ip_address(host).is_loopback:
+                message = "figures are served on loopback only, e.g. 127.0.0.1:9464; a proxy or an "
+                raise ValueError(message + "agent on this machine brings them elsewhere")
+        return text
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """``127.0.0.1:9464`` or ``[::1]:9464``; raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+        message = f"{text!r} is not ADDRESS:PORT, e.g. 127.0.0.1:9464"
+        raise ValueError(message)
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
 class Config(_Section):
     """All of ``mendwire.toml``."""
 
@@ -326,6 +356,7 @@ class Config(_Section):
     forge: Forge = Forge()
     gateway: Gateway = Gateway()
     dashboard: Dashboard = Dashboard()
+    metrics: Metrics = Metrics()
 
     @model_validator(mode="after")
     def _has_a_forge(self) -> Self:
