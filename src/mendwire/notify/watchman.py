@@ -1,0 +1,234 @@
+"""The watchman: looks every few seconds, keeps the threads, sends what is due.
+
+Only whoever holds the lease looks; each step is saved before the next one has an effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Protocol
+
+from mendwire.errors import AlertRefused
+from mendwire.notify.book import Book, Mark
+from mendwire.notify.facts import CaseFact, Facts
+from mendwire.notify.post import SEND_S, Letter, Post
+from mendwire.notify.rules import Condition, Rule, Rules, case_news, conditions
+from mendwire.notify.thread import (
+    Thread,
+    given,
+    is_due,
+    kept_back,
+    put_off,
+    with_condition,
+    with_news,
+    with_notice,
+)
+from mendwire.telemetry import emit
+
+HELD: Final = "held-back"
+_HELD_NS: Final = 600 * 10**9
+"""After so long what was kept back is told of, even where nothing else is."""
+_TIDY_EVERY: Final = 60
+_S: Final = 10**9
+
+
+class Scene(Protocol):
+    """What is looked at."""
+
+    async def facts(self) -> Facts:
+        """How things stand; raises what the bus raises."""
+        ...
+
+    def cases(self, after: int) -> AsyncIterator[tuple[CaseFact, int]]:
+        """Cases that changed after that revision, each with its own."""
+        ...
+
+    async def revision(self) -> int:
+        """The docket's last one."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wishes:
+    """How often, how much, and where to."""
+
+    namespace: str
+    every_ns: int
+    """Between two notices of one thread."""
+    cap_hour: int
+    """Notices in an hour, all threads together."""
+    resolved: bool
+    """Whether the end of a condition is told, too."""
+    routes: Mapping[Rule, tuple[str, ...]]
+    """Other destinations by rule."""
+
+
+class Watchman:
+    """``round`` is one look; it may be repeated, interrupted and killed anywhere."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        scene: Scene,
+        post: Post,
+        rules: Rules,
+        wishes: Wishes,
+        leads: Callable[[], bool],
+    ) -> None:
+        self._book = book
+        self._scene = scene
+        self._post = post
+        self._rules = rules
+        self._wishes = wishes
+        self._leads = leads
+        self._rounds = 0
+
+    async def round(self) -> Facts:
+        """Look, keep, send; raises what the bus raises."""
+        facts = await self._scene.facts()
+        now = facts.now_ns
+        await self._read_cases(now)
+        await self._look_at(conditions(facts, self._rules), now)
+        threads = await self._book.threads()
+        silences = await self._book.silences()
+        await self._tell_of_held(now)
+        for thread in _urgent_first(threads):
+            if not self._leads():
+                break
+            await self._attend(thread, now, is_silent=now < silences.get(thread.rule, 0))
+        if self._rounds % _TIDY_EVERY == 0:
+            await self._book.tidy(threads, now)
+        self._rounds += 1
+        return facts
+
+    async def _look_at(self, found: Iterable[Condition], now: int) -> None:
+        known = {thread.key: thread for thread in await self._book.threads()}
+        for condition in found:
+            look = partial(with_condition, now=condition, now_ns=now)
+            if look(known.get(condition.key)) != known.get(condition.key):
+                await self._book.change(condition.key, look)
+
+    async def _read_cases(self, now: int) -> None:
+        """The mark moves after the news are kept, so a killed look is done again."""
+        mark = await self._book.mark()
+        if mark is None:  # what was there before is no news
+            mark = Mark(begun_ns=now, revision=await self._scene.revision())
+            await self._book.set_mark(mark)
+            return
+        revision = mark.revision
+        async for case, at in self._scene.cases(mark.revision):
+            revision = max(revision, at)
+            for news in case_news(case, self._rules, now, mark.begun_ns):
+                await self._book.change(news.key, lambda thread, n=news: with_news(thread, n, now))
+        if revision != mark.revision:
+            await self._book.set_mark(replace(mark, revision=revision))
+
+    async def _attend(self, thread: Thread, now: int, *, is_silent: bool) -> None:
+        if thread.notice is None and thread.waiting:
+            if is_silent or self._is_unwanted(thread):
+                await self._book.change(thread.key, _without_lines)
+                return
+            if is_due(thread, now, self._wishes.every_ns):
+                thread = await self._noticed(thread, now) or thread
+        if thread.notice is not None and thread.notice.due_ns <= now:
+            await self._sent(thread, now)
+
+    def _is_unwanted(self, thread: Thread) -> bool:
+        return thread.stand == "over" and not self._wishes.resolved
+
+    async def _noticed(self, thread: Thread, now: int) -> Thread | None:
+        window = await self._book.window()
+        if not window.has_room(now, self._wishes.cap_hour, urgent=thread.urgent):
+            await self._book.set_window(window.with_held(now))
+            emit("alert.held_back", count=1)
+            return await self._book.change(thread.key, lambda one: kept_back(one or thread, now))
+        await self._book.set_window(window.with_one(now))
+        return await self._book.change(
+            thread.key, lambda one: self._with_notice(one, now, window.held)
+        )
+
+    def _with_notice(self, thread: Thread | None, now: int, held: int) -> Thread | None:
+        if thread is None or thread.notice is not None or not thread.waiting:
+            return None
+        names = self._wishes.routes.get(thread.rule) or self._post.destinations
+        return with_notice(thread, now, names, namespace=self._wishes.namespace, held=held)
+
+    async def _sent(self, thread: Thread, now: int) -> None:
+        """Every destination at once; each that took it is saved by itself."""
+        notice = thread.notice
+        assert notice is not None, "the caller looked"
+        failures = await asyncio.gather(
+            *(self._to_one(thread, destination, now) for destination in notice.left)
+        )
+        if why := next((failure for failure in failures if failure), ""):
+            later = partial(put_off, why=why, now_ns=now)
+            after = await self._book.change(thread.key, _only(notice.id, later))
+            again = after.notice.due_ns - now if after is not None and after.notice else 0
+            emit(
+                "alert.failed",
+                alert=notice.id,
+                rule=thread.rule,
+                reason=why,
+                again_s=again // _S,
+            )
+        else:
+            emit("alert.sent", alert=notice.id, rule=thread.rule, destinations=len(failures))
+
+    async def _to_one(self, thread: Thread, destination: str, now: int) -> str:
+        """Why it was not taken; empty where it was."""
+        notice = thread.notice
+        assert notice is not None, "the caller looked"
+        letter = Letter(id=notice.id, title=notice.title, body=notice.body, urgent=thread.urgent)
+        if destination in self._post.destinations:  # else it was taken out of the configuration
+            try:
+                async with asyncio.timeout(SEND_S):
+                    await self._post.send(destination, letter)
+            except TimeoutError:
+                return f"{destination} did not answer within {SEND_S:.0f} s"
+            except AlertRefused as problem:
+                return str(problem)
+            except Exception as problem:  # noqa: BLE001 - whatever a plugin raises
+                return f"{destination} failed: {type(problem).__name__}"
+        taken = partial(given, destination=destination, now_ns=now)
+        await self._book.change(thread.key, _only(notice.id, taken))
+        return ""
+
+    async def _tell_of_held(self, now: int) -> None:
+        """Where nothing else is sent that could say it, the number has a notice of its own."""
+        window = await self._book.window()
+        if not window.held or now - window.held_ns < _HELD_NS:
+            return
+        if not window.has_room(now, self._wishes.cap_hour, urgent=False):
+            return
+        await self._book.set_window(window.with_one(now))
+        thread = Thread(
+            key=HELD,
+            rule=Rule.NEW,
+            title="Alerts were held back",
+            opened_ns=now,
+            waiting=(f"{window.held} of them; what they were about: mendwire alerts list",),
+        )
+        await self._book.change(HELD, lambda one: self._with_notice(thread, now, 0) or one)
+
+
+def _urgent_first(threads: Iterable[Thread]) -> list[Thread]:
+    return sorted(threads, key=lambda one: (not one.urgent, one.changed_ns))
+
+
+def _without_lines(thread: Thread | None) -> Thread | None:
+    return None if thread is None else replace(thread, waiting=(), more=0)
+
+
+def _only(id_: str, how: Callable[[Thread], Thread]) -> Callable[[Thread | None], Thread | None]:
+    """``how`` while that notice is still on its way: people may have acknowledged it."""
+
+    def changed(thread: Thread | None) -> Thread | None:
+        if thread is None or thread.notice is None or thread.notice.id != id_:
+            return None
+        return how(thread)
+
+    return changed
