@@ -22,42 +22,10 @@ _WIDE: Final = str.maketrans({char: chr(ord(char) + 0xFEE0) for char in "@#<>*`|
 _COLON: Final = re.compile(r"(?<=\w):(?=\S)")
 """Schemes and emoji: none is followed by a space."""
 _UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9_])_+(?=\S)|(?<=\S)_+(?![A-Za-z0-9_])")
-_SOURCES: Final = frozenset(
-    [
-        "c",
-        "cc",
-        "cpp",
-        "cs",
-        "cxx",
-        "erl",
-        "ex",
-        "exs",
-        "go",
-        "h",
-        "hpp",
-        "java",
-        "js",
-        "jsx",
-        "kt",
-        "lua",
-        "mjs",
-        "cjs",
-        "php",
-        "pl",
-        "pm",
-        "py",
-        "pyx",
-        "rb",
-        "rs",
-        "scala",
-        "sh",
-        "sql",
-        "svelte",
-        "swift",
-        "ts",
-        "tsx",
-        "vue",
-    ]
+_SOURCES: Final = re.compile(
+    "c|cc|cpp|cs|cxx|erl|exs?|go|hpp|java|[cm]?jsx?|kt|lua|php|p[lm]|pyx?|rb|rs|scala|sh|sql|"
+    "svelte|swift|tsx?|vue",
+    re.IGNORECASE,
 )
 """Endings of source files, which are no domains to most programs."""
 _DOT: Final = "[.\\u3002\\uff0e\\uff61]"
@@ -79,7 +47,7 @@ def _undotted(found: re.Match[str]) -> str:
     """File names, versions and names of modules stay; what could be a host does not."""
     text, is_host = found[0], bool(found[1])
     last = _DOTS.split(text.rstrip("/"))[-1]
-    if not is_host and (last.lower() in _SOURCES or not last[:1].isalpha() or len(last) == 1):
+    if not is_host and (_SOURCES.fullmatch(last) or not last[:1].isalpha() or len(last) == 1):
         return text
     if all(part.isdecimal() for part in _DOTS.split(text.rstrip("/"))) and not is_host:
         return text

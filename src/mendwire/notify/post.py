@@ -42,9 +42,7 @@ class Post(Protocol):
         """Their names; no secret is in them."""
         ...
 
-    async def send(
-        self, destination: str, *, title: str, body: str, id_: str, urgent: bool
-    ) -> None:
+    async def send(self, destination: str, letter: Letter) -> None:
         """Raises AlertRefused where it was not taken, TimeoutError where nobody knows."""
         ...
 
@@ -61,14 +59,13 @@ class ApprisePost:
     def destinations(self) -> tuple[str, ...]:
         return tuple(self.urls)
 
-    async def send(
-        self, destination: str, *, title: str, body: str, id_: str, urgent: bool
-    ) -> None:
+    async def send(self, destination: str, letter: Letter) -> None:
         """One try. The identity is in the body, too."""
         plugin = _plugin(destination, self.urls[destination])
-        if isinstance(getattr(plugin, "headers", None), dict) and destination.startswith("mail"):
-            thread = letter.id.rpartition(".")[0]
-            plugin.headers |= {"References": f"<{thread}@mendwire>", "X-Mendwire-Alert": letter.id}
+        if destination.startswith("mailto") and isinstance(plugin.headers, dict):
+            thread = letter.id.rpartition(".")[0]  # mail programs show it as one conversation
+            plugin.headers["References"] = f"<{thread}@mendwire.invalid>"
+            plugin.headers["X-Mendwire-Alert"] = letter.id
         kind = NotifyType.FAILURE if letter.urgent else NotifyType.WARNING
 
         def notify() -> bool:

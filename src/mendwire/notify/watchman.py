@@ -123,7 +123,7 @@ class Watchman:
         async for case, at in self._scene.cases(mark.revision):
             revision = max(revision, at)
             for news in case_news(case, self._rules, now, mark.begun_ns):
-                await self._book.change(news.key, lambda thread, n=news: with_news(thread, n, now))
+                await self._book.change(news.key, partial(with_news, news=news, now_ns=now))
         if revision != mark.revision:
             await self._book.set_mark(replace(mark, revision=revision))
 
@@ -147,11 +147,10 @@ class Watchman:
             emit("alert.held_back", count=1)
             return await self._book.change(thread.key, lambda one: kept_back(one or thread, now))
         await self._book.set_window(window.with_one(now))
-        return await self._book.change(
-            thread.key, lambda one: self._with_notice(one, now, window.held)
-        )
+        ready = partial(self._with_notice, now=now, held=window.held)
+        return await self._book.change(thread.key, ready)
 
-    def _with_notice(self, thread: Thread | None, now: int, held: int) -> Thread | None:
+    def _with_notice(self, thread: Thread | None, *, now: int, held: int) -> Thread | None:
         if thread is None or thread.notice is not None or not thread.waiting:
             return None
         names = self._wishes.routes.get(thread.rule) or self._post.destinations
@@ -212,7 +211,7 @@ class Watchman:
             opened_ns=now,
             waiting=(f"{window.held} of them; what they were about: mendwire alerts list",),
         )
-        await self._book.change(HELD, lambda one: self._with_notice(thread, now, 0) or one)
+        await self._book.change(HELD, lambda one: self._with_notice(thread, now=now, held=0) or one)
 
 
 def _urgent_first(threads: Iterable[Thread]) -> list[Thread]:
