@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mendwire.app.alerts import alerting
 from mendwire.app.engine import engine, make_streams
 from mendwire.app.logs import Style, logged
 from mendwire.app.metrics import GatewayFigures, exposed
@@ -54,6 +55,8 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
             hint += await stack.enter_async_context(_dashboard(config, environment, wish))
             figures = gateway.figures if gateway else None
             await stack.enter_async_context(exposed(config, environment, figures))
+            if not wish.until_empty:
+                await stack.enter_async_context(alerting(config, environment))
             halted = True
             while halted and not stop.is_set():
                 await _not_halted(config, environment, wish, stop)

@@ -10,6 +10,7 @@ import typer
 
 from mendwire import __version__
 from mendwire.cli import (
+    alerts,
     bare,
     capacity,
     cases,
@@ -100,6 +101,7 @@ status.register(app)
 capacity.register(app)
 erase.register(app)
 metrics.register(app)
+alerts.register(app)
 mcp.register(app)
 tasks.register(app)
 _add_gateway(app)

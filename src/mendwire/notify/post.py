@@ -5,15 +5,17 @@ Destinations are what the operator wrote, and nothing else (rules B11).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, PersistentStoreMode
 
 from mendwire.errors import AlertRefused, ConfigError
+from mendwire.notify.letter import Letter
 from mendwire.settings.secret import Secret
 
 SEND_S: Final = 45.0
@@ -21,30 +23,6 @@ SEND_S: Final = 45.0
 _SHOWN: Final = 8
 Aside = Callable[[Callable[[], bool]], Awaitable[bool]]
 """Runs what may block in a thread that nobody waits for at the end."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Letter:
-    """What is sent: inert already."""
-
-    id: str
-    """The same at every try."""
-    title: str
-    body: str
-    urgent: bool
-
-
-class Post(Protocol):
-    """Where notices go."""
-
-    @property
-    def destinations(self) -> tuple[str, ...]:
-        """Their names; no secret is in them."""
-        ...
-
-    async def send(self, destination: str, letter: Letter) -> None:
-        """Raises AlertRefused where it was not taken, TimeoutError where nobody knows."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +55,15 @@ class ApprisePost:
             )
             return bool(taken)
 
-        if not await self.aside(notify):
+        try:
+            async with asyncio.timeout(SEND_S):
+                is_taken = await self.aside(notify)
+        except TimeoutError:
+            message = f"{destination} did not answer within {SEND_S:.0f} s."
+            raise AlertRefused(message) from None
+        except Exception as problem:  # noqa: BLE001 - whatever a plugin raises; it may name secrets
+            raise AlertRefused(f"{destination} failed: {type(problem).__name__}.") from None
+        if not is_taken:
             raise AlertRefused(f"{destination} did not take it.")
 
 

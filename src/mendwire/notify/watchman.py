@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from mendwire.errors import AlertRefused
 from mendwire.notify.book import Book, Mark
 from mendwire.notify.facts import CaseFact, Facts
-from mendwire.notify.post import SEND_S, Letter, Post
+from mendwire.notify.letter import Letter, Post
 from mendwire.notify.rules import Condition, Rule, Rules, case_news, conditions
 from mendwire.notify.thread import (
     Thread,
@@ -62,8 +62,14 @@ class Wishes:
     """Notices in an hour, all threads together."""
     resolved: bool
     """Whether the end of a condition is told, too."""
+    to: tuple[str, ...]
+    """Names of destinations."""
     routes: Mapping[Rule, tuple[str, ...]]
     """Other destinations by rule."""
+
+    def destinations(self, rule: Rule) -> tuple[str, ...]:
+        """Where news of a rule go."""
+        return self.routes.get(rule, self.to)
 
 
 class Watchman:
@@ -86,6 +92,10 @@ class Watchman:
         self._wishes = wishes
         self._leads = leads
         self._rounds = 0
+
+    async def ask(self) -> None:
+        """Whether what is looked at can be seen; raises what the bus raises."""
+        await self._scene.facts()
 
     async def round(self) -> Facts:
         """Look, keep, send; raises what the bus raises."""
@@ -153,7 +163,7 @@ class Watchman:
     def _with_notice(self, thread: Thread | None, *, now: int, held: int) -> Thread | None:
         if thread is None or thread.notice is not None or not thread.waiting:
             return None
-        names = self._wishes.routes.get(thread.rule) or self._post.destinations
+        names = self._wishes.destinations(thread.rule)
         return with_notice(thread, now, names, namespace=self._wishes.namespace, held=held)
 
     async def _sent(self, thread: Thread, now: int) -> None:
@@ -184,14 +194,9 @@ class Watchman:
         letter = Letter(id=notice.id, title=notice.title, body=notice.body, urgent=thread.urgent)
         if destination in self._post.destinations:  # else it was taken out of the configuration
             try:
-                async with asyncio.timeout(SEND_S):
-                    await self._post.send(destination, letter)
-            except TimeoutError:
-                return f"{destination} did not answer within {SEND_S:.0f} s"
+                await self._post.send(destination, letter)
             except AlertRefused as problem:
                 return str(problem)
-            except Exception as problem:  # noqa: BLE001 - whatever a plugin raises
-                return f"{destination} failed: {type(problem).__name__}"
         taken = partial(given, destination=destination, now_ns=now)
         await self._book.change(thread.key, _only(notice.id, taken))
         return ""

@@ -17,6 +17,7 @@ from mendwire.ops.server_checks import server_now_ns
 from mendwire.ops.shelf import Shelf
 
 HOUR_SLOTS = 3600 // SLOT_S
+_KEPT = {"DEAD": "dead.>", "QUARANTINE": "quarantine.*"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +152,7 @@ async def pulse(
     bucket = shelf.bus.bucket(shelf.bus.names.bucket("DOCKET"))
     now = await server_now_ns(shelf)
     states, held = await book.read()
-    workers = [
+    found = [
         Alive(
             worker=seen.presence.worker,
             host=seen.presence.host,
@@ -169,11 +170,11 @@ async def pulse(
         queues=await queue_depths(shelf, now),
         rates=await rates(Slots(bucket=bucket), now),
         cases=dict(states),
-        workers=tuple(one for one in workers if one.heartbeat_s < DEAD_AFTER * heartbeat_s),
+        workers=tuple(one for one in found if one.heartbeat_s < DEAD_AFTER * heartbeat_s),
         spent_usd=await book.docket.spent(f"{datetime.now(UTC):%Y%m%d}"),
         day_usd=day_usd,
-        dead=await _count(shelf, "DEAD", "dead.>"),
-        quarantine=await _count(shelf, "QUARANTINE", "quarantine.*"),
+        dead=await kept_of(shelf, "DEAD"),
+        quarantine=await kept_of(shelf, "QUARANTINE"),
     )
 
 
@@ -187,9 +188,10 @@ def _rate(place: tuple[str, str], counts: Counter[int], hours: int) -> Rate:
     )
 
 
-async def _count(shelf: Shelf, kind: str, subject: str) -> int:
+async def kept_of(shelf: Shelf, kind: str) -> int:
+    """Messages of DEAD or QUARANTINE that wait for a person."""
     stream = await shelf.bus.stream(shelf.bus.names.stream(kind))
     if stream is None or not stream["state"]["messages"]:
         return 0
-    pattern = f"{shelf.bus.names.namespace}.{subject}"
+    pattern = f"{shelf.bus.names.namespace}.{_KEPT[kind]}"
     return sum((await shelf.subjects(await shelf.find(kind), pattern)).values())
