@@ -79,7 +79,7 @@ async def told_of_the_error(set_up: Stage, hook: Webhook, box: Mailbox) -> list[
     asked = await asyncio.to_thread(hook.next)
     letter = await asyncio.to_thread(box.next)
     body = asked.body["message"]
-    assert asked.body["title"] == "[shop] critical: KeyError in discount (shop/pricing.py)"
+    assert asked.body["title"] == "[shop] critical: KeyError in discount (/app/shop/pricing.py)"
     assert letter["Subject"] == asked.body["title"]
     assert letter["X-Mendwire-Alert"] in body
     assert letter["References"]
