@@ -30,7 +30,7 @@ class Asked:
 
 @dataclass(kw_only=True)
 class Webhook:
-    """Answers as told: a status, or ``hold`` until released."""
+    """Answers as told, and later while it is held."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
@@ -66,10 +66,10 @@ def webhook() -> Iterator[Webhook]:
             length = int(self.headers.get("Content-Length") or 0)
             raw = self.rfile.read(length)
             asked = Asked(method=self.command, path=self.path, body=json.loads(raw) if raw else {})
+            status = hook.statuses.pop(0) if hook.statuses else 200
             hook.seen.append(asked)
             hook.asked.put(asked)
             hook.holding.wait(PATIENCE_S)
-            status = hook.statuses.pop(0) if hook.statuses else 200
             self.send_response(status)
             if hook.location:
                 self.send_header("Location", hook.location)
