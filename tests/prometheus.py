@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 PATIENCE_S = 60.0
-needs_prometheus = pytest.mark.skipif(
-    not (shutil.which("prometheus") and shutil.which("promtool")),
-    reason="the programs prometheus and promtool are not installed (Debian: prometheus)",
-)
+
+
+def has_prometheus() -> bool:
+    """Debian's package is installed."""
+    return bool(shutil.which("prometheus") and shutil.which("promtool"))
 
 
 def fetched(url: str, accept: str = "") -> str:

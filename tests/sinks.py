@@ -50,10 +50,6 @@ class Webhook:
         """The next request; waits for it."""
         return self.asked.get(timeout=PATIENCE_S)
 
-    @property
-    def titles(self) -> list[str]:
-        return [one.body.get("title", "") for one in self.seen]
-
 
 @contextmanager
 def webhook() -> Iterator[Webhook]:
