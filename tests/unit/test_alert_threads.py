@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from mendwire.notify.book import HOUR_NS, Window
 from mendwire.notify.facts import CaseFact, Facts, QueueFact, RateFact
-from mendwire.notify.rules import Condition, News, Rule, Rules, Watched, case_news, conditions
+from mendwire.notify.rules import (
+    FRESH_NS,
+    Condition,
+    News,
+    Rule,
+    Rules,
+    Watched,
+    case_news,
+    conditions,
+)
 from mendwire.notify.thread import (
     GIVEN_UP_NS,
     Stand,
@@ -78,7 +87,7 @@ def test_a_case_is_news_by_what_it_is() -> None:
     again = fact(case_id=f"{'a' * 32}-e2", came_back=True)
     assert rules_of(case_news(again, ALL, NOW, 0)) == {Rule.REGRESSION}
     assert case_news(replace(again, came_back=False), ALL, NOW, 0) == []
-    assert case_news(fact(opened_ns=NOW - 25 * HOUR), ALL, NOW, 0) == []
+    assert case_news(fact(opened_ns=NOW - FRESH_NS - 1), ALL, NOW, 0) == []
     assert case_news(fact(), ALL, NOW, NOW + 1) == []  # from before anybody asked for alerts
     only = replace(ALL, environments=frozenset({"staging"}))
     assert case_news(fact(), only, NOW, 0) == []
@@ -200,7 +209,6 @@ def test_conditions_are_what_stands_in_the_facts() -> None:
     flat = (5,) * 167
     facts = Facts(
         now_ns=NOW,
-        day="20261126",
         queues=(QueueFact(stream="SHOP_PRODUCTION_ERRORS", waiting=3, stuck=2),),
         rates=(
             RateFact(environment="production", service="shop", by_hour=(*flat, 90)),
@@ -222,5 +230,5 @@ def test_conditions_are_what_stands_in_the_facts() -> None:
     assert sum(one.holds for one in found if one.rule is Rule.QUIET) == 1
     assert not any("<!here>" in one.title for one in found)
     assert all(re.fullmatch(r"[\w.-]+", one.key) for one in found)
-    well = conditions(Facts(now_ns=NOW, day="20261126", workers=1), ALL)
+    well = conditions(Facts(now_ns=NOW, workers=1), ALL)
     assert not any(one.holds for one in well)

@@ -70,7 +70,6 @@ class DocketScene:
         day = f"{datetime.now(UTC):%Y%m%d}"
         return Facts(
             now_ns=now,
-            day=day,
             queues=tuple(
                 QueueFact(stream=queue.stream, waiting=queue.waiting, stuck=queue.stuck)
                 for queue in await queue_depths(shelf, now)

@@ -9,19 +9,19 @@ alerts.silence.<rule>   until when a whole rule is silent
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mendwire.errors import Conflict, Undecodable
 from mendwire.model.codec import decode_as, encode
-from mendwire.notify.rules import Rule
+from mendwire.notify.rules import FRESH_NS, Rule
 from mendwire.notify.thread import Stand, Thread
 from mendwire.wire.bus import Bucket
 
 MOST: Final = 1_000
-"""Threads that are kept; beyond, the oldest that are done make room."""
+"""Threads that are kept; beyond, the oldest that are done and no news any more make room."""
 KEPT_NS: Final = 30 * 24 * 3600 * 10**9
 """How long a thread that is done is kept."""
 HOUR_NS: Final = 3600 * 10**9
@@ -146,16 +146,45 @@ class Book:
             if (name := entry.key.rpartition(".")[2]) in known and entry.value.isdigit()
         }
 
-    async def tidy(self, threads: list[Thread], now_ns: int) -> None:
-        """Forget what is done and old, and more of what is done where there is too much."""
-        done = [one for one in threads if _is_done(one)]
-        old = [one for one in done if now_ns - one.changed_ns >= KEPT_NS]
-        many = done[: max(0, len(threads) - MOST)]
-        for one in {one.key: one for one in (*old, *many)}:
-            await self.bucket.delete(f"alert.{one}")
+    async def forget(self, key: str) -> None:
+        """A thread that is done."""
+        await self.bucket.delete(f"alert.{key}")
 
 
-def _is_done(thread: Thread) -> bool:
-    if thread.waiting or thread.notice is not None:
+@dataclass(kw_only=True, slots=True)
+class Stock:
+    """Every thread: read once, then only what changed."""
+
+    book: Book
+    _threads: dict[str, Thread] = field(default_factory=dict)
+    """By key, the newest change last."""
+    _revision: int = 0
+
+    async def read(self) -> Mapping[str, Thread]:
+        """All that can be read, by key."""
+        async for entry in self.book.bucket.scan("alert", after=self._revision):
+            self._revision = max(self._revision, entry.revision)
+            key = entry.key.removeprefix("alert.")
+            self._threads.pop(key, None)
+            with suppress(Undecodable):
+                self._threads[key] = decode_as(Thread, entry.value)
+        return self._threads
+
+    async def tidy(self, now_ns: int) -> None:
+        """Forget what is done and old, and more of what is done where there is too much.
+
+        What a case may still be news of is kept, or it would be told again.
+        """
+        threads = await self.read()
+        done = [one for one in threads.values() if _is_done(one, now_ns)]
+        many = max(0, len(threads) - MOST)
+        for place, one in enumerate(done):
+            if place < many or now_ns - one.changed_ns >= KEPT_NS:
+                await self.book.forget(one.key)
+                self._threads.pop(one.key, None)
+
+
+def _is_done(thread: Thread, now_ns: int) -> bool:
+    if thread.waiting or thread.notice is not None or now_ns - thread.changed_ns < FRESH_NS:
         return False
-    return thread.stand is Stand.OVER or thread.key.startswith("issue.")
+    return thread.stand is Stand.OVER or not thread.is_condition

@@ -52,8 +52,6 @@ class Facts:
 
     now_ns: int
     """The server's time."""
-    day: str
-    """YYYYMMDD, UTC: whose money it is."""
     queues: tuple[QueueFact, ...] = ()
     rates: tuple[RateFact, ...] = ()
     dead: int = 0

@@ -13,8 +13,10 @@ from mendwire.notify.facts import CaseFact, Facts, RateFact
 from mendwire.notify.inert import inert
 from mendwire.notify.spike import spike
 
-FRESH_NS: Final = 24 * 3600 * 10**9
-"""What was opened longer ago is no news any more."""
+FRESH_NS: Final = 7 * 24 * 3600 * 10**9
+"""What was opened longer ago is no news any more: nobody may have worked for a while."""
+ISSUE: Final = "issue."
+"""Begins the key of an issue's thread."""
 _MINUTE_NS: Final = 60 * 10**9
 _CRITICAL: Final = frozenset({"critical", "fatal", "emergency", "alert"})
 
@@ -114,7 +116,7 @@ def case_news(case: CaseFact, rules: Rules, now_ns: int, begun_ns: int) -> list[
         found.append((Rule.CRITICAL, f"Of level {case.level.lower()} in {place}{service}."))
     return [
         News(
-            key=f"issue.{case.issue}",
+            key=f"{ISSUE}{case.issue}",
             id=f"{rule}-{case.case_id.rpartition('-')[2]}",
             rule=rule,
             title=title,
@@ -180,7 +182,7 @@ def _waiting(facts: Facts) -> Iterator[Condition]:
 
 def _budget(facts: Facts, rules: Rules) -> Condition:
     return Condition(
-        key=f"budget.{facts.day}",
+        key="budget",
         rule=Rule.BUDGET,
         holds=facts.day_usd > 0 and facts.spent_usd >= rules.budget_share * facts.day_usd,
         title="The day's money is nearly spent",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from mendwire.notify.rules import URGENT, Condition, News, Rule
+from mendwire.notify.rules import ISSUE, URGENT, Condition, News, Rule
 
 _KNOWN: Final = 60
 _LINES: Final = 8
@@ -84,6 +84,11 @@ class Thread:
     """Whoever said that they look after it: nothing more is told until it begins anew."""
     muted_ns: int = 0
     """Until when it is silent, server time."""
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is of something that holds or does not, rather than of an issue."""
+        return not self.key.startswith(ISSUE)
 
     @property
     def urgent(self) -> bool:

@@ -12,11 +12,12 @@ from functools import partial
 from typing import Final, Protocol
 
 from mendwire.errors import AlertRefused
-from mendwire.notify.book import Book, Mark
+from mendwire.notify.book import Book, Mark, Stock
 from mendwire.notify.facts import CaseFact, Facts
 from mendwire.notify.letter import Letter, Post
 from mendwire.notify.rules import Condition, Rule, Rules, case_news, conditions
 from mendwire.notify.thread import (
+    Stand,
     Thread,
     given,
     is_due,
@@ -32,6 +33,8 @@ HELD: Final = "held-back"
 _HELD_NS: Final = 600 * 10**9
 """After so long what was kept back is told of, even where nothing else is."""
 _TIDY_EVERY: Final = 60
+_AT_ONCE: Final = 4
+"""Notices that are sent at the same time: one destination that hangs must not hold up the rest."""
 _S: Final = 10**9
 
 
@@ -91,6 +94,8 @@ class Watchman:
         self._rules = rules
         self._wishes = wishes
         self._leads = leads
+        self._stock = Stock(book=book)
+        self._places = asyncio.Semaphore(_AT_ONCE)
         self._rounds = 0
 
     async def ask(self) -> None:
@@ -103,21 +108,27 @@ class Watchman:
         now = facts.now_ns
         await self._read_cases(now)
         await self._look_at(conditions(facts, self._rules), now)
-        threads = await self._book.threads()
         silences = await self._book.silences()
         await self._tell_of_held(now)
-        for thread in _urgent_first(threads):
-            if not self._leads():
-                break
-            await self._attend(thread, now, is_silent=now < silences.get(thread.rule, 0))
+        due = []
+        for thread in _urgent_first((await self._stock.read()).values()):
+            ready = await self._readied(thread, now, is_silent=now < silences.get(thread.rule, 0))
+            if ready.notice is not None and ready.notice.due_ns <= now:
+                due.append(self._sent(ready, now))
+        await asyncio.gather(*due)
         if self._rounds % _TIDY_EVERY == 0:
-            await self._book.tidy(threads, now)
+            await self._stock.tidy(now)
         self._rounds += 1
         return facts
 
     async def _look_at(self, found: Iterable[Condition], now: int) -> None:
-        known = {thread.key: thread for thread in await self._book.threads()}
-        for condition in found:
+        known = await self._stock.read()
+        looked = {condition.key: condition for condition in found}
+        for thread in known.values():
+            if thread.key not in looked and thread.is_condition and thread.key != HELD:
+                # Its service, its stream or its rule is not there any more.
+                looked[thread.key] = Condition(key=thread.key, rule=thread.rule, holds=False)
+        for condition in looked.values():
             look = partial(with_condition, now=condition, now_ns=now)
             if look(known.get(condition.key)) != known.get(condition.key):
                 await self._book.change(condition.key, look)
@@ -137,18 +148,20 @@ class Watchman:
         if revision != mark.revision:
             await self._book.set_mark(replace(mark, revision=revision))
 
-    async def _attend(self, thread: Thread, now: int, *, is_silent: bool) -> None:
-        if thread.notice is None and thread.waiting:
-            if is_silent or self._is_unwanted(thread):
-                await self._book.change(thread.key, _without_lines)
-                return
-            if is_due(thread, now, self._wishes.every_ns):
-                thread = await self._noticed(thread, now) or thread
-        if thread.notice is not None and thread.notice.due_ns <= now:
-            await self._sent(thread, now)
+    async def _readied(self, thread: Thread, now: int, *, is_silent: bool) -> Thread:
+        """With a notice where one is due."""
+        if thread.notice is not None or not thread.waiting:
+            return thread
+        if is_silent or self._is_unwanted(thread):
+            return await self._book.change(thread.key, _without_lines) or thread
+        if is_due(thread, now, self._wishes.every_ns):
+            return await self._noticed(thread, now) or thread
+        return thread
 
     def _is_unwanted(self, thread: Thread) -> bool:
-        return thread.stand == "over" and not self._wishes.resolved
+        if thread.rule not in self._rules.on:
+            return True
+        return thread.stand is Stand.OVER and not self._wishes.resolved
 
     async def _noticed(self, thread: Thread, now: int) -> Thread | None:
         window = await self._book.window()
@@ -156,9 +169,12 @@ class Watchman:
             await self._book.set_window(window.with_held(now))
             emit("alert.held_back", count=1)
             return await self._book.change(thread.key, lambda one: kept_back(one or thread, now))
-        await self._book.set_window(window.with_one(now))
         ready = partial(self._with_notice, now=now, held=window.held)
-        return await self._book.change(thread.key, ready)
+        made = await self._book.change(thread.key, ready)
+        if made is not None and made.notice is not None:
+            # After it: killed in between, the cap lets one more through and no count is lost.
+            await self._book.set_window(window.with_one(now))
+        return made
 
     def _with_notice(self, thread: Thread | None, *, now: int, held: int) -> Thread | None:
         if thread is None or thread.notice is not None or not thread.waiting:
@@ -170,9 +186,12 @@ class Watchman:
         """Every destination at once; each that took it is saved by itself."""
         notice = thread.notice
         assert notice is not None, "the caller looked"
-        failures = await asyncio.gather(
-            *(self._to_one(thread, destination, now) for destination in notice.left)
-        )
+        async with self._places:
+            if not self._leads():
+                return
+            failures = await asyncio.gather(
+                *(self._to_one(thread, destination, now) for destination in notice.left)
+            )
         if why := next((failure for failure in failures if failure), ""):
             later = partial(put_off, why=why, now_ns=now)
             after = await self._book.change(thread.key, _only(notice.id, later))
@@ -208,7 +227,6 @@ class Watchman:
             return
         if not window.has_room(now, self._wishes.cap_hour, urgent=False):
             return
-        await self._book.set_window(window.with_one(now))
         thread = Thread(
             key=HELD,
             rule=Rule.NEW,
@@ -217,6 +235,7 @@ class Watchman:
             waiting=(f"{window.held} of them; what they were about: mendwire alerts list",),
         )
         await self._book.change(HELD, lambda one: self._with_notice(thread, now=now, held=0) or one)
+        await self._book.set_window(window.with_one(now))
 
 
 def _urgent_first(threads: Iterable[Thread]) -> list[Thread]:
