@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mendwire.notify.inert import LIMIT, inert
+from mendwire.model.inert import LIMIT, inert
 
 LIVE = re.compile(
     r"[@#<>*`|~\[\]\\]|\w:\S|https?:|www\.|(?<![A-Za-z0-9_])_+\S|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e]"

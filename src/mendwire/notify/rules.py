@@ -8,9 +8,9 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
+from mendwire.model.inert import inert
 from mendwire.model.scrub import DEFAULT, ScrubPolicy
 from mendwire.notify.facts import CaseFact, Facts, RateFact
-from mendwire.notify.inert import inert
 from mendwire.notify.spike import spike
 
 FRESH_NS: Final = 7 * 24 * 3600 * 10**9

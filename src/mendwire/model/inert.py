@@ -36,11 +36,15 @@ _DOTS: Final = re.compile(_DOT)
 
 def inert(text: str, limit: int = LIMIT, scrub: ScrubPolicy = DEFAULT) -> str:
     """At most ``limit`` characters of ``text`` and what breaking up adds, without secrets."""
-    plain = printable(scrub_text(text[:_LONGEST], scrub), limit)
+    return without_effect(printable(scrub_text(text[:_LONGEST], scrub), limit)).strip()
+
+
+def without_effect(plain: str) -> str:
+    """Printable text, whole, as it may stand where programs act on what they show."""
     plain = _DOTTED.sub(_undotted, plain)
     plain = _COLON.sub("\uff1a", plain)
     plain = _UNDERSCORE.sub(lambda found: "\uff3f" * len(found[0]), plain)
-    return plain.translate(_WIDE).strip()
+    return plain.translate(_WIDE)
 
 
 def _undotted(found: re.Match[str]) -> str:
