@@ -6,10 +6,10 @@ Only whoever holds the lease looks; each step is saved before the next one has a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from mendwire.errors import AlertRefused
 from mendwire.notify.book import Book, Mark, Stock
@@ -36,6 +36,7 @@ _TIDY_EVERY: Final = 60
 _AT_ONCE: Final = 4
 """Notices that are sent at the same time: one destination that hangs must not hold up the rest."""
 _S: Final = 10**9
+T = TypeVar("T")
 
 
 class Scene(Protocol):
@@ -115,7 +116,7 @@ class Watchman:
             ready = await self._readied(thread, now, is_silent=now < silences.get(thread.rule, 0))
             if ready.notice is not None and ready.notice.due_ns <= now:
                 due.append(self._sent(ready, now))
-        await asyncio.gather(*due)
+        await _all_of(due)
         if self._rounds % _TIDY_EVERY == 0:
             await self._stock.tidy(now)
         self._rounds += 1
@@ -189,8 +190,8 @@ class Watchman:
         async with self._places:
             if not self._leads():
                 return
-            failures = await asyncio.gather(
-                *(self._to_one(thread, destination, now) for destination in notice.left)
+            failures = await _all_of(
+                [self._to_one(thread, destination, now) for destination in notice.left]
             )
         if why := next((failure for failure in failures if failure), ""):
             later = partial(put_off, why=why, now_ns=now)
@@ -236,6 +237,17 @@ class Watchman:
         )
         await self._book.change(HELD, lambda one: self._with_notice(thread, now=now, held=0) or one)
         await self._book.set_window(window.with_one(now))
+
+
+async def _all_of(works: Sequence[Coroutine[None, None, T]]) -> list[T]:
+    """When all have ended, what they gave or the first problem: none goes on unseen."""
+    given = await asyncio.gather(*works, return_exceptions=True)
+    found = list[T]()
+    for one in given:
+        if isinstance(one, BaseException):
+            raise one
+        found.append(one)
+    return found
 
 
 def _urgent_first(threads: Iterable[Thread]) -> list[Thread]:
