@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mendwire.app.engine import make_streams
 from mendwire.app.logs import Style, logged
+from mendwire.app.metrics import gateway_exposed
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of
 from mendwire.execution.fellows import fellows, until_alone
@@ -23,7 +25,7 @@ from mendwire.gateway.memory import Memory, own_memory, shared_file, shared_memo
 from mendwire.gateway.otlp.routes import otlp_routes
 from mendwire.gateway.quota import Capacity, Meters
 from mendwire.gateway.service import address_of, connecting, listen, serving
-from mendwire.gateway.site import site
+from mendwire.gateway.site import figures_of, site
 from mendwire.gateway.station import Bounds, Station
 from mendwire.model.scrub import scrub_policy
 from mendwire.settings.config import Config
@@ -42,6 +44,10 @@ class Gateway:
     station: Station
     serving: asyncio.Task[None]
     """Ends only when something is wrong."""
+
+    def figures(self) -> dict[str, Any]:
+        """What all of its processes have counted."""
+        return figures_of(self.station)
 
 
 def key_file(config: Config) -> KeyFile:
@@ -165,6 +171,7 @@ async def run_gateway(
         async with (
             served(config, environment, own=own_server),
             gateways(config, environment, path) as ours,
+            gateway_exposed(config.metrics.gateway, ours.figures),
         ):
             ready(ours)
             await first_of(asyncio.ensure_future(stop.wait()), asyncio.shield(ours.serving))

@@ -146,6 +146,30 @@ CONFIG_TEXT: Final = """\
 # proxy_header = "X-Forwarded-User" # ... in this header, believed from them alone
 # operators = []                # names in that header that may act
 # viewers = ["*"]               # names in that header that may look; "*": everybody it lets through
+
+[metrics]                       # for Prometheus, on loopback; `mendwire metrics` prints them once
+# listen = ""                   # "127.0.0.1:9464": where `mendwire work` and `up` serve /metrics
+# gateway = ""                  # "127.0.0.1:9465": the same of a gateway that runs alone
+
+[alerts]                        # what people are told without asking; by Apprise (extra: alerts)
+# to = []                       # ["env:ALERTS", "mailto://..."]: an address, or the name of a
+                                # variable that holds one; empty: nobody is told
+# routes = {}                   # other destinations by rule: {critical = ["env:PAGER"]}
+# off = []                      # what is not told: critical, new, regression, spike, stuck, dead,
+                                # quarantine, budget, quiet, workers, server
+# environments = []             # whose issues and rates are told of; empty: all
+# every_minutes = 60            # between two notices of one thread
+# cap_hour = 20                 # notices in an hour; what is beyond is told as a number
+# resolved = true               # tell, too, that something is over
+# spike_times = 4.0             # so many times the usual errors of such an hour are a spike
+# spike_least = 20              # and at least so many
+# stuck_minutes = 15            # for how long messages must be stuck, or nobody work
+# budget_share = 0.9            # part of the day's money that must be spent
+# quiet = []                    # ["production/shop=24"]: it sends nothing for so many hours
+# down_minutes = 2              # for how long the NATS server must be away
+# look_s = 10                   # seconds between two looks
+# heartbeat = ""                # a dead-man's switch that is asked for while all works, or env:NAME
+# heartbeat_s = 60              # seconds between two of these
 """
 
 ENV_TEXT: Final = """\

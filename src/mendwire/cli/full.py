@@ -10,6 +10,7 @@ import typer
 
 from mendwire import __version__
 from mendwire.cli import (
+    alerts,
     bare,
     capacity,
     cases,
@@ -20,6 +21,7 @@ from mendwire.cli import (
     halt,
     kept,
     mcp,
+    metrics,
     quarantine,
     replay,
     run,
@@ -101,6 +103,8 @@ status.register(app)
 capacity.register(app)
 erase.register(app)
 replay.register(app)
+metrics.register(app)
+alerts.register(app)
 mcp.register(app)
 tasks.register(app)
 specialist.register(app)

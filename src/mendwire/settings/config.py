@@ -7,14 +7,17 @@ The file is read from the operator's own checkout, never from a tree an agent wo
 from __future__ import annotations
 
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mendwire.errors import ConfigError
 
 FILE_NAME = "mendwire.toml"
+_HIGHEST_PORT = 65535
+_WEEK_H = 168
 
 Dollars = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -345,6 +348,96 @@ class Dashboard(_Section):
     """Names in that header that may look; ``*``: everybody whom the proxy lets through."""
 
 
+class Metrics(_Section):
+    """Figures for Prometheus."""
+
+    listen: str = ""
+    """``127.0.0.1:9464``: where `mendwire work` and `up` serve /metrics; empty: nowhere."""
+    gateway: str = ""
+    """The same of a gateway that runs alone."""
+
+    @field_validator("listen", "gateway")
+    @classmethod
+    def _loopback(cls, text: str) -> str:
+        if text:
+            host, _ = host_and_port(text)
+            if not ip_address(host).is_loopback:
+                message = "figures are served on loopback only, e.g. 127.0.0.1:9464; a proxy or an "
+                raise ValueError(message + "agent on this machine brings them elsewhere")
+        return text
+
+
+RuleName = Literal[
+    "critical",
+    "new",
+    "regression",
+    "spike",
+    "stuck",
+    "dead",
+    "quarantine",
+    "budget",
+    "quiet",
+    "workers",
+    "server",
+]
+
+
+class Alerts(_Section):
+    """What people are told without asking, and where."""
+
+    to: tuple[str, ...] = ()
+    """Destinations as Apprise writes them, or ``env:NAME`` for one that an environment variable
+    holds; empty: nobody is told."""
+    routes: dict[RuleName, tuple[str, ...]] = {}
+    """Other destinations by rule."""
+    off: tuple[RuleName, ...] = ()
+    """What is not told."""
+    environments: tuple[str, ...] = ()
+    """Whose issues and rates are told of; empty: all."""
+    every_minutes: Annotated[float, Field(ge=0)] = 60
+    """Between two notices of one thread."""
+    cap_hour: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Notices in an hour, all threads together; what is beyond is told as a number."""
+    resolved: bool = True
+    """Whether it is told, too, that something is over."""
+    spike_times: Annotated[float, Field(ge=1)] = 4.0
+    """An hour is a spike with so many times the usual errors."""
+    spike_least: Annotated[int, Field(ge=1)] = 20
+    """Errors that a spike has at least."""
+    stuck_minutes: Annotated[float, Field(ge=0)] = 15
+    """For how long messages must be stuck, or nobody work."""
+    budget_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Part of the day's money that must be spent."""
+    quiet: tuple[str, ...] = ()
+    """``production/shop=24``: that service sends nothing for so many hours."""
+    down_minutes: Annotated[float, Field(ge=0)] = 2
+    """For how long the NATS server must be away."""
+    look_s: Seconds = 10
+    """Between two looks."""
+    heartbeat: str = ""
+    """Address of a dead-man's switch, asked for while all works; or ``env:NAME``."""
+    heartbeat_s: Seconds = 60
+
+    @field_validator("quiet")
+    @classmethod
+    def _readable(cls, items: tuple[str, ...]) -> tuple[str, ...]:
+        for item in items:
+            place, _, hours = item.rpartition("=")
+            if "/" not in place or not hours.isdecimal() or not 0 < int(hours) <= _WEEK_H:
+                message = f"{item!r} is not ENVIRONMENT/SERVICE=HOURS with at most {_WEEK_H} hours"
+                raise ValueError(message)
+        return items
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """``127.0.0.1:9464`` or ``[::1]:9464``; raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+        message = f"{text!r} is not ADDRESS:PORT, e.g. 127.0.0.1:9464"
+        raise ValueError(message)
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
 class Config(_Section):
     """All of ``mendwire.toml``."""
 
@@ -365,6 +458,8 @@ class Config(_Section):
     forge: Forge = Forge()
     gateway: Gateway = Gateway()
     dashboard: Dashboard = Dashboard()
+    metrics: Metrics = Metrics()
+    alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
     def _has_a_forge(self) -> Self:
