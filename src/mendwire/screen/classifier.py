@@ -29,6 +29,8 @@ SCALES: Final = ((140, 70), (360, 180))
 """Lengths of windows and how far the next one begins behind, in letters."""
 SMOOTH: Final = 100.0
 """Features that every window is taken to have besides its own, for short ones say little."""
+_SENTENCE: Final = (24, 260)
+"""The shortest and the longest sentence that is a window of its own, in letters."""
 _FLOOR: Final = -2.2
 """Log-odds below which a piece is nothing to speak of."""
 _MIN_LETTERS: Final = 8
@@ -136,16 +138,17 @@ def _strongest(window: str, sums: NDArray[np.int32]) -> str:
 
 
 def windows(given: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Begin, end and piece of every window: short ones, and long ones where a piece is longer."""
+    """Begin, end and piece of every window: short ones, long ones where a piece is longer, and
+    sentences, since an instruction drowns in a sentence beside it otherwise."""
     lengths = given.ends - given.starts
     owners = np.arange(len(lengths))
     width, _ = SCALES[0]
-    if lengths.max() <= width:
+    if lengths.max() <= width and not len(given.breaks):
         return given.starts, given.ends, owners
     long = lengths > width
-    found = [(given.starts[~long], given.ends[~long], owners[~long])]
+    found = [(given.starts[~long], given.ends[~long], owners[~long]), _sentences(given)]
     starts, ends, owners = given.starts[long], given.ends[long], owners[long]
-    for width, step in SCALES:
+    for width, step in SCALES if len(starts) else ():
         count = np.maximum(0, -((width - (ends - starts)) // step)) + 1
         owner = np.repeat(np.arange(len(starts)), count)
         number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
@@ -153,6 +156,20 @@ def windows(given: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray
         found.append((begin, np.minimum(begin + width, ends[owner]), owners[owner]))
     begins, stops, pieces = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return begins, stops, pieces
+
+
+def _sentences(
+    given: Grams,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The sentences of pieces that have several."""
+    edges = np.union1d(np.concatenate([given.starts, given.breaks]), given.ends)
+    begins, ends = edges[:-1], edges[1:]
+    owners = given.starts.searchsorted(begins, side="right") - 1
+    least, most = _SENTENCE
+    size = ends - begins
+    part = (size >= least) & (size <= most) & (size < (given.ends - given.starts)[owners])
+    part &= ends <= given.ends[owners]
+    return begins[part], ends[part], owners[part]
 
 
 def readable(piece: str) -> str:

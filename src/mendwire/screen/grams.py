@@ -26,6 +26,9 @@ _WORD_SEED: Final = np.uint32(0x9E3779B1)
 _FIRST_ALONE: Final = np.uint32(0x0E00)
 _ODD: Final = 0x9E3779B97F4A7C15
 _MAX_POWERS: Final = 1 << 16
+_ENDS: Final = np.isin(np.arange(128), np.frombuffer(b".;!?\n", np.uint8))
+_FULL_STOP: Final = np.uint32(0x3002)
+_WIDE: Final = np.uint32(0xFF01)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +45,8 @@ class Grams:
     """(3, words): the row for a word, for it and the one before, for it and the one before that."""
     word_starts: NDArray[np.int64]
     """Where each word begins."""
+    breaks: NDArray[np.int64]
+    """Where a sentence begins behind another one: the blank before its first letter."""
 
 
 def grams(pieces: Sequence[str], bits: int) -> Grams:
@@ -59,7 +64,17 @@ def grams(pieces: Sequence[str], bits: int) -> Grams:
         letters=_letters(codes, bits),
         words=words,
         word_starts=word_starts,
+        breaks=_breaks(codes),
     )
+
+
+def _breaks(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Signs that end a sentence before a blank, and those that need none."""
+    low = np.minimum(codes, np.uint32(len(_ENDS) - 1))
+    ended = _ENDS[low[:-1]] & (codes[1:] == np.uint32(32))
+    if codes.max() >= _FULL_STOP:
+        ended |= (codes[:-1] == _FULL_STOP) | (codes[:-1] - _WIDE < np.uint32(0x20))
+    return np.flatnonzero(ended) + 1
 
 
 def _letters(codes: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
