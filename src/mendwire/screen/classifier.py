@@ -29,6 +29,8 @@ SCALES: Final = ((140, 70), (360, 180))
 """Lengths of windows and how far the next one begins behind, in letters."""
 SMOOTH: Final = 100.0
 """Features that every window is taken to have besides its own, for short ones say little."""
+SENSE: Final = 4
+"""A feature of word classes counts as so many others: there are few of them in a text."""
 _SENTENCE: Final = (24, 260)
 """The shortest and the longest sentence that is a window of its own, in letters."""
 _FLOOR: Final = -2.2
@@ -110,6 +112,8 @@ class Classifier:
         here = sums[1:]
         np.sum(table[given.letters], axis=0, dtype=np.int32, out=here)
         here[given.word_starts] += np.sum(table[given.words], axis=0, dtype=np.int32)
+        if len(given.senses):
+            np.add.at(here, given.sense_starts, table[given.senses] * np.int32(SENSE))
         np.cumsum(here, out=here)
         return sums
 
@@ -121,10 +125,12 @@ class Classifier:
         ends: NDArray[np.int64],
     ) -> NDArray[np.float64]:
         """Calibrated log-odds of each window."""
-        model, words = self._model, given.word_starts
+        model, words, meant = self._model, given.word_starts, given.sense_starts
         count = len(given.letters) * (ends - begins) + len(given.words) * (
             words.searchsorted(ends) - words.searchsorted(begins)
         )
+        if len(meant):
+            count += SENSE * (meant.searchsorted(ends) - meant.searchsorted(begins))
         raw = (sums[ends] - sums[begins]) * model.scale / np.sqrt(count + SMOOTH)
         return (raw + (model.bias - model.zero)) * model.slope
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mendwire.screen.senses import senses
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -45,6 +47,10 @@ class Grams:
     """(3, words): the row for a word, for it and the one before, for it and the one before that."""
     word_starts: NDArray[np.int64]
     """Where each word begins."""
+    senses: NDArray[np.uint32]
+    """The row for a word's class, for it and those of the next words that have one."""
+    sense_starts: NDArray[np.int64]
+    """Where the word begins that each of these belongs to."""
     breaks: NDArray[np.int64]
     """Where a sentence begins behind another one: the blank before its first letter."""
 
@@ -58,12 +64,15 @@ def grams(pieces: Sequence[str], bits: int) -> Grams:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
     codes = np.where(codes - np.uint32(48) < np.uint32(10), np.uint32(48), codes)
     words, word_starts = _words(codes, bits)
+    meant, sense_starts = senses(text, bits)
     return Grams(
         starts=starts,
         ends=starts + lengths,
         letters=_letters(codes, bits),
         words=words,
         word_starts=word_starts,
+        senses=meant,
+        sense_starts=sense_starts,
         breaks=_breaks(codes),
     )
 
