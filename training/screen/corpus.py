@@ -14,6 +14,7 @@ from training.screen import compose
 from training.screen.carriers import CARRIERS
 
 HERE: Final = Path(__file__).parent
+_SENSES: Final = HERE.parents[1] / "src/mendwire/screen/senses.jsonl"
 _LOOKALIKE: Final = frozenset({"hard", "twin", "advice"})
 """Kinds of harmless texts that look like attacks: composed as fully as those."""
 _ERRORS: Final = frozenset({"message", "log", "warning", "trace", "json", "header"})
@@ -70,7 +71,8 @@ def read_corpus(seed: int) -> Corpus:
 
 def data_files() -> list[Path]:
     """The files whose fingerprint the model's card bears."""
-    return sorted(HERE.glob("attacks/*.jsonl")) + sorted(HERE.glob("benign/*.jsonl"))
+    rows = sorted(HERE.glob("attacks/*.jsonl")) + sorted(HERE.glob("benign/*.jsonl"))
+    return [*rows, _SENSES]
 
 
 def fingerprint(files: Sequence[Path]) -> str:
