@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +39,10 @@ _MIN_LETTERS: Final = 8
 _RULERS: Final = re.compile(r"([^\w\s]|_)(?:\1{3,}|(?: \1){3,})")
 _JOINTS: Final = re.compile(r"[^a-z0-9]+")
 _SHOWN: Final = 90
+_REMEMBERED: Final = 8_192
+"""Pieces whose judgement is kept, ..."""
+_LONGEST_KEPT: Final = 600
+"""... of at most so many letters: some five million altogether."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,11 +75,16 @@ class Model:
         return len(self.table).bit_length() - 1
 
 
+_Judged = tuple[float, str] | None
+"""Log-odds and excerpt of a piece; None for nothing to speak of."""
+
+
 class Classifier:
     """The spaCy component ``mendwire_classifier``; ``found`` works without a document too."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._known: dict[str, _Judged] = {}
 
     def __call__(self, doc: Doc) -> Doc:
         """Write what is found in a document's pieces to ``doc.user_data["mendwire_scored"]``."""
@@ -84,26 +93,49 @@ class Classifier:
         return doc
 
     def found(self, pieces: Sequence[str]) -> list[Scored]:
-        """The pieces that read like instructions, with the strongest part of each."""
+        """The pieces that read like instructions, with the strongest part of each.
+
+        What was judged before is remembered: reports repeat their frames and their sentences, and
+        a piece is judged by itself.
+        """
+        known = self._known
+        fresh = [piece for piece in dict.fromkeys(pieces) if piece not in known]
+        judged = dict(zip(fresh, self._judged(fresh), strict=True)) if fresh else {}
+        found = []
+        for at, piece in enumerate(pieces):
+            one = judged[piece] if piece in judged else known[piece]
+            if one is not None:
+                found.append(Scored(piece=at, odds=one[0], excerpt=one[1]))
+        self._remember(judged)
+        return found
+
+    def _remember(self, judged: Mapping[str, _Judged]) -> None:
+        if len(self._known) + len(judged) > _REMEMBERED:
+            self._known = {}
+        for piece, one in judged.items():
+            if len(piece) <= _LONGEST_KEPT:
+                self._known[piece] = one
+
+    def _judged(self, pieces: Sequence[str]) -> list[_Judged]:
         asked = [(at, text) for at, piece in enumerate(pieces) if (text := readable(piece))]
+        judged: list[_Judged] = [None] * len(pieces)
         if not asked:
-            return []
+            return judged
         given = grams([text for _, text in asked], self._model.bits)
         sums = self._running(given)
         begins, ends, owners = windows(given)
         odds = self._odds(sums, given, begins, ends)
         if odds.max() <= _FLOOR:
-            return []
+            return judged
         order = np.lexsort((-odds, owners))
         first = order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
-        found = []
         for at in first[odds[first] > _FLOOR].tolist():
             number, text = asked[owners[at]]
             start = int(given.starts[owners[at]])
             here = sums[begins[at] : ends[at] + 1]
             excerpt = _strongest(text[max(0, begins[at] - start - 1) : ends[at] - start], here)
-            found.append(Scored(piece=number, odds=round(float(odds[at]), 4), excerpt=excerpt))
-        return found
+            judged[number] = (round(float(odds[at]), 4), excerpt)
+        return judged
 
     def _running(self, given: Grams) -> NDArray[np.int32]:
         """Sums of the weights up to each letter; a window's is a difference of two."""
@@ -144,8 +176,10 @@ def _strongest(window: str, sums: NDArray[np.int32]) -> str:
 
 
 def windows(given: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Begin, end and piece of every window: short ones, long ones where a piece is longer, and
-    sentences, since an instruction drowns in a sentence beside it otherwise."""
+    """Begin, end and piece of every window: short ones, and long ones where a piece is longer.
+
+    Sentences are windows too, since an instruction drowns in a sentence beside it otherwise.
+    """
     lengths = given.ends - given.starts
     owners = np.arange(len(lengths))
     width, _ = SCALES[0]
@@ -168,7 +202,10 @@ def _sentences(
     given: Grams,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The sentences of pieces that have several."""
-    edges = np.union1d(np.concatenate([given.starts, given.breaks]), given.ends)
+    if not len(given.breaks):
+        return given.breaks, given.breaks, given.breaks
+    edges = np.concatenate([given.starts, given.breaks, given.ends])
+    edges.sort()
     begins, ends = edges[:-1], edges[1:]
     owners = given.starts.searchsorted(begins, side="right") - 1
     least, most = _SENTENCE

@@ -32,6 +32,8 @@ _APART: Final = 10_000
 """Tokens of two pieces are this far from each other, more than any gap spans."""
 _MAX_SPANS: Final = 50
 _AROUND: Final = 40
+_REMEMBERED: Final = 8_192
+_LONGEST_KEPT: Final = 600
 
 # Scripts that write no spaces are compared letter by letter.
 _WORD: Final = re.compile(
@@ -66,14 +68,15 @@ class Pipeline:
 
     def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
         """What is found in folded texts; ScreenBroken past ``deadline`` (monotonic)."""
+        if not self._matcher.may_match(pieces):
+            check(deadline)
+            return _scored(self._classifier.found(pieces))
         words: list[str] = []
         starts: list[int] = []
         for piece in pieces:
             starts.append(len(words))
             words += _WORD.findall(piece)
             check(deadline)
-        if not self._matcher.may_match(words, pieces):
-            return _scored(self._classifier.found(pieces))
         # The zone frees this text's words: the vocabulary must not grow with what strangers send.
         with self._lock, self._nlp.memory_zone():
             return self._run(words, starts, pieces)
@@ -164,26 +167,58 @@ class RuleMatcher:
 
     def _build_first_words(self, rules: Rules) -> None:
         self._bits = bits = {name: 1 << number for number, name in enumerate(rules.lists)}
+        self._alone: dict[str, int] = {}
         self._first: dict[str, list[tuple[frozenset[str], int]]] = {}
         for name, phrases in rules.lists.items():
             for phrase in phrases:
                 word, *others = _WORD.findall(phrase)
-                self._first.setdefault(word, []).append((frozenset(others), bits[name]))
+                if others:
+                    self._first.setdefault(word, []).append((frozenset(others), bits[name]))
+                else:
+                    self._alone[word] = self._alone.get(word, 0) | bits[name]
+        in_several = [others for known in self._first.values() for others, _ in known]
+        self._several = frozenset(self._first).union(*in_several)
         self._needed = [_needed(chain, bits) for chain in rules.chains]
+        self._seen: dict[str, _Glance] = {}
 
-    def may_match(self, words: Sequence[str], pieces: Sequence[str]) -> bool:
+    def may_match(self, pieces: Sequence[str]) -> bool:
         """Whether it is worth making a document: most genuine errors end here."""
         if len(self._tokens):
-            return bool(words)
-        there, present = 0, set(words)
-        for word in present & self._first.keys():
+            return any(pieces)
+        there = 0
+        several: set[str] = set()
+        for piece in pieces:
+            glance = self._seen.get(piece) or self._glance(piece)
+            if glance.by_regex:
+                return True
+            there |= glance.there
+            several |= glance.several
+        for word in several & self._first.keys():
             for others, bit in self._first[word]:
-                if not others or others <= present:
+                if others <= several:
                     there |= bit
+        if not there:
+            return False
         for certain, steps in self._needed:
             if there & certain == certain and all(map(there.__and__, steps)):
                 return True
-        return bool(self._by_regex(pieces))
+        return False
+
+    def _glance(self, piece: str) -> _Glance:
+        present = set(_WORD.findall(piece))
+        there = 0
+        for word in present & self._alone.keys():
+            there |= self._alone[word]
+        glance = _Glance(
+            there=there,
+            several=present & self._several,
+            by_regex=bool(self._by_regex([piece])),
+        )
+        if len(piece) <= _LONGEST_KEPT:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen = {}
+            self._seen[piece] = glance
+        return glance
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the hits to ``doc.user_data[FOUND]``."""
@@ -227,6 +262,18 @@ class RuleMatcher:
                     excerpt = _excerpt(doc, at + begin, at + stop, (start, end))
                     found.append(Hit(rule=rule, piece=index, joined=False, excerpt=excerpt))
         return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Glance:
+    """What one piece has that a rule may need; remembered, since reports repeat their pieces."""
+
+    there: int
+    """The lists that one of its words is in, as bits."""
+    several: frozenset[str] | set[str]
+    """Its words that phrases of several are made of."""
+    by_regex: bool
+    """A regular expression found something."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

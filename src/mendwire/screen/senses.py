@@ -110,8 +110,12 @@ def senses(text: str, bits: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]
     here = one > 0
     pair, apart = one * _CLASSES + two, one * _CLASSES + three
     hashed = np.stack(
-        [one * _MIX ^ _ALONE, pair * _MIX ^ _PAIR, apart * _MIX ^ _APART]
-        + [(pair * _CLASSES + three) * _MIX ^ _THREE]
+        [
+            one * _MIX ^ _ALONE,
+            pair * _MIX ^ _PAIR,
+            apart * _MIX ^ _APART,
+            (pair * _CLASSES + three) * _MIX ^ _THREE,
+        ]
     )
     hashed ^= hashed >> np.uint32(15)
     hashed *= _STIR
