@@ -44,7 +44,7 @@ class Text:
     is_prose: bool = False
     """What people write to each other."""
     is_error: bool = False
-    """A harmless text of the kinds that reports are made of."""
+    """A harmless text of others, of the kinds that reports are made of: ours are made to be hard."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +119,7 @@ def _harmless(seed: int) -> Iterator[Text]:
                 left_out_with=group + part,
                 twin=twin,
                 is_prose=row.family == _PROSE,
-                is_error=row.family in _ERRORS,
+                is_error=row.family in _ERRORS and row.source != "own",
             )
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -142,11 +143,12 @@ class Classifier:
         table = self._model.table
         sums = np.zeros(given.letters.shape[1] + 1, np.int32)
         here = sums[1:]
-        np.sum(table[given.letters], axis=0, dtype=np.int32, out=here)
-        here[given.word_starts] += np.sum(table[given.words], axis=0, dtype=np.int32)
+        np.add.reduce(table.take(given.letters), axis=0, dtype=np.int32, out=here)
+        here[given.word_starts] += np.add.reduce(table.take(given.words), axis=0, dtype=np.int32)
         if len(given.senses):
-            np.add.at(here, given.sense_starts, table[given.senses] * np.int32(SENSE))
-        np.cumsum(here, out=here)
+            weights = table.take(given.senses).astype(np.int32) * np.int32(SENSE)
+            np.add.at(here, given.sense_starts, weights)
+        np.add.accumulate(here, out=here)
         return sums
 
     def _odds(
@@ -180,39 +182,31 @@ def windows(given: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray
 
     Sentences are windows too, since an instruction drowns in a sentence beside it otherwise.
     """
-    lengths = given.ends - given.starts
-    owners = np.arange(len(lengths))
     width, _ = SCALES[0]
-    if lengths.max() <= width and not len(given.breaks):
-        return given.starts, given.ends, owners
-    long = lengths > width
-    found = [(given.starts[~long], given.ends[~long], owners[~long]), _sentences(given)]
-    starts, ends, owners = given.starts[long], given.ends[long], owners[long]
-    for width, step in SCALES if len(starts) else ():
-        count = np.maximum(0, -((width - (ends - starts)) // step)) + 1
-        owner = np.repeat(np.arange(len(starts)), count)
-        number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-        begin = starts[owner] + number * step
-        found.append((begin, np.minimum(begin + width, ends[owner]), owners[owner]))
-    begins, stops, pieces = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return begins, stops, pieces
+    long: list[tuple[int, int, int]] = []
+    found: list[tuple[int, int, int]] = []
+    for owner, (start, end) in enumerate(zip(given.starts, given.ends, strict=True)):
+        (long if end - start > width else found).append((start, end, owner))
+    found += _sentences(given)
+    for width, step in SCALES:
+        for start, end, owner in long:
+            found += [
+                (at, min(at + width, end), owner)
+                for at in range(start, max(start + 1, end - width + step), step)
+            ]
+    begins, ends, owners = np.array(found, np.int64).T
+    return begins, ends, owners
 
 
-def _sentences(
-    given: Grams,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _sentences(given: Grams) -> Iterator[tuple[int, int, int]]:
     """The sentences of pieces that have several."""
-    if not len(given.breaks):
-        return given.breaks, given.breaks, given.breaks
-    edges = np.concatenate([given.starts, given.breaks, given.ends])
-    edges.sort()
-    begins, ends = edges[:-1], edges[1:]
-    owners = given.starts.searchsorted(begins, side="right") - 1
     least, most = _SENTENCE
-    size = ends - begins
-    part = (size >= least) & (size <= most) & (size < (given.ends - given.starts)[owners])
-    part &= ends <= given.ends[owners]
-    return begins[part], ends[part], owners[part]
+    for owner, breaks in enumerate(given.breaks):
+        if breaks:
+            edges = [given.starts[owner], *breaks, given.ends[owner]]
+            for begin, end in pairwise(edges):
+                if least <= end - begin <= most:
+                    yield begin, end, owner
 
 
 def readable(piece: str) -> str:

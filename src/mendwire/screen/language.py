@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -224,10 +225,11 @@ class RuleMatcher:
         """Write the hits to ``doc.user_data[FOUND]``."""
         starts, pieces = doc.user_data[PIECES]
         found = [*self._by_regex(pieces), *self._by_tokens(doc, starts)]
-        places: dict[str, list[tuple[int, int]]] = {}
-        for name, start, end in self._gate(doc):
-            places.setdefault(self._names[name], []).append((start, end))
-        there = sum(self._bits[name] for name in places)
+        by_number: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for number, start, end in self._gate(doc):
+            by_number[number].append((start, end))
+        places = _Places({self._names[number]: found for number, found in by_number.items()})
+        there = sum(self._bits[name] for name in places.named)
         tokens = _tokens_of(starts, len(doc))
         for chain, (certain, steps) in zip(self._chains, self._needed, strict=True):
             if there & certain == certain and all(map(there.__and__, steps)):
@@ -314,9 +316,25 @@ def _holds(text: str, needs: Sequence[str]) -> bool:
     return not needs
 
 
-def _by_chain(
-    chain: Chain, places: dict[str, list[tuple[int, int]]], tokens: _Tokens, doc: Doc
-) -> list[Hit]:
+class _Places:
+    """Where the phrases of each list stand in a document: (start, end) in tokens."""
+
+    def __init__(self, named: dict[str, list[tuple[int, int]]]) -> None:
+        self.named = named
+        self._together: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+
+    def of(self, lists: tuple[str, ...]) -> list[tuple[int, int]]:
+        """Those of several lists, in order."""
+        if len(lists) == 1:
+            return self.named.get(lists[0], [])
+        found = self._together.get(lists)
+        if found is None:
+            found = sorted(place for name in lists for place in self.named.get(name, ()))
+            self._together[lists] = found
+        return found
+
+
+def _by_chain(chain: Chain, places: _Places, tokens: _Tokens, doc: Doc) -> list[Hit]:
     starts, piece = tokens.starts, tokens.piece
     for joined in (False, True):
         if joined and (chain.at_start or chain.at_end or len(chain.steps) < 2):  # noqa: PLR2004 - one word cannot be split
@@ -344,37 +362,23 @@ def _end_of(piece: int, starts: list[int], doc: Doc) -> int:
     return starts[piece + 1] if piece + 1 < len(starts) else len(doc)
 
 
-def _walk(
-    chain: Chain, places: dict[str, list[tuple[int, int]]], spread: Sequence[int]
-) -> list[tuple[int, int]]:
+def _walk(chain: Chain, places: _Places, spread: Sequence[int]) -> list[tuple[int, int]]:
     """(start, end) of each way through the chain, the shortest for each end."""
-    reached = [
-        (spread[end - 1] + 1, end, start) for start, end in _of(chain.steps[0].lists, places)
-    ]
-    frontier = [(key, start) for key, _, start in reached]
-    ends = {key: end for key, end, _ in reached}
+    frontier = [(spread[end - 1] + 1, start, end) for start, end in places.of(chain.steps[0].lists)]
     for step in chain.steps[1:]:
         frontier.sort()
-        keys = [key for key, _ in frontier]
-        following: list[tuple[int, int]] = []
-        ends = {}
-        for start, end in _of(step.lists, places):
+        keys = [key for key, _, _ in frontier]
+        gap = step.gap
+        following: list[tuple[int, int, int]] = []
+        for start, end in places.of(step.lists):
             at = spread[start]
             nearest = bisect_right(keys, at) - 1
-            if nearest >= 0 and at - keys[nearest] <= step.gap:
-                key = spread[end - 1] + 1
-                following.append((key, frontier[nearest][1]))
-                ends[key] = end
+            if nearest >= 0 and at - keys[nearest] <= gap:
+                following.append((spread[end - 1] + 1, frontier[nearest][1], end))
         frontier = following
         if not frontier:
             return []
-    return [(start, ends[key]) for key, start in frontier]
-
-
-def _of(lists: Sequence[str], places: dict[str, list[tuple[int, int]]]) -> list[tuple[int, int]]:
-    if len(lists) == 1:
-        return places.get(lists[0], [])
-    return sorted(place for name in lists for place in places.get(name, ()))
+    return [(start, end) for _, start, end in frontier]
 
 
 def _bounds(place: tuple[int, int], starts: list[int], doc: Doc) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -23,22 +23,22 @@ from mendwire.screen.normalise import fold
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A row of zeros stands between two pieces. Scripts without blanks are looked up letter by letter.
+# Scripts without blanks are looked up letter by letter.
 _WORD: Final = re.compile(
-    r"\0+|[^\W\d_\u2e80-\ufaff]+(?:['’-][^\W\d_\u2e80-\ufaff]+)*|[\u2e80-\ud7ff\uf900-\ufaff]+"
+    r"[^\W\d_\u2e80-\ufaff]+(?:['’-][^\W\d_\u2e80-\ufaff]+)*|[\u2e80-\ud7ff\uf900-\ufaff]+"
 )
 _WIDE: Final = "\u2e80"
 _SHORTEST_STEM: Final = 3
-_REMEMBERED: Final = 16_384
-_LONGEST_KEPT: Final = 40
-_CLASSES: Final = np.uint32(64)
+_CLASSES: Final = 64
 _NEAR: Final = 40
 """Letters from a word to the next one with a class, at most, if they are to count together."""
 _FAR: Final = 60
 """The same to the second next one."""
-_MIX: Final = np.uint32(0x85EBCA6B)
-_STIR: Final = np.uint32(0x9E3779B1)
-_ALONE, _PAIR, _APART, _THREE = (np.uint32(seed) for seed in (1, 2, 3, 4))
+_MIX: Final = 0x85EBCA6B
+_STIR: Final = 0x9E3779B1
+_ALL: Final = (1 << 32) - 1
+_ALONE, _PAIR, _APART, _THREE = 1, 2, 3, 4
+_REMEMBERED: Final = 65_536
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,25 +49,15 @@ class Lexicon:
     stems: Mapping[str, int]
     wide: Mapping[str, int]
     """One or two characters of a script that writes no blanks."""
-    known: dict[str, int]
-    """What was looked up before."""
+    longest: int
+    """Letters of the longest stem."""
 
     def of(self, word: str) -> int:
         """The class of a folded word."""
-        found = self.known.get(word)
-        if found is None:
-            found = self._looked_up(word)
-            if len(word) <= _LONGEST_KEPT:
-                if len(self.known) >= _REMEMBERED:
-                    self.known.clear()
-                self.known[word] = found
-        return found
-
-    def _looked_up(self, word: str) -> int:
         found = self.words.get(word)
         if found is not None:
             return found
-        for length in range(min(len(word), _LONGEST_KEPT), _SHORTEST_STEM - 1, -1):
+        for length in range(min(len(word), self.longest), _SHORTEST_STEM - 1, -1):
             found = self.stems.get(word[:length])
             if found is not None:
                 return found
@@ -94,66 +84,67 @@ def lexicon() -> Lexicon:
             f"The screen's word classes are missing from the installation or damaged ({problem}); "
             "reinstall mendwire."
         ) from None
-    return Lexicon(words=words, stems=stems, wide=wide, known={})
+    return Lexicon(words=words, stems=stems, wide=wide, longest=max(map(len, stems)))
 
 
-def senses(text: str, bits: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The table's rows for the classes in a text of pieces, and where each stands, in order."""
-    places, classes = _classed(text, lexicon())
-    if not any(classes):
-        return np.zeros(0, np.uint32), np.zeros(0, np.int64)
-    size = len(classes)
-    at = np.array([*places, -1, -1], np.int64)
-    one, two, three = _shifted(np.array([*classes, 0, 0], np.uint32), size)
-    near = (two > 0) & (at[1 : size + 1] - at[:size] <= _NEAR)
-    far = (two > 0) & (three > 0) & (at[2:] - at[:size] <= _FAR)
-    here = one > 0
-    pair, apart = one * _CLASSES + two, one * _CLASSES + three
-    hashed = np.stack(
-        [
-            one * _MIX ^ _ALONE,
-            pair * _MIX ^ _PAIR,
-            apart * _MIX ^ _APART,
-            (pair * _CLASSES + three) * _MIX ^ _THREE,
-        ]
-    )
-    hashed ^= hashed >> np.uint32(15)
-    hashed *= _STIR
-    hashed ^= hashed >> np.uint32(13)
-    hashed *= _MIX
-    hashed >>= np.uint32(32 - bits)
-    chosen = np.stack([here, here & near, here & far, here & far]).T
-    return hashed.T[chosen], np.repeat(at[:size], chosen.sum(axis=1))
-
-
-def _shifted(
-    row: NDArray[np.uint32], size: int
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
-    return row[:size], row[1 : size + 1], row[2:]
-
-
-def _classed(text: str, known: Lexicon) -> tuple[list[int], list[int]]:
-    """Where words with a class stand, and the classes; 0 where a piece ends."""
-    places: list[int] = []
-    classes: list[int] = []
-    get = known.known.get
-    for found in _WORD.finditer(text):
-        word = found.group()
-        if word[0] == "\0":
-            places.append(found.start())
-            classes.append(0)
-        elif word[0] >= _WIDE:
-            start = found.start()
-            for at in range(len(word)):
-                number = known.wide.get(word[at : at + 2]) or known.wide.get(word[at])
-                if number:
-                    places.append(start + at)
-                    classes.append(number)
+def classes_in(word: str) -> tuple[tuple[int, int], ...]:
+    """Where a class stands in what is written without a blank, and its number."""
+    known = lexicon()
+    found: list[tuple[int, int]] = []
+    for part in _WORD.finditer(word):
+        said, start = part.group(), part.start()
+        if said[0] < _WIDE:
+            found.append((start, known.of(said)))
         else:
-            number = get(word)
-            if number is None:
-                number = known.of(word)
-            if number:
-                places.append(found.start())
-                classes.append(number)
-    return places, classes
+            wide = known.wide.get
+            found += [
+                (start + at, wide(said[at : at + 2]) or wide(said[at]) or 0)
+                for at in range(len(said))
+            ]
+    return tuple(one for one in found if one[1])
+
+
+def sense_rows(
+    meant: Sequence[tuple[int, int]], bits: int
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The table's rows for classes at their places, and the place of each row, in order.
+
+    Each counts alone, with the next one and with the second next one, where those are near.
+    """
+    rows: list[int] = []
+    places: list[int] = []
+    ahead = [*meant, (-1, 0), (-1, 0)]
+    for (at, one), (second, two), (third, three) in zip(meant, ahead[1:], ahead[2:], strict=False):
+        if one:
+            near = bool(two) and second - at <= _NEAR
+            far = bool(two and three) and third - at <= _FAR
+            key = (one, two if near or far else 0, three if far else 0, near)
+            some = _known.get(key) or _hashed(key)
+            rows += some
+            places += [at] * len(some)
+    return np.array(rows, np.uint32) >> np.uint32(32 - bits), np.array(places, np.int64)
+
+
+_known: dict[tuple[int, int, int, bool], tuple[int, ...]] = {}
+
+
+def _hashed(key: tuple[int, int, int, bool]) -> tuple[int, ...]:
+    one, two, three, near = key
+    pair = one * _CLASSES + two
+    hashes = [_stirred(one, _ALONE)]
+    if near:
+        hashes.append(_stirred(pair, _PAIR))
+    if three:
+        hashes.append(_stirred(one * _CLASSES + three, _APART))
+        hashes.append(_stirred(pair * _CLASSES + three, _THREE))
+    if len(_known) >= _REMEMBERED:
+        _known.clear()
+    return _known.setdefault(key, tuple(hashes))
+
+
+def _stirred(number: int, seed: int) -> int:
+    value = number * _MIX & _ALL ^ seed
+    value ^= value >> 15
+    value = value * _STIR & _ALL
+    value ^= value >> 13
+    return value * _MIX & _ALL

@@ -61,10 +61,11 @@ def spelt(text: str) -> list[Piece]:
 
 def _unspelt(run: re.Match[str]) -> list[Piece]:
     letters = run.group()
-    gaps = [gap.group() for gap in _GAP.finditer(letters)]
+    gaps = _GAP.findall(letters)
     narrow = min(map(len, gaps))
     usual = Counter(gaps).most_common(1)[0][0]
-    if not any(_parts_words(gap, usual, narrow) for gap in gaps):
+    parting = {gap for gap in set(gaps) if _parts_words(gap, usual, narrow)}
+    if not parting:
         bare = _GAP.sub("", letters)
         apart = respaced(bare.lower())
         return [(apart or bare, run.start(), run.end())]
@@ -73,7 +74,7 @@ def _unspelt(run: re.Match[str]) -> list[Piece]:
     for gap in _GAP.finditer(letters):
         start, end = run.start() + gap.start(), run.start() + gap.end()
         pieces.append((run.string[at:start], at, start))
-        if _parts_words(gap.group(), usual, narrow):
+        if gap[0] in parting:
             pieces.append((" ", start, end))
         at = end
     return [*pieces, (run.string[at : run.end()], at, run.end())]
@@ -116,7 +117,7 @@ def _from_bits(run: str) -> str:
 
 
 def _from_octal(run: str) -> str:
-    return _of_bytes(bytes(int(code[-3:], 8) for code in re.findall(r"[0-7]{3,4}", run)))
+    return _of_bytes(bytes([int(code[-3:], 8) for code in re.findall(r"[0-7]{3,4}", run)]))
 
 
 def _from_codes(run: str) -> str:
