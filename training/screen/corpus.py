@@ -23,7 +23,7 @@ _PROSE: Final = "prose"
 _WRAPPED: Final = 4
 """Of the other harmless texts one in so many is learned in a carrier too."""
 _EVERY: Final = {"i18n": 4, "doc": 5, "comment": 5, "help": 5}
-"""Of what is no error by itself one row in so many is learned: it orders its reader about, too."""
+"""Of what is no error by itself one row in so many of others is learned: it orders people about."""
 _PARTS: Final = 10
 """Parts that the harmless texts of our own are left out in."""
 
@@ -44,7 +44,7 @@ class Text:
     is_prose: bool = False
     """What people write to each other."""
     is_error: bool = False
-    """A harmless text of others, of the kinds that reports are made of: ours are made to be hard."""
+    """A harmless text of others, of the kinds that reports are made of; ours were made hard."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +104,7 @@ def _harmless(seed: int) -> Iterator[Text]:
             texts = [row.text, *_longer(row.text, drawn)]
         elif twin:
             texts = [sample.text for sample in compose._of(row, seed, 0)]  # noqa: SLF001 - as it composes all, of some rows alone
-        elif number % _EVERY.get(row.family, 1):
+        elif number % _EVERY.get(row.family, 1) and row.source != "own":
             continue
         else:
             texts = [row.text]
