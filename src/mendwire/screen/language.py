@@ -11,13 +11,14 @@ import threading
 import time
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mendwire.errors import ScreenBroken, ScreenUnavailable
 from mendwire.model.printable import printable
 from mendwire.model.screening import CLASSIFIER
+from mendwire.screen.repeats import without_long_repeats
 from mendwire.screen.rules import Chain, Rules
 
 if TYPE_CHECKING:
@@ -69,18 +70,24 @@ class Pipeline:
 
     def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
         """What is found in folded texts; ScreenBroken past ``deadline`` (monotonic)."""
-        if not self._matcher.may_match(pieces):
-            check(deadline)
-            return _scored(self._classifier.found(pieces))
+        glances = self._matcher.glances(pieces)
+        by_regex = [
+            Hit(rule=rule, piece=number, joined=False, excerpt=excerpt)
+            for number, glance in enumerate(glances)
+            for rule, excerpt in glance.by_regex
+        ]
+        check(deadline)
+        if not self._matcher.may_match(glances):
+            return [*by_regex, *_scored(self._classifier.found(pieces))]
         words: list[str] = []
         starts: list[int] = []
         for piece in pieces:
             starts.append(len(words))
-            words += _WORD.findall(piece)
+            words += without_long_repeats(_WORD.findall(piece))
             check(deadline)
         # The zone frees this text's words: the vocabulary must not grow with what strangers send.
         with self._lock, self._nlp.memory_zone():
-            return self._run(words, starts, pieces)
+            return [*by_regex, *self._run(words, starts, pieces)]
 
     def _run(self, words: list[str], starts: list[int], pieces: Sequence[str]) -> list[Hit]:
         from spacy.tokens import Doc  # noqa: PLC0415 - the extra is loaded already here
@@ -160,7 +167,9 @@ class RuleMatcher:
         self._tokens = Matcher(vocab, validate=True)
         for number, (rule, patterns) in enumerate(rules.tokens):
             self._tokens.add(f"{number} {rule}", list(patterns))
-        self._regexes = rules.regexes
+        self._regexes: dict[tuple[str, ...], list[tuple[str, re.Pattern[str]]]] = defaultdict(list)
+        for rule, needs, pattern in rules.regexes:
+            self._regexes[needs].append((rule, pattern))
         self._build_first_words(rules)
         if not rules.tokens:
             # Nothing asks for shapes and the like, and computing them is half the time.
@@ -182,16 +191,17 @@ class RuleMatcher:
         self._needed = [_needed(chain, bits) for chain in rules.chains]
         self._seen: dict[str, _Glance] = {}
 
-    def may_match(self, pieces: Sequence[str]) -> bool:
+    def glances(self, pieces: Sequence[str]) -> list[_Glance]:
+        """What each piece has that a rule may need."""
+        return [self._seen.get(piece) or self._glance(piece) for piece in pieces]
+
+    def may_match(self, glances: Sequence[_Glance]) -> bool:
         """Whether it is worth making a document: most genuine errors end here."""
         if len(self._tokens):
-            return any(pieces)
+            return bool(glances)
         there = 0
         several: set[str] = set()
-        for piece in pieces:
-            glance = self._seen.get(piece) or self._glance(piece)
-            if glance.by_regex:
-                return True
+        for glance in glances:
             there |= glance.there
             several |= glance.several
         for word in several & self._first.keys():
@@ -213,7 +223,7 @@ class RuleMatcher:
         glance = _Glance(
             there=there,
             several=present & self._several,
-            by_regex=bool(self._by_regex([piece])),
+            by_regex=tuple(self._by_regex(piece)),
         )
         if len(piece) <= _LONGEST_KEPT:
             if len(self._seen) >= _REMEMBERED:
@@ -223,8 +233,8 @@ class RuleMatcher:
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the hits to ``doc.user_data[FOUND]``."""
-        starts, pieces = doc.user_data[PIECES]
-        found = [*self._by_regex(pieces), *self._by_tokens(doc, starts)]
+        starts, _ = doc.user_data[PIECES]
+        found = self._by_tokens(doc, starts)
         by_number: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for number, start, end in self._gate(doc):
             by_number[number].append((start, end))
@@ -237,19 +247,15 @@ class RuleMatcher:
         doc.user_data[FOUND] = found
         return doc
 
-    def _by_regex(self, pieces: Sequence[str]) -> list[Hit]:
-        found = []
-        everything = "\n".join(pieces)
-        for rule, needs, pattern in self._regexes:
-            if not _holds(everything, needs) or not pattern.search(everything):
+    def _by_regex(self, piece: str) -> Iterator[tuple[str, str]]:
+        """Rules and excerpts."""
+        for needs, patterns in self._regexes.items():
+            if needs and not any(map(piece.__contains__, needs)):
                 continue
-            for index, piece in enumerate(pieces):
-                match = pattern.search(piece)
-                if match:
+            for rule, pattern in patterns:
+                if match := pattern.search(piece):
                     begin = max(0, match.start() - 20)
-                    excerpt = printable(piece[begin : match.end() + 40])
-                    found.append(Hit(rule=rule, piece=index, joined=False, excerpt=excerpt))
-        return found
+                    yield rule, printable(piece[begin : match.end() + 40])
 
     def _by_tokens(self, doc: Doc, starts: list[int]) -> list[Hit]:
         if not len(self._tokens):
@@ -274,8 +280,8 @@ class _Glance:
     """The lists that one of its words is in, as bits."""
     several: frozenset[str] | set[str]
     """Its words that phrases of several are made of."""
-    by_regex: bool
-    """A regular expression found something."""
+    by_regex: tuple[tuple[str, str], ...]
+    """What regular expressions found: rules and excerpts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -306,14 +312,6 @@ def _needed(chain: Chain, bits: Mapping[str, int]) -> tuple[int, list[int]]:
     for step in steps:
         certain |= step if step.bit_count() == 1 else 0
     return certain, [step for step in steps if step.bit_count() > 1]
-
-
-def _holds(text: str, needs: Sequence[str]) -> bool:
-    # No generator: it runs some hundred times for every report.
-    for need in needs:
-        if need in text:
-            return True
-    return not needs
 
 
 class _Places:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ _STIR: Final = 0x9E3779B1
 _ALL: Final = (1 << 32) - 1
 _ALONE, _PAIR, _APART, _THREE = 1, 2, 3, 4
 _REMEMBERED: Final = 65_536
+_FEW: Final = 200
+"""Words with a class up to which each is looked at by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +113,8 @@ def sense_rows(
 
     Each counts alone, with the next one and with the second next one, where those are near.
     """
+    if len(meant) > _FEW:
+        return _many_rows(meant, bits)
     rows: list[int] = []
     places: list[int] = []
     ahead = [*meant, (-1, 0), (-1, 0)]
@@ -123,6 +127,24 @@ def sense_rows(
             rows += some
             places += [at] * len(some)
     return np.array(rows, np.uint32) >> np.uint32(32 - bits), np.array(places, np.int64)
+
+
+def _many_rows(
+    meant: Sequence[tuple[int, int]], bits: int
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The same in arrays, for texts made of nothing but such words."""
+    ahead = np.array([*meant, (-1, 0), (-1, 0)], np.int64)
+    size, at = len(meant), ahead[:, 0]
+    one, two, three = ahead[:size, 1], ahead[1 : size + 1, 1], ahead[2:, 1]
+    here = one > 0
+    near = here & (two > 0) & (at[1 : size + 1] - at[:size] <= _NEAR)
+    far = here & (two > 0) & (three > 0) & (at[2:] - at[:size] <= _FAR)
+    pair = one * _CLASSES + two
+    numbers = np.stack([one, pair, one * _CLASSES + three, pair * _CLASSES + three], axis=1)
+    rows = _stirred(numbers, np.array([_ALONE, _PAIR, _APART, _THREE]))
+    chosen = np.stack([here, near, far, far], axis=1)
+    found = rows[chosen].astype(np.uint32) >> np.uint32(32 - bits)
+    return found, np.repeat(at[:size], chosen.sum(axis=1))
 
 
 _known: dict[tuple[int, int, int, bool], tuple[int, ...]] = {}
@@ -142,9 +164,17 @@ def _hashed(key: tuple[int, int, int, bool]) -> tuple[int, ...]:
     return _known.setdefault(key, tuple(hashes))
 
 
-def _stirred(number: int, seed: int) -> int:
-    value = number * _MIX & _ALL ^ seed
-    value ^= value >> 15
-    value = value * _STIR & _ALL
-    value ^= value >> 13
-    return value * _MIX & _ALL
+_Number = TypeVar("_Number", int, "NDArray[np.int64]")
+
+
+def _stirred(number: _Number, seed: _Number) -> _Number:
+    """Mixed to 32 bits; the masks come before products that 63 bits would not hold."""
+    value = ((number * _MIX) & _ALL) ^ seed
+    value = value ^ (value >> 15)
+    value = _product(value, _STIR)
+    value = value ^ (value >> 13)
+    return _product(value, _MIX)
+
+
+def _product(value: _Number, by: int) -> _Number:
+    return (((value >> 16) * by & 0xFFFF) * 0x10000 + (value & 0xFFFF) * by) & _ALL

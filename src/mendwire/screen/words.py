@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Final
 
 from mendwire.screen.senses import classes_in
@@ -14,7 +15,9 @@ _ODD: Final = 0x9E3779B97F4A7C15
 _SEED: Final = 0x9E3779B1
 _ALL: Final = (1 << 64) - 1
 # Words are what stands between blanks. In scripts that write none, a letter is a word.
-_PART: Final = re.compile(r"[\u0e00-\u0e7f\u2e80-\udfff]|[^\x00-\x20\u0e00-\u0e7f\u2e80-\udfff]+")
+_PART: Final = re.compile(
+    r"([\u0e00-\u0e7f\u2e80-\udfff]+)|[^\x00-\x20\u0e00-\u0e7f\u2e80-\udfff]+"
+)
 _DIGITS: Final = re.compile(r"\d", re.ASCII)
 
 _Numbers = tuple[tuple[int, int], ...]
@@ -65,7 +68,7 @@ def words_of(pieces: Sequence[str], starts: Sequence[int]) -> Words:
 
 
 def _look(word: str) -> _Look:
-    parts = tuple((part.start(), _hash(part.group())) for part in _PART.finditer(word))
+    parts = tuple(_parts(word))
     one = len(parts) == 1 and not parts[0][0]
     look = parts[0][1] if one else 0, None if one else parts, classes_in(word), len(word) + 1
     if len(word) <= _LONGEST_KEPT:
@@ -75,9 +78,16 @@ def _look(word: str) -> _Look:
     return look
 
 
+def _parts(word: str) -> Iterator[tuple[int, int]]:
+    for part in _PART.finditer(word):
+        start, end = part.span()
+        if part.lastindex:
+            yield from zip(range(start, end), repeat(_SEED))
+        else:
+            yield start, _hash(part[0])
+
+
 def _hash(part: str) -> int:
-    if len(part) == 1:
-        return _SEED
     value, power = 0, 1
     for letter in map(ord, _DIGITS.sub("0", part)):
         value += letter * power
