@@ -16,7 +16,7 @@ _FRESH: Final = 0.75
 
 _REACH: Final = 128
 """Words that no rule reaches over."""
-_MANY: Final = 1_024
+_MANY: Final = 400
 """Words from which on long repetitions are looked for."""
 
 

@@ -21,7 +21,7 @@ _PART: Final = re.compile(
 _DIGITS: Final = re.compile(r"\d", re.ASCII)
 
 _Numbers = tuple[tuple[int, int], ...]
-_Look = tuple[int, _Numbers | None, _Numbers, int]
+_Look = tuple[int, dict[int, int] | None, _Numbers, int]
 """A word's hash; if it has other than one part, where each begins and its hash; where each class
 stands and its number; its length and a blank's."""
 _known: dict[str, _Look] = {}
@@ -56,8 +56,8 @@ def words_of(pieces: Sequence[str], starts: Sequence[int]) -> Words:
                 places.append(at)
                 hashes.append(value)
             else:
-                places += [at + offset for offset, _ in parts]
-                hashes += [value for _, value in parts]
+                places += [at + offset for offset in parts]
+                hashes += parts.values()
             if classes:
                 meant += [(at + offset, number) for offset, number in classes]
             at += step
@@ -68,9 +68,9 @@ def words_of(pieces: Sequence[str], starts: Sequence[int]) -> Words:
 
 
 def _look(word: str) -> _Look:
-    parts = tuple(_parts(word))
-    one = len(parts) == 1 and not parts[0][0]
-    look = parts[0][1] if one else 0, None if one else parts, classes_in(word), len(word) + 1
+    parts = dict(_parts(word))
+    one = len(parts) == 1 and 0 in parts
+    look = parts.get(0, 0), None if one else parts, classes_in(word), len(word) + 1
     if len(word) <= _LONGEST_KEPT:
         if len(_known) >= _REMEMBERED:
             _known.clear()

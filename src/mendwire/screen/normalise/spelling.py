@@ -14,11 +14,11 @@ _AZ: Final = "abcdefghijklmnopqrstuvwxyz"
 _SPELT: Final = re.compile(r"(?<![^\W_])[^\W_](?:[\W_]{1,8}[^\W_](?![^\W_])){4,}")
 _GAP: Final = re.compile(r"[\W_]+")
 _MAX_RUNS: Final = 12
-_HEX: Final = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}h?[ :;,|\\/._+\[\]\n-]{0,2}){8,}")
+_HEX: Final = re.compile(r"(?:(?:0x|\\x)?+[0-9a-fA-F]{2}h?[ :;,|\\/._+\[\]\n-]{0,2}){8,}")
 _BITS: Final = re.compile(r"(?:[01]{7,8}[ ,;|\n]{0,2}){6,}")
-_OCTAL: Final = re.compile(r"(?:\\?0?o?[01][0-7]{2}[ ,;|\n]{1,2}){6,}[01][0-7]{2}")
-_CODES: Final = re.compile(r"(?<![\d.])(?:\d{2,6}[^\d]{1,7}){6,}\d{2,6}(?![\d.])")
-_PLACES: Final = re.compile(r"(?<![\d.])\d{1,2}(?:[ ,./|_-]{1,3}\d{1,2}){6,}(?![\d.])")
+_OCTAL: Final = re.compile(r"(?:\\?+0?o?[01][0-7]{2}[ ,;|\n]{1,2}+){6,}[01][0-7]{2}")
+_CODES: Final = re.compile(r"(?<![\d.])(?:\d{2,6}+[^\d]{1,7}+){6,}\d{2,6}(?![\d.])")
+_PLACES: Final = re.compile(r"(?<![\d.])\d{1,2}+(?:[ ,./|_-]{1,3}+\d{1,2}+){6,}(?![\d.])")
 _MORSE_RUN: Final = re.compile(r"(?:[.\-_·•−–—]{1,6}[ /|]{1,3}){4,}[.\-_·•−–—]{1,6}")
 _MORSE: Final = dict(
     zip(
