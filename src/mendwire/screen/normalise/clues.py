@@ -22,7 +22,7 @@ _NUMBER: Final = re.compile(
     r"(?:0[xbo]|\\x)?(?:[0-9a-fA-F]{2,4}|[01]{7,8}|[0-7]{3})h?|\d{1,3}|\d{1,2}(?:[-.]\d{1,2})+"
 )
 _CODES: Final = re.compile(
-    r"(?:\d{1,6}\D{1,7}){10}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42}"
+    r"(?=[\da-fA-F])(?:(?:\d{1,6}\D{1,7}){10}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42})"
 )
 MANY: Final = 8
 """Codes in one word that make it worth a look by itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mendwire.screen.normalise.fold import plain, spaced
@@ -17,6 +18,12 @@ _SHOWN: Final = 3
 """Characters of all views for each of the text's, ..."""
 _SPARE: Final = 8_192
 """... and these besides."""
+
+
+_REMEMBERED: Final = 4_096
+"""Readings that are kept, ..."""
+_LONGEST_KEPT: Final = 400
+"""... of texts of at most so many characters: reports repeat each other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +43,10 @@ def views(text: str) -> list[View]:
 
 def read(text: str) -> Reading:
     """A text with all its views; those with nothing in them are left out."""
+    return _remembered(text) if len(text) <= _LONGEST_KEPT else _read(text)
+
+
+def _read(text: str) -> Reading:
     found: dict[str, View] = {}
     left = _SHOWN * len(text) + _SPARE
     cut = False
@@ -59,6 +70,9 @@ def read(text: str) -> Reading:
             cut = cut or not layer.pieces
             waiting.append((joined(layer.pieces), layer, depth + 1))
     return Reading(views=tuple(found.values()), cut=cut)
+
+
+_remembered = lru_cache(_REMEMBERED)(_read)
 
 
 def _undone(outer: str, shown: str, words: Sequence[str], below: Layer | None) -> Iterator[Layer]:
