@@ -18,6 +18,7 @@ from mendwire.cli import (
     doctor,
     erase,
     halt,
+    host,
     kept,
     mcp,
     quarantine,
@@ -104,6 +105,7 @@ replay.register(app)
 mcp.register(app)
 tasks.register(app)
 specialist.register(app)
+app.add_typer(host.app, name="host", no_args_is_help=True)
 _add_gateway(app)
 _add_dashboard(app)
 
