@@ -41,11 +41,7 @@ class RealServer:
     async def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "server.conf"
-        path.write_text(
-            f'listen: "127.0.0.1:{self.port}"\nports_file_dir: "{self.folder}"\n'
-            f'jetstream {{ store_dir: "{self.folder / "js"}", max_file: {self.max_file} }}\n'
-            f"{self.config}\n"
-        )
+        path.write_text(self.written())
         for stale in self.folder.glob("*.ports"):
             stale.unlink()
         with (self.folder / "server.log").open("ab") as log:
@@ -53,6 +49,14 @@ class RealServer:
                 [binary(), "-c", str(path)], stdout=log, stderr=log
             )
         self.port = await self._port()
+
+    def written(self) -> str:
+        """The server's configuration."""
+        return (
+            f'listen: "127.0.0.1:{self.port}"\nports_file_dir: "{self.folder}"\n'
+            f'jetstream {{ store_dir: "{self.folder / "js"}", max_file: {self.max_file} }}\n'
+            f"{self.config}\n"
+        )
 
     async def _port(self) -> int:
         async with asyncio.timeout(20):

@@ -111,7 +111,7 @@ def logs(
 
 
 @app.command()
-def firewall(  # noqa: PLR0913 - a switch for each thing that can be done
+def firewall(
     to_open: Annotated[
         bool, typer.Option("--open", help="Let the named addresses reach port 4222.")
     ] = False,

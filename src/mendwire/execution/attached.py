@@ -61,7 +61,9 @@ def ask(words: Sequence[str], *, timeout_s: float) -> Said:
         ) from None
     except OSError as problem:
         raise _unusable(words, problem) from None
-    out, err = (part[:_OUTPUT_BYTES].decode("utf-8", "replace") for part in (done.stdout, done.stderr))
+    out, err = (
+        part[:_OUTPUT_BYTES].decode("utf-8", "replace") for part in (done.stdout, done.stderr)
+    )
     return Said(code=done.returncode, out=out, err=err)
 
 

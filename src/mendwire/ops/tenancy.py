@@ -7,7 +7,6 @@ Each login's secret is written once, to files of its own that only their owner c
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -246,7 +245,9 @@ def server_files(folder: Path) -> list[Path]:
     return wanted
 
 
-def write_login(folder: Path, tenancy: Tenancy, tenant: Tenant | None, login: MadeLogin, name: str) -> list[Path]:
+def write_login(
+    folder: Path, tenancy: Tenancy, tenant: Tenant | None, login: MadeLogin, name: str
+) -> list[Path]:
     """The secret of one login as variables and as a context of the ``nats`` command."""
     place = folder / LOGINS
     inbox = f"_INBOX_{name}" if tenant else ""
@@ -273,9 +274,7 @@ def write_login(folder: Path, tenancy: Tenancy, tenant: Tenant | None, login: Ma
 
 def _server(before: Tenancy | None, wanted: Wanted) -> Tenancy:
     if before is None and not wanted.address:
-        raise ConfigError(
-            "By which name do clients know the host? Say --address nats.example.org."
-        )
+        raise ConfigError("By which name do clients know the host? Say --address nats.example.org.")
     now = before or Tenancy(address=str(wanted.address))
     given = {
         key: getattr(wanted, key)
@@ -347,8 +346,3 @@ def _login(body: Mapping[str, Any]) -> Login:
     if not re.fullmatch(r"[a-z0-9_]{1,120}", name) or not re.fullmatch(r"[\w$./]{1,100}", shadow):
         raise ValueError(name)
     return Login(name=name, role=Role(body["role"]), kind=Kind(body["kind"]), shadow=shadow)
-
-
-def is_private(path: Path) -> bool:
-    """Whether only its owner can read it."""
-    return not os.stat(path).st_mode & 0o077

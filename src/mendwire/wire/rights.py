@@ -22,7 +22,7 @@ class Role(StrEnum):
     PUBLISHER = "publisher"
     """A service that reports errors: it reads nothing."""
     GATEWAY = "gateway"
-    """A gateway that takes reports over HTTP: a publisher that may see whether streams are there."""
+    """A gateway for reports over HTTP: a publisher that may see whether streams are there."""
     WORKER = "worker"
     """Works cases and tasks to their end; makes, changes and purges no stream of messages."""
     OPERATOR = "operator"
@@ -75,6 +75,7 @@ def _gateway(names: Names, streams: Sequence[StreamSpec]) -> Iterator[str]:
 
 def _worker(names: Names, streams: Sequence[StreamSpec]) -> Iterator[str]:
     yield from _gateway(names, streams)
+    yield "$JS.API.STREAM.LIST"
     for spec in streams:
         yield from (subject for subject in spec.subjects if not subject.startswith("$JS."))
         yield f"$JS.API.STREAM.MSG.GET.{spec.name}"
