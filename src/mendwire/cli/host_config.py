@@ -35,7 +35,7 @@ from mendwire.wire.logins import Kind
 from mendwire.wire.store import write_private
 
 
-def write(  # noqa: PLR0913 - what a server is made of
+def write(  # noqa: PLR0913, PLR0917 - what a server is made of
     folder: Annotated[
         Path | None, typer.Argument(help="Where to write; default: [host] folder.")
     ] = None,

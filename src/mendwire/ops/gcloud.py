@@ -182,7 +182,7 @@ def checked_range(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         ) from None
     if network.prefixlen == 0:
         raise ConfigError(
-            f"{text[:60]!r} is the whole world, to which the port is not opened: name the addresses "
-            "of your servers and workers."
+            f"{text[:60]!r} is the whole world, to which the port is not opened: name the "
+            "addresses of your servers and workers."
         )
     return network

@@ -128,7 +128,9 @@ class Settled:
     """New secrets by login, to be written down once."""
 
 
-def settle(before: Tenancy | None, wanted: Wanted) -> Settled:
+def settle(  # noqa: C901 - what can be asked for, one after the other
+    before: Tenancy | None, wanted: Wanted
+) -> Settled:
     """Add, renew and remove; logins that stay keep their secrets. Raises ConfigError."""
     now = _server(before, wanted)
     made: dict[str, MadeLogin] = {}
@@ -302,7 +304,8 @@ def _check(tenancy: Tenancy) -> None:
     if total > tenancy.disk:
         raise ConfigError(
             f"The projects may use {total / 1e9:g} GB together, but --disk is "
-            f"{tenancy.disk / 1e9:g} GB: give a project less (--project shop=1GB), or the host more."
+            f"{tenancy.disk / 1e9:g} GB: give a project less (--project shop=1GB), or the "
+            "host more."
         )
     names = [each.name for one in tenancy.tenants for each in one.logins]
     if len(set(names)) != len(names):
