@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -80,6 +81,17 @@ class RealServer:
         """Kill -9 and start again on the same port and store."""
         self.kill()
         await self.start()
+
+    async def reload(self) -> None:
+        """Have a running server read its configuration again, which is written anew."""
+        assert self.process is not None
+        log = self.folder / "server.log"
+        before = log.read_text().count("Reloaded server configuration")
+        (self.folder / "server.conf").write_text(self.written())
+        self.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(20):
+            while log.read_text().count("Reloaded server configuration") == before:
+                await asyncio.sleep(0.005)
 
     @asynccontextmanager
     async def client(self, **options: Any) -> AsyncIterator[Client]:

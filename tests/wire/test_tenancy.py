@@ -175,36 +175,6 @@ CROSSINGS: dict[str, dict[str, Any]] = {
 }
 
 
-async def test_a_publisher_gives_no_orders_by_naming_where_the_answer_goes(
-    server: SharedServer, tmp_path: Path
-) -> None:
-    """The server answers a publication with the account's rights, on a subject of the sender's
-    choice. The API takes that answer for no order.
-    """
-    orders = (
-        "$JS.API.STREAM.PURGE.SHOP_QUARANTINE",
-        "$JS.API.STREAM.DELETE.SHOP_QUARANTINE",
-        "$JS.API.STREAM.MSG.DELETE.SHOP_QUARANTINE",
-    )
-    async with (
-        server.client(**server.options("shop_publisher")) as client,
-        server.bus("shop_operator", tmp_path) as operator,
-    ):
-        for number, order in enumerate(orders):
-            headers = {"Nats-Msg-Id": f"order-{number}"}
-            await client.publish("shop.errors.staging", b"{}", reply=order, headers=headers)
-        await client.flush()
-        async with asyncio.timeout(20):
-            while (await operator.stream("SHOP_STAGING_ERRORS") or {})["state"]["messages"] < 4:
-                await asyncio.sleep(0.01)
-        info = await operator.stream("SHOP_QUARANTINE")
-        entry = await operator.bucket("SHOP_DOCKET").get("case.bait")
-        assert info is not None
-        assert entry is not None
-        assert info["state"]["messages"] == 1
-        assert entry.value == BAIT
-
-
 async def test_a_worker_makes_no_stream_and_purges_no_messages(
     server: SharedServer, tmp_path: Path
 ) -> None:

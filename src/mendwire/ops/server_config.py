@@ -88,8 +88,27 @@ def _account(tenant: Tenant) -> Iterator[str]:
     yield f"      max_consumers: {MAX_CONSUMERS}"
     yield "      max_bytes_required: true"
     yield "    }"
+    yield "    exports: ["
+    for subject in tenant.offered:
+        yield f"      {{ service: {_text(subject)}, accounts: [{_text(tenant.reporters)}] }}"
+    yield "    ]"
+    yield from _users(tenant, [one for one in tenant.logins if not one.role.only_reports])
+    yield "  }"
+    yield "  # Those who only report. The server confirms a message to the subject that its sender"
+    yield "  # names: in the account above it could be an entry of the docket, from here it cannot."
+    yield f"  {_text(tenant.reporters)} {{"
+    yield "    imports: ["
+    for subject in tenant.offered:
+        source = f"account: {tenant.account}, subject: {_text(subject)}"
+        yield f"      {{ service: {{ {source} }} }}"
+    yield "    ]"
+    yield from _users(tenant, [one for one in tenant.logins if one.role.only_reports])
+    yield "  }"
+
+
+def _users(tenant: Tenant, logins: Sequence[Login]) -> Iterator[str]:
     yield "    users: ["
-    for login in tenant.logins:
+    for login in logins:
         granted = tenant.rights(login)
         yield "      {"
         yield f"        {_identity(login)}"
@@ -99,7 +118,6 @@ def _account(tenant: Tenant) -> Iterator[str]:
         yield "        }"
         yield "      }"
     yield "    ]"
-    yield "  }"
 
 
 def _identity(login: Login) -> str:

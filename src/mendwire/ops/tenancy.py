@@ -16,7 +16,7 @@ from typing import Any, Final
 from mendwire.errors import ConfigError
 from mendwire.model.names import Names, environment, namespace
 from mendwire.wire.logins import Kind, MadeLogin, make
-from mendwire.wire.rights import Rights, Role, rights
+from mendwire.wire.rights import Rights, Role, offered, rights
 from mendwire.wire.store import write_private
 
 STATE: Final = "host.json"
@@ -64,6 +64,16 @@ class Tenant:
     def account(self) -> str:
         """The account's name."""
         return self.namespace.upper()
+
+    @property
+    def reporters(self) -> str:
+        """Of the account for those who only report; no namespace has such a sign in it."""
+        return f"{self.account}-REPORTERS"
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """What the project's account gives to that one."""
+        return offered(Names(namespace=self.namespace), self.environments)
 
     def rights(self, login: Login) -> Rights:
         """What a login may do."""

@@ -4,6 +4,11 @@ In an account of its own a project is apart from the others whatever its logins 
 keep the logins of one project apart. JetStream acts with the rights of the account, so that whoever
 may make or change a stream can read by it what they may not read themselves (``sources``), and
 write by it (``republish``): that is the operator's alone.
+
+The same holds for an answer: the server confirms a stored message to the subject that its sender
+names, whatever the sender may publish itself. So those who only report stand in an account apart,
+to which the project's account offers what they need (``offered``): across accounts the server
+answers on a subject of its own making, and the one that was named counts among them alone.
 """
 
 from __future__ import annotations
@@ -27,6 +32,11 @@ class Role(StrEnum):
     """Works cases and tasks to their end; makes, changes and purges no stream of messages."""
     OPERATOR = "operator"
     """A person: everything within the project's account."""
+
+    @property
+    def only_reports(self) -> bool:
+        """Whether it reads nothing of the project, and so stands apart from it."""
+        return self in {Role.PUBLISHER, Role.GATEWAY}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +68,12 @@ def rights(role: Role, names: Names, environments: Sequence[str], login: str) ->
         subscribe=(f"{inbox}.>", *subscribe),
         inbox=inbox,
     )
+
+
+def offered(names: Names, environments: Sequence[str]) -> tuple[str, ...]:
+    """What those who only report are given across accounts; each login may use its own part."""
+    streams = topology(names, environments).streams
+    return tuple(dict.fromkeys(_gateway(names, streams)))
 
 
 def _publisher(names: Names) -> Iterator[str]:
