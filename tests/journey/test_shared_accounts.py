@@ -10,7 +10,7 @@ from mendwire.model.case import Verdict
 from tests.journey.stage import coupon_report, stage
 from tests.shared_server import SharedServer, settled
 
-LOOKING = (("doctor", "--quiet"), ("status",), ("streams", "ls"), ("capacity",))
+LOOKING = (("doctor", "--quiet"), ("capacity",))
 
 
 async def test_a_case_goes_from_the_publisher_to_its_end_with_least_rights(tmp_path: Path) -> None:
@@ -36,6 +36,3 @@ async def test_a_case_goes_from_the_publisher_to_its_end_with_least_rights(tmp_p
         )
         assert [code for code, _, _ in looked] == [0] * len(looked), looked
         assert server.violations() == []
-        code, out, err = await set_up.run("doctor", "--json", **server.variables("shop_publisher"))
-        assert code == 1, err
-        assert "refuses 13 of 15 subjects to this user: $KV.SHOP_DOCKET.probe" in out
