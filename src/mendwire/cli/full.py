@@ -10,6 +10,7 @@ import typer
 
 from mendwire import __version__
 from mendwire.cli import (
+    backup,
     bare,
     capacity,
     cases,
@@ -102,6 +103,7 @@ status.register(app)
 capacity.register(app)
 erase.register(app)
 replay.register(app)
+backup.register(app)
 mcp.register(app)
 tasks.register(app)
 specialist.register(app)
