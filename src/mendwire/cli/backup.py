@@ -109,7 +109,7 @@ def restore_command(
     async def found(sight: Sight) -> tuple[list[KeptStream], Findings]:
         wanted = chosen(made, sight.bus.names.namespace, stream or ())
         check(folder, wanted)
-        return wanted, await compare(sight.bus.api, wanted)
+        return wanted, await compare(sight.bus.api, folder, wanted)
 
     wanted, findings = see(found)
     others = ", ".join(one.name for one in findings.others)

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -24,6 +24,8 @@ from mendwire.wire.store import PRIVATE, write_private
 MANIFEST: Final = "backup.json"
 PARTIAL: Final = ".partial"
 """What the name of a backup ends in that is not complete."""
+JOURNAL: Final = "restored.json"
+"""What was restored from a backup already, so that a restore which was cut short goes on."""
 SUFFIX: Final = ".snapshot"
 VERSION: Final = 1
 _READ_BYTES: Final = 16 * 1024**2
@@ -177,6 +179,25 @@ def pieces_of(folder: Path, kept: KeptStream, size: int = CHUNK_BYTES) -> Iterat
                 yield piece
     except OSError as problem:
         raise ConfigError(f"{folder / kept.file} cannot be read: {problem.strerror}.") from None
+
+
+def read_journal(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """By stream, what the server said of it when it was restored; nothing where none can be read:
+    then a stream that is there counts as somebody's, and is left alone.
+    """
+    try:
+        found = json.loads((folder / JOURNAL).read_bytes()[:_READ_BYTES])
+        return {
+            name: {"created": one["created"], "state": one["state"]} for name, one in found.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def write_journal(folder: Path, journal: Mapping[str, Mapping[str, Any]]) -> None:
+    """Where the backup cannot be written to, none is kept."""
+    with suppress(OSError):
+        write_private(folder / JOURNAL, json.dumps(journal))
 
 
 def complete_ones(place: Path) -> list[Path]:

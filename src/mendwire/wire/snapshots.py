@@ -21,7 +21,7 @@ CHUNK_BYTES: Final = 128 * 1024
 """The server takes and sends a stream in such pieces."""
 CHECK_S: Final = 120.0
 """How long the server may look through a stream before it answers."""
-PIECE_S: Final = 30.0
+PIECE_S: Final = 15.0
 """How long it may take for the next piece."""
 
 Sink = Callable[[bytes], object]
@@ -38,11 +38,21 @@ class Head:
     """What it held at that moment: counts, sequences, times."""
 
 
+def piece_bytes(api: Api) -> int:
+    """How large a piece may be on this server."""
+    return min(CHUNK_BYTES, api.client.max_payload)
+
+
 async def take_snapshot(api: Api, stream: str, sink: Sink) -> Head:
     """Have the server check ``stream`` and send all of it; raises WireError, Unreachable."""
     inbox = await api.subscribe(api.client.new_inbox())
     try:
-        ask = {"deliver_subject": inbox.subject, "no_consumers": False, "jsck": True}
+        ask = {
+            "deliver_subject": inbox.subject,
+            "no_consumers": False,
+            "chunk_size": piece_bytes(api),
+            "jsck": True,
+        }
         head = await _called(api, f"STREAM.SNAPSHOT.{stream}", ask)
         while True:
             try:
