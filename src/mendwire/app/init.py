@@ -170,6 +170,22 @@ CONFIG_TEXT: Final = """\
 # look_s = 10                   # seconds between two looks
 # heartbeat = ""                # a dead-man's switch that is asked for while all works, or env:NAME
 # heartbeat_s = 60              # seconds between two of these
+[host]                          # the Google Cloud instance NATS runs on, for `mendwire host`
+# project = ""                  # empty: the one that gcloud is set to
+# zone = "europe-west3-a"       # Frankfurt
+# instance = "nats-jetstream"   # its name
+# machine_type = "e2-micro"     # two shared processors, 1 GB of memory
+# disk_gb = 10                  # of the disk that is made with it
+# disk_type = "pd-standard"     # or pd-balanced, which flushes faster
+# image_family = "ubuntu-2204-lts"   # what it is made from: Ubuntu or Debian
+# image_project = "ubuntu-os-cloud"  # whose image that is
+# network = "default"           # the network it stands in
+# address = ""                  # a reserved address, by name; empty: a new one at each start
+# tag = "nats-server"           # of the network: the firewall's rules go by it
+# rule = "allow-nats"           # our rule of the firewall
+# source_ranges = []            # who may reach port 4222: ["203.0.113.7/32"]; never all the world
+# iap = false                   # ssh through Google's identity-aware proxy: no port 22 open
+# folder = "host"               # what `mendwire host config` wrote, relative to this file
 """
 
 ENV_TEXT: Final = """\

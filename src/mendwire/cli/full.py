@@ -11,6 +11,7 @@ import typer
 from mendwire import __version__
 from mendwire.cli import (
     alerts,
+    backup,
     bare,
     capacity,
     cases,
@@ -19,6 +20,7 @@ from mendwire.cli import (
     doctor,
     erase,
     halt,
+    host,
     kept,
     mcp,
     metrics,
@@ -105,9 +107,11 @@ erase.register(app)
 replay.register(app)
 metrics.register(app)
 alerts.register(app)
+backup.register(app)
 mcp.register(app)
 tasks.register(app)
 specialist.register(app)
+app.add_typer(host.app, name="host", no_args_is_help=True)
 _add_gateway(app)
 _add_dashboard(app)
 

@@ -26,6 +26,8 @@ Kept = Annotated[float, Field(ge=2, le=3650)]
 KeptOrNot = Annotated[float, Field(ge=0, le=3650)]
 """Days; 0 is for ever."""
 Command = tuple[str, ...]
+_GOOGLE_NAME = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""Of resources of Google's: RFC 1035."""
 
 
 class _Section(BaseModel):
@@ -438,6 +440,36 @@ def host_and_port(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
+class Host(_Section):
+    """The Google Cloud instance that NATS runs on, for ``mendwire host``.
+
+    Each value becomes an argument of ``gcloud``, so each has a pattern that no flag fits.
+    """
+
+    project: str = Field(default="", pattern=r"^([a-z][a-z0-9.:-]{4,60}[a-z0-9])?$")
+    """Empty: the one that gcloud is set to."""
+    zone: str = Field(default="europe-west3-a", pattern=r"^[a-z]+-[a-z]+\d{1,2}-[a-z]$")
+    instance: str = Field(default="nats-jetstream", pattern=_GOOGLE_NAME)
+    machine_type: str = Field(default="e2-micro", pattern=r"^[a-z][a-z0-9-]{1,62}$")
+    disk_gb: Annotated[int, Field(ge=10, le=65536)] = 10
+    disk_type: str = Field(default="pd-standard", pattern=_GOOGLE_NAME)
+    image_family: str = Field(default="ubuntu-2204-lts", pattern=_GOOGLE_NAME)
+    image_project: str = Field(default="ubuntu-os-cloud", pattern=_GOOGLE_NAME)
+    network: str = Field(default="default", pattern=_GOOGLE_NAME)
+    address: str = Field(default="", pattern=r"^([a-z]([a-z0-9-]{0,61}[a-z0-9])?|[0-9.]{7,15})?$")
+    """Name or number of a reserved address; empty: one that changes with each start."""
+    tag: str = Field(default="nats-server", pattern=_GOOGLE_NAME)
+    """Of the network; the firewall's rules go by it."""
+    rule: str = Field(default="allow-nats", pattern=_GOOGLE_NAME)
+    """Name of our rule of the firewall."""
+    source_ranges: tuple[str, ...] = ()
+    """Addresses that may reach the clients' port: ``203.0.113.7/32``."""
+    iap: bool = False
+    """Ssh goes through Google's identity-aware proxy, so that no port 22 is open."""
+    folder: Path = Path("host")
+    """What ``mendwire host config`` wrote; relative to the file's own folder."""
+
+
 class Config(_Section):
     """All of ``mendwire.toml``."""
 
@@ -460,6 +492,7 @@ class Config(_Section):
     dashboard: Dashboard = Dashboard()
     metrics: Metrics = Metrics()
     alerts: Alerts = Alerts()
+    host: Host = Host()
 
     @model_validator(mode="after")
     def _has_a_forge(self) -> Self:
