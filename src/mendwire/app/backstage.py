@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,20 +15,13 @@ from typing import Final
 
 from mendwire.app.looking import Sight
 from mendwire.app.uptime import uptime
-from mendwire.dashboard.backstage import (
-    Held,
-    KeptItem,
-    Queue,
-    ServiceRate,
-    Stand,
-    TaskRow,
-    WorkerSeen,
-)
+from mendwire.dashboard.backstage import Stand, TaskRow
 from mendwire.docket.audit import Audit
 from mendwire.docket.cases import Filed
 from mendwire.docket.switch import Halt, Switch
 from mendwire.model.report import Trust, parse_report
 from mendwire.model.screening import Screening
+from mendwire.model.standing import HeldRow, Kept
 from mendwire.ops import cases as on_cases
 from mendwire.ops import kept as on_kept
 from mendwire.ops.pulse import CaseBook, pulse
@@ -120,9 +113,9 @@ class Operations:
             server=found.server,
             uptime_s=found.uptime_s,
             halt=found.halt,
-            queues=tuple(Queue(**asdict(one)) for one in found.queues),
-            services=tuple(ServiceRate(**asdict(one)) for one in found.rates),
-            workers=tuple(WorkerSeen(**asdict(one)) for one in found.workers),
+            queues=found.queues,
+            services=found.rates,
+            workers=found.workers,
             spent_usd=found.spent_usd,
             day_usd=found.day_usd,
             dead=found.dead,
@@ -136,15 +129,14 @@ class Operations:
     async def screened(self, payload: bytes, trust: Trust) -> Screening:
         return await self.judge.screening(payload, trust)
 
-    async def held(self, limit: int) -> Sequence[Held]:
-        return [Held(**asdict(row)) for row in await self._desk("").held(limit=limit)]
+    async def held(self, limit: int) -> Sequence[HeldRow]:
+        return await self._desk("").held(limit=limit)
 
-    async def kept(self, kind: str, size: int, before: int) -> Sequence[KeptItem]:
-        rows = await on_kept.newest(self.sight.bus, kind, size, before)
-        return [KeptItem(**asdict(row)) for row in rows]
+    async def kept(self, kind: str, size: int, before: int) -> Sequence[Kept]:
+        return await on_kept.newest(self.sight.bus, kind, size, before)
 
-    async def kept_one(self, kind: str, seq: int) -> KeptItem:
-        return KeptItem(**asdict(await on_kept.shown(self.sight.bus, kind, seq)))
+    async def kept_one(self, kind: str, seq: int) -> Kept:
+        return await on_kept.shown(self.sight.bus, kind, seq)
 
     async def tasks(self, *, with_ended: bool) -> Sequence[TaskRow]:
         rows = await listing(TaskQueue(self.sight.bus), with_ended=with_ended)
