@@ -29,7 +29,6 @@ from mendwire.errors import (
     RepositoryUnfit,
 )
 from mendwire.execution.remote import fetch
-from mendwire.investigate.specialists import own_name
 from mendwire.investigate.workshop import Place, Workshop
 from mendwire.model.codec import encode, sent_report
 from mendwire.model.letter import PATCH_BYTES, Letter, Reply, ReplyKind
@@ -184,30 +183,13 @@ class Service:
 
     def _assignment(self, letter: Letter, place: Place) -> Assignment:
         ours, theirs = self.limits, letter.limits
-        return Assignment(
-            case_id=letter.case_id,
-            role=letter.role,
-            called=own_name(letter),
-            prompt=letter.prompt,
-            system=letter.system,
-            answer_schema=letter.answer_schema,
-            tree=place.tree,
-            repo=self.workshop.repository.origin.top,
-            base=letter.base,
-            scratch=place.scratch,
-            screened=sent_report(letter),
-            finding=letter.finding,
-            change=letter.change,
-            feedback=letter.feedback,
-            reproduction=letter.reproduction,
-            limits=Limits(
-                cost_usd=min(ours.cost_usd, theirs.cost_usd),
-                turns=min(ours.turns, theirs.turns),
-                seconds=min(ours.seconds, theirs.seconds),
-            ),
-            restricted=letter.restricted,
-            may_run=self.may_run and letter.may_run and not letter.restricted,
+        at_most = Limits(
+            cost_usd=min(ours.cost_usd, theirs.cost_usd),
+            turns=min(ours.turns, theirs.turns),
+            seconds=min(ours.seconds, theirs.seconds),
         )
+        given = self.workshop.assignment(letter, place, sent_report(letter), at_most)
+        return replace(given, may_run=self.may_run and given.may_run)
 
     def _reply(self, letter: Letter, answer: AgentAnswer, change: Change | None) -> Reply:
         """Bounded and without secrets: it is kept where results are."""
