@@ -19,7 +19,7 @@ from mendwire.dashboard.backstage import Stand, TaskRow
 from mendwire.docket.audit import Audit
 from mendwire.docket.cases import Filed
 from mendwire.docket.switch import Halt, Switch
-from mendwire.model.report import Trust, parse_report
+from mendwire.model.report import Trust
 from mendwire.model.screening import Screening
 from mendwire.model.standing import HeldRow, Kept
 from mendwire.ops import cases as on_cases
@@ -37,8 +37,6 @@ _IDLE_S: Final = 60.0
 """The screen's process takes memory, so it ends when nobody has looked at a report for so long."""
 _JUDGED: Final = 128
 """Screenings that are remembered."""
-_LARGEST: Final = 256 * 1024
-"""Bytes of a report that is screened for a page."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -53,14 +51,13 @@ class Judge:
     _known: OrderedDict[tuple[str, Trust], Screening] = field(default_factory=OrderedDict)
 
     async def screening(self, payload: bytes, trust: Trust) -> Screening:
-        """What it says today; raises ScreenBroken, ScreenUnavailable, Undecodable."""
+        """What it says today; raises ScreenBroken, ScreenUnavailable."""
         key = (sha256(payload).hexdigest(), trust)
         async with self._turn:
             if key not in self._known:
                 if self._screen is None:
                     self._screen = await Screen.load(self.rules, seconds=self.seconds)
-                report = parse_report(payload[:_LARGEST] if len(payload) > _LARGEST else payload)
-                self._known[key] = (await self._screen.screen(report, payload, trust)).screening
+                self._known[key] = await self._screen.verdict(payload, trust)
                 self._used = time.monotonic()
                 while len(self._known) > _JUDGED:
                     self._known.popitem(last=False)

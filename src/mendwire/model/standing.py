@@ -80,4 +80,6 @@ class Kept:
     """The first 100 characters of the error's message."""
     at: str
     """The server's time of keeping it, ISO 8601, UTC."""
+    trust: str
+    """Of a report whose source is not the usual one: how far it is trusted; else empty."""
     payload: bytes

@@ -128,6 +128,7 @@ def _kept(received: Received) -> Kept:
         reason=printable(headers.get("Mendwire-Reason", "") or str(reason or ""), 200),
         message=printable(str(body.get("error", ""))),
         at=datetime.fromtimestamp(received.published_ns / 1e9, tz=UTC).isoformat(),
+        trust=printable(headers.get("Mendwire-Trust", ""), 20),
         payload=payload,
     )
 
