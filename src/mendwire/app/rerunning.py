@@ -184,6 +184,7 @@ def _apart(
         "worker": {"environments": tuple(filter(None, known))},
         "screen": {"patterns": (config.root / rules).resolve() if rules else None},
         "limits": {"day_usd": day_usd, "at_once": 1.0},
+        "specialists": {"remote": ()},
         "delivery": {"autonomy": "propose", "push": "", "branch_prefix": _PREFIX},
     }
     sections = {

@@ -27,6 +27,7 @@ from mendwire.errors import (
     OverBudget,
     ProviderOutage,
     RepositoryUnfit,
+    Undecodable,
 )
 from mendwire.execution.remote import fetch
 from mendwire.investigate.workshop import Place, Workshop
@@ -78,7 +79,10 @@ class Service:
 
     async def answer(self, task: Task, context: Context) -> dict[str, object]:
         """What becomes the task's result. Raises Fail for what no orchestrator sent, and Retry."""
-        letter = letter_in(task.context)
+        try:
+            letter = letter_in(task.context)
+        except Undecodable as problem:
+            raise Fail(f"{UNVOUCHED} it is none of this version: {problem}") from None
         await self._refuse_forged(task, letter)
         await context.progress(f"{letter.called} of {letter.case_id}", status=BEGAN)
         emit("specialist.began", case=letter.case_id, role=letter.called, task=task.id)

@@ -331,6 +331,7 @@ def forgotten(case: Case) -> Case:
         review=None,
         feedback="",
         reason="",
+        approvals=(),
     )
 
 
