@@ -147,7 +147,7 @@ def _costs(
                 start = time.process_time()
                 stops(text)
                 times.append((time.process_time() - start) * 1e3)
-            paces.append(len(some) / (time.process_time() - began))
+            paces.append(len(some) / max(time.process_time() - began, 1e-9))
         size = sum(map(len, texts)) / max(1, len(texts))
         shown.append(
             Row(

@@ -19,7 +19,8 @@ from mendwire.cli import main
 from mendwire.errors import ConfigError
 from mendwire.ops.firewall import judged, rules_of
 from mendwire.ops.gcloud import Instance, checked_ranges
-from mendwire.settings.config import Host, read_config
+from mendwire.settings.config import read_config
+from mendwire.settings.watching import Host
 
 HOST = Host(project="example-project", source_ranges=("203.0.113.7/32",), address="nats-ip")
 RULE = {

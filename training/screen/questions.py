@@ -8,13 +8,10 @@ they want to override, and what they asked stands in an error. It means no agent
 from __future__ import annotations
 
 import json
-import random
-import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from training.screen.harvesting.rows import near
+from training.screen.filling import sentences
 
 FILE: Final = Path(__file__).parent / "benign" / "own-questions.jsonl"
 SEED: Final = 20261127
@@ -203,33 +200,14 @@ _FORMS: Final = (
     "Title: 'To {verb} or to {verb2}', a talk about {topic}",
     "Poll: would you {do}{where}? Yes / No / I don't know",
 )
-_FIELD: Final = re.compile(r"\{(\w+?)\}")
-
-
-def questions(seed: int, count: int) -> Iterator[str]:
-    """So many different questions, in an order that hangs on the seed."""
-    rng = random.Random(seed)
-    seen: set[str] = set()
-    while len(seen) < count:
-        text = _filled(rng.choice(_FORMS), rng.choice)
-        text = text[0].upper() + text[1:] if rng.random() < 0.8 else text.lower()  # noqa: PLR2004 - people write so
-        if near(text) not in seen:
-            seen.add(near(text))
-            yield text
-
-
-def _filled(form: str, choose: Callable[[tuple[str, ...]], str]) -> str:
-    parts = _PARTS | {"thing2": _PARTS["thing"], "verb2": _PARTS["verb"]}
-    while _FIELD.search(form):
-        form = _FIELD.sub(lambda found: choose(parts[found[1]]), form)
-    return form.strip()
+_ALL: Final = _PARTS | {"thing2": _PARTS["thing"], "verb2": _PARTS["verb"]}
 
 
 def main() -> None:
     """Write the file."""
     rows = [
         {"text": text, "kind": "hard", "language": "en", "source": "own", "licence": "Apache-2.0"}
-        for text in questions(SEED, ROWS)
+        for text in sentences(_FORMS, _ALL, SEED, ROWS)
     ]
     FILE.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 

@@ -34,9 +34,10 @@ from mendwire.notify.watchman import Watchman, Wishes
 from mendwire.ops.findings import aside
 from mendwire.ops.pulse import kept_of, queue_depths, rates
 from mendwire.ops.server_checks import server_now_ns
-from mendwire.settings.config import Alerts, Config
+from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.settings.secret import Secret
+from mendwire.settings.watching import Alerts
 from mendwire.telemetry import emit
 from mendwire.wire.contexts import is_named
 from mendwire.wire.ending import ended

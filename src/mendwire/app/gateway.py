@@ -24,13 +24,14 @@ from mendwire.gateway.keyring import KeyFile, KeyRing
 from mendwire.gateway.memory import Memory, own_memory, shared_file, shared_memory
 from mendwire.gateway.otlp.routes import otlp_routes
 from mendwire.gateway.quota import Capacity, Meters
-from mendwire.gateway.service import address_of, connecting, listen, serving
+from mendwire.gateway.service import MANNERS, connecting
 from mendwire.gateway.site import figures_of, site
 from mendwire.gateway.station import Bounds, Station
 from mendwire.model.scrub import scrub_policy
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.telemetry import emit
+from mendwire.web import address_of, listen, serving
 from mendwire.wire.contexts import is_named
 from mendwire.wire.finding import names_for
 
@@ -104,7 +105,7 @@ async def gateway(
             scrub=scrub_policy(config.scrub.model_dump()),
             memory=memory,
         )
-        async with serving(site(station, otlp_routes(station)), listener) as task:
+        async with serving(site(station, otlp_routes(station)), listener, MANNERS) as task:
             emit("gateway.started", url=url, keys=len(keys), pid=os.getpid())
             tasks = [
                 asyncio.create_task(station.tell_refusals()),
@@ -137,7 +138,7 @@ async def gateways(
     ``path`` is the configuration's file, for them to read.
     """
     wanted = config.gateway
-    listener = listen(wanted.host, wanted.port, shared=wanted.workers > 1)
+    listener = listen(wanted.host, wanted.port, MANNERS, shared=wanted.workers > 1)
     host, port = listener.getsockname()[:2]
     arguments = ["gateway", "--fellow", "--host", host, "--port", str(port), "--log", "json"]
     arguments += ["--workers", str(wanted.workers), *(("--config", str(path)) if path else ())]
@@ -180,7 +181,7 @@ async def run_gateway(
 
 async def run_fellow(config: Config, environment: Environment, log: Style, memory: int) -> int:
     """One of several, until the first of them ends; ``memory`` is the file that they share."""
-    listener = listen(config.gateway.host, config.gateway.port, shared=True)
+    listener = listen(config.gateway.host, config.gateway.port, MANNERS, shared=True)
     with logged(log), stopping() as stop:
         async with gateway(config, environment, listener, shared_memory(memory)) as ours:
             await first_of(

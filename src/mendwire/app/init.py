@@ -170,6 +170,7 @@ CONFIG_TEXT: Final = """\
 # look_s = 10                   # seconds between two looks
 # heartbeat = ""                # a dead-man's switch that is asked for while all works, or env:NAME
 # heartbeat_s = 60              # seconds between two of these
+
 [host]                          # the Google Cloud instance NATS runs on, for `mendwire host`
 # project = ""                  # empty: the one that gcloud is set to
 # zone = "europe-west3-a"       # Frankfurt

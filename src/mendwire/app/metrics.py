@@ -21,8 +21,9 @@ from mendwire.errors import MendwireError
 from mendwire.ops.counters import Counters
 from mendwire.ops.pulse import CaseBook, Pulse
 from mendwire.ops.readings import Reading, readings, standing, up
-from mendwire.settings.config import Config, host_and_port
+from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
+from mendwire.settings.watching import host_and_port
 from mendwire.telemetry import emit, subscribed
 from mendwire.wire.ending import ended
 

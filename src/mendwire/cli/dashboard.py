@@ -44,9 +44,9 @@ def dashboard(
 
 
 @app.command("token")
-def token() -> None:
+def token(config: ConfigFile = None) -> None:
     """Print the operators' token, by which one logs in; it is made where there is none."""
-    settings, surroundings = configured(None)
+    settings, surroundings = configured(config)
     found = entrance(settings, surroundings).tokens.operator
     if not found:
         raise ConfigError("Nobody logs in by a token here: the proxy says who they are.")

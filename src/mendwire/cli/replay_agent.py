@@ -22,8 +22,9 @@ from mendwire.errors import ConfigError
 from mendwire.execution.stopping import stopping
 from mendwire.model.case import Case
 from mendwire.ops.cases import find
-from mendwire.settings.config import AgentChoice, Config
+from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
+from mendwire.settings.working import AgentChoice
 
 CHANGED: Final = 4
 _COLUMNS: Final = ("case", "verdict", "cost", "reason", "title")

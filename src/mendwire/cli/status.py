@@ -23,8 +23,9 @@ from mendwire.cli.tables import print_table
 from mendwire.docket.slots import Slots
 from mendwire.errors import ConfigError, MendwireError
 from mendwire.model.printable import printable
+from mendwire.model.standing import Rate
 from mendwire.ops.kept import body_of
-from mendwire.ops.pulse import CaseBook, Pulse, Rate
+from mendwire.ops.pulse import CaseBook, Pulse
 from mendwire.ops.pulse import rates as read_rates
 from mendwire.ops.server_checks import PROBE, server_now_ns
 

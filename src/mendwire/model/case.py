@@ -334,6 +334,7 @@ def forgotten(case: Case) -> Case:
         review=None,
         feedback="",
         reason="",
+        approvals=(),
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from mendwire.errors import ConfigError
-from mendwire.settings.config import Host
+from mendwire.settings.watching import Host
 
 PROGRAM: Final = "gcloud"
 UNIT: Final = "nats-server"

@@ -12,52 +12,13 @@ from mendwire.docket.roster import Sighting, presences
 from mendwire.docket.slots import SLOT_S, Slots, slot_of
 from mendwire.docket.switch import Halt, Switch
 from mendwire.model.case import HELD
+from mendwire.model.standing import Alive, Queue, Rate
 from mendwire.ops.queue_checks import queues, sightings, stuck_in
 from mendwire.ops.server_checks import server_now_ns
 from mendwire.ops.shelf import Shelf
 
 HOUR_SLOTS = 3600 // SLOT_S
 _KEPT = {"DEAD": "dead.>", "QUARANTINE": "quarantine.*"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Queue:
-    """One error stream."""
-
-    stream: str
-    waiting: int
-    """Not handed out yet."""
-    in_work: int
-    stuck: int
-    """Out of deliveries."""
-    oldest_s: float
-    """Age of the oldest message in seconds; 0 where there is none."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rate:
-    """Errors of one service in one environment, repeats included."""
-
-    environment: str
-    service: str
-    last_hour: int
-    """In the last 60 to 70 minutes."""
-    day: int
-    """In the last 24 hours."""
-    by_hour: tuple[int, ...]
-    """Oldest hour first; the last one is the hour that ends now."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Alive:
-    """One worker."""
-
-    worker: str
-    host: str
-    heartbeat_s: float
-    """Seconds since its last one."""
-    cases: int
-    """What it holds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

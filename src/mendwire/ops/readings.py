@@ -13,7 +13,8 @@ from typing import Final
 
 from mendwire.model.case import CaseState, Verdict
 from mendwire.model.names import CONSUMER
-from mendwire.ops.pulse import CaseBook, Pulse, Rate
+from mendwire.model.standing import Rate
+from mendwire.ops.pulse import CaseBook, Pulse
 from mendwire.ops.shelf import Shelf
 from mendwire.wire.infos import ConsumerInfo, StreamInfo
 from mendwire.wire.topology import MOVER

@@ -11,6 +11,8 @@ from mendwire.screen.senses import classes_in
 
 _REMEMBERED: Final = 32_768
 _LONGEST_KEPT: Final = 40
+_MOST_PARTS: Final = 12
+"""A longer run of a script without blanks weighs much and seldom comes again."""
 _ODD: Final = 0x9E3779B97F4A7C15
 _SEED: Final = 0x9E3779B1
 _ALL: Final = (1 << 64) - 1
@@ -71,7 +73,7 @@ def _look(word: str) -> _Look:
     parts = dict(_parts(word))
     one = len(parts) == 1 and 0 in parts
     look = parts.get(0, 0), None if one else parts, classes_in(word), len(word) + 1
-    if len(word) <= _LONGEST_KEPT:
+    if len(word) <= _LONGEST_KEPT and len(parts) <= _MOST_PARTS:
         if len(_known) >= _REMEMBERED:
             _known.clear()
         _known[word] = look
