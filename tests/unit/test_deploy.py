@@ -12,10 +12,9 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # it has no types
 import pytest
-import typer
 import yaml  # type: ignore[import-untyped]  # nor has this
 
-from mendwire.cli.full import app
+from mendwire.cli.full import whole_line
 from mendwire.ops.machine_setup import SERVER_UNIT, cloud_init
 from mendwire.ops.server_config import STORE, TLS_FOLDER, server_config
 from mendwire.ops.tenancy import Wanted, prepare, settle, write_login
@@ -30,7 +29,7 @@ EXPOSED = {"mendwire-worker@.service": 45}
 
 def accepts(words: list[str]) -> bool:
     """Whether the command line has this command with these options."""
-    command: Any = typer.main.get_command(app)
+    command: Any = whole_line()
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in parameter.opts}

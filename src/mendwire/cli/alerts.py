@@ -23,12 +23,12 @@ from mendwire.notify.thread import Stand, Thread, acknowledged, muted
 from mendwire.ops.server_checks import server_now_ns
 from mendwire.ops.shelf import written
 
-app = typer.Typer(help="What people are told without asking.", no_args_is_help=True)
+_app = typer.Typer(help="What people are told without asking.", no_args_is_help=True)
 Key = Annotated[str, typer.Argument(help="As `mendwire alerts list` shows it.")]
 
 
-@app.command("list")
-@app.command("ls", hidden=True)
+@_app.command("list")
+@_app.command("ls", hidden=True)
 def list_alerts(
     everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
     as_json: AsJson = False,
@@ -49,7 +49,7 @@ def list_alerts(
     print_table(see(read), shown, as_json, "Nothing is wrong that anybody was to be told of.")
 
 
-@app.command("show")
+@_app.command("show")
 def show(key: Key, as_json: AsJson = False) -> None:
     """One thread whole: its news, what is on its way, what was told."""
     thread = see(lambda sight: _found(sight, key))
@@ -62,7 +62,7 @@ def show(key: Key, as_json: AsJson = False) -> None:
     print_fields(fields, 12)
 
 
-@app.command("ack")
+@_app.command("ack")
 def ack(key: Key, as_json: AsJson = False) -> None:
     """Say that you look after it: nothing more is told until it begins anew."""
 
@@ -75,7 +75,7 @@ def ack(key: Key, as_json: AsJson = False) -> None:
     _tell(see(done), as_json=as_json, said=f"{key} is yours; nothing more is told of it.")
 
 
-@app.command("silence")
+@_app.command("silence")
 def silence(
     key: Annotated[str, typer.Argument(help="A thread's key; or none, with --rule.")] = "",
     rule: Annotated[Rule | None, typer.Option(help="All of a rule's threads.")] = None,
@@ -108,7 +108,7 @@ def silence(
         _tell(found, as_json=as_json, said=said)
 
 
-@app.command("test")
+@_app.command("test")
 def try_out(as_json: AsJson = False) -> None:
     """Send a test notice to every destination; exit code 1 where one did not take it."""
     config, environment = configured(None)
@@ -119,7 +119,7 @@ def try_out(as_json: AsJson = False) -> None:
     raise typer.Exit(1 if any(results.values()) or not results else 0)
 
 
-@app.command("run")
+@_app.command("run")
 def run(config: ConfigFile = None, log: Logs = LogStyle.AUTO) -> None:
     """Watch and tell, without a worker, until Ctrl-C.
 
@@ -181,6 +181,6 @@ def _tell(thread: Thread, *, as_json: bool, said: str) -> None:
     print(json.dumps(asdict(thread)) if as_json else said)
 
 
-def register(line: typer.Typer) -> None:
+def register(app: typer.Typer) -> None:
     """Add this group to the command line."""
-    line.add_typer(app, name="alerts")
+    app.add_typer(_app, name="alerts")

@@ -27,14 +27,14 @@ from mendwire.settings.config import Config
 _ASK_S: Final = 60.0
 _OPEN_TO_THE_WORLD: Final = 4
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Print the command; run nothing.")]
-app = typer.Typer(
+_app = typer.Typer(
     name="host",
     help="Look after the Google Cloud instance NATS runs on, and write what it needs.",
     no_args_is_help=True,
 )
 
 
-@app.command()
+@_app.command()
 def status(dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """How the instance is, and what its firewall lets in.
 
@@ -58,13 +58,13 @@ def status(dry_run: DryRun = False, as_json: AsJson = False) -> None:
     raise typer.Exit(_OPEN_TO_THE_WORLD if complaints else 0)
 
 
-@app.command()
+@_app.command()
 def start(dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Start the instance; it is paid for again from now on."""
     _do([_instance().start()], dry_run=dry_run, as_json=as_json)
 
 
-@app.command()
+@_app.command()
 def stop(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Stop the instance; the disk with all that is stored stays.
 
@@ -75,7 +75,7 @@ def stop(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> 
     _do([instance.stop()], question, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-@app.command()
+@_app.command()
 def ssh(
     command: Annotated[str, typer.Option(help="One command there, instead of a shell.")] = "",
     tunnel: Annotated[
@@ -92,7 +92,7 @@ def ssh(
     _do([_instance().ssh(command, tunnel=tunnel)], dry_run=dry_run, as_json=as_json)
 
 
-@app.command()
+@_app.command()
 def logs(
     lines: Annotated[int, typer.Option("--lines", min=1, max=100_000, help="The newest.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
@@ -110,7 +110,7 @@ def logs(
     _do([words], dry_run=dry_run, as_json=as_json)
 
 
-@app.command()
+@_app.command()
 def firewall(
     to_open: Annotated[
         bool, typer.Option("--open", help="Let the named addresses reach port 4222.")
@@ -153,7 +153,7 @@ def firewall(
         _show_firewall(instance, as_json=as_json)
 
 
-@app.command()
+@_app.command()
 def create(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Make the instance, set up by the cloud-init file that `mendwire host config` wrote.
 
@@ -172,7 +172,7 @@ def create(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -
     _do([words], question, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-@app.command()
+@_app.command()
 def push(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Copy the server's configuration and certificate to the instance, check and use them.
 
@@ -185,7 +185,7 @@ def push(yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> 
     _do(words, question, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-app.command("config")(host_config.write)
+_app.command("config")(host_config.write)
 
 
 def _config() -> Config:
@@ -311,3 +311,8 @@ def _told(found: dict[str, Any]) -> dict[str, Any]:
         "tags": ", ".join((found.get("tags") or {}).get("items") or []),
         "started": found.get("lastStartTimestamp", ""),
     }
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group to the command line."""
+    app.add_typer(_app, name="host")

@@ -164,6 +164,6 @@ def _verdict(row: Rerun) -> str:
     return f"{row.verdict_then} -> {row.verdict_now}"
 
 
-def register(app: typer.Typer) -> None:
+def register(replay: typer.Typer) -> None:
     """Add the command to its group."""
-    app.command("agent")(agent)
+    replay.command("agent")(agent)

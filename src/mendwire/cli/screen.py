@@ -58,12 +58,12 @@ class _ByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
+_app = typer.Typer(
     cls=_ByDefault, help=GROUP_HELP, context_settings={"help_option_names": ["-h", "--help"]}
 )
 
 
-@app.command("text", help=HELP)
+@_app.command("text", help=HELP)
 def screen(
     text: Annotated[str | None, typer.Argument(help="Default: standard input.")] = None,
     *,
@@ -142,7 +142,7 @@ def _reasons(found: Screening, explain: bool) -> list[Any]:
     ]
 
 
-@app.command("evaluate", help=EVALUATE_HELP)
+@_app.command("evaluate", help=EVALUATE_HELP)
 def evaluate(
     corpus: Annotated[typer.FileBinaryRead, typer.Argument(help="JSONL; - is standard input.")],
     *,
@@ -209,3 +209,8 @@ def _table(shares: list[Share]) -> str:
             f"{share.low:>7.2%} - {share.high:>7.2%} {share.rejected / share.rows:>7.2%}"
         )
     return "\n".join(lines)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group to the command line."""
+    app.add_typer(_app, name="screen")
