@@ -72,6 +72,8 @@ class Stage:
     server: RealServer
     bus: JetStreamBus
     agent: str = "rollback"
+    login: Mapping[str, str] = field(default_factory=dict)
+    """Variables by which programs come in, where the server asks for more than an address."""
     workers: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
@@ -86,6 +88,7 @@ class Stage:
             "NATS_URL": self.server.url,
             "NATS_NAMESPACE": NAMES.namespace,
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            **self.login,
         }
 
     async def publish(self, report: Mapping[str, Any] | bytes, msg_id: str = "shop-1") -> None:

@@ -85,6 +85,20 @@ PUBLISHER_MUST_NOT = (
 )
 
 
+SPECIALIST_MUST_NOT = (
+    *(subject for subject in PUBLISHER_MUST_NOT if subject != "$JS.API.STREAM.NAMES"),
+    "$JS.API.DIRECT.GET.KV_SHOP_DOCKET",
+    "$JS.API.STREAM.MSG.GET.KV_SHOP_DOCKET",
+    "$JS.API.STREAM.PURGE.SHOP_TASKS",
+    "$JS.API.CONSUMER.CREATE.KV_SHOP_DOCKET.mine",
+    "$JS.API.CONSUMER.CREATE.SHOP_RESULTS.mine",
+    "$KV.SHOP_DOCKET.letter.abc",
+    "$KV.SHOP_DOCKET.halt",
+    "shop.errors.production",
+    "shop.occurrences.k",
+)
+
+
 async def test_a_publisher_publishes_and_nothing_else(server: SharedServer, tmp_path: Path) -> None:
     async with server.bus("shop_publisher", tmp_path) as bus:
         assert (await bus.publish("shop.errors.production", b"{}", msg_id="1")).seq == 1
@@ -97,7 +111,7 @@ async def test_a_publisher_publishes_and_nothing_else(server: SharedServer, tmp_
 
 
 @pytest.mark.parametrize(
-    "login", ["shop_publisher", "shop_gateway", "shop_worker", "blog_operator"]
+    "login", ["shop_publisher", "shop_gateway", "shop_specialist", "shop_worker", "blog_operator"]
 )
 async def test_nobody_overhears_what_is_not_theirs(
     server: SharedServer, tmp_path: Path, login: str
@@ -190,6 +204,18 @@ async def test_a_worker_makes_no_stream_and_purges_no_messages(
             "$JS.API.CONSUMER.CREATE.SHOP_STAGING_ERRORS.mine",
             "$JS.API.CONSUMER.DELETE.SHOP_STAGING_ERRORS.claude-error-fixer",
         ):
+            assert await refused(bus, subject, {}), subject
+
+
+async def test_a_specialist_takes_tasks_and_reads_no_error_and_no_case(
+    server: SharedServer, tmp_path: Path
+) -> None:
+    async with server.bus("shop_specialist", tmp_path) as bus:
+        assert await bus.stream("SHOP_TASKS") is not None
+        assert await bus.bucket("SHOP_DOCKET").get("halt") is None
+        assert await bus.bucket("SHOP_DOCKET").get("letter.abc") is None
+        await bus.bucket("SHOP_TASK_STATES").put("specialist.one", b"{}")
+        for subject in SPECIALIST_MUST_NOT:
             assert await refused(bus, subject, {}), subject
 
 

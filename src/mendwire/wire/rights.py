@@ -28,6 +28,8 @@ class Role(StrEnum):
     """A service that reports errors: it reads nothing."""
     GATEWAY = "gateway"
     """A gateway for reports over HTTP: a publisher that may see whether streams are there."""
+    SPECIALIST = "specialist"
+    """Plays roles on another machine: the queue of tasks, no error and no case."""
     WORKER = "worker"
     """Works cases and tasks to their end; makes, changes and purges no stream of messages."""
     OPERATOR = "operator"
@@ -56,6 +58,10 @@ def rights(role: Role, names: Names, environments: Sequence[str], login: str) ->
     may: dict[Role, tuple[Iterator[str], tuple[str, ...]]] = {
         Role.PUBLISHER: (_publisher(names), ()),
         Role.GATEWAY: (_gateway(names, streams), ()),
+        Role.SPECIALIST: (
+            _specialist(names, streams),
+            (f"$KV.{names.bucket('TASK_STATES')}.>",),
+        ),
         Role.WORKER: (
             _worker(names, streams),
             (f"{names.namespace}.>", f"$KV.{names.bucket('TASK_STATES')}.>"),
@@ -89,24 +95,58 @@ def _gateway(names: Names, streams: Sequence[StreamSpec]) -> Iterator[str]:
     yield from _comparing(streams)
 
 
+def _specialist(names: Names, streams: Sequence[StreamSpec]) -> Iterator[str]:
+    tasks, docket = names.stream("TASKS"), names.bucket("DOCKET")
+    yield "$JS.API.INFO"
+    yield from (f"{names.namespace}.results.{end}.*" for end in ("done", "failed", "cancelled"))
+    yield f"{names.namespace}.investigation.status.*"
+    yield f"$JS.API.STREAM.INFO.{tasks}"
+    yield f"$JS.API.CONSUMER.LIST.{tasks}"
+    # Whether a task has its result already.
+    yield f"$JS.API.STREAM.INFO.{names.stream('RESULTS')}"
+    yield f"$JS.API.STREAM.MSG.GET.{names.stream('RESULTS')}"
+    for spec in streams:
+        if spec.name == tasks:
+            yield f"$JS.API.STREAM.MSG.GET.{tasks}"
+            yield from _taking(spec)
+        if spec.name == f"KV_{names.bucket('TASK_STATES')}":
+            yield from spec.subjects
+            yield from _reading(spec)
+    yield from _queue(tasks)
+    # Whether a letter is genuine, and whether somebody stopped everything: no word of a case.
+    for key in ("letter.*", "halt"):
+        yield f"$JS.API.DIRECT.GET.KV_{docket}.$KV.{docket}.{key}"
+
+
 def _worker(names: Names, streams: Sequence[StreamSpec]) -> Iterator[str]:
     yield from _gateway(names, streams)
     yield "$JS.API.STREAM.LIST"
     for spec in streams:
         yield from (subject for subject in spec.subjects if not subject.startswith("$JS."))
-        yield f"$JS.API.STREAM.MSG.GET.{spec.name}"
-        yield f"$JS.API.DIRECT.GET.{spec.name}"
-        yield f"$JS.API.DIRECT.GET.{spec.name}.>"
-        yield f"$JS.API.CONSUMER.INFO.{spec.name}.*"
-        if spec.bucket:
-            # A key's old values, an object's leavings: what the bucket itself is made of.
-            yield f"$JS.API.STREAM.PURGE.{spec.name}"
+        yield from _reading(spec)
         if spec.retention == "workqueue":
-            yield f"$JS.API.STREAM.MSG.DELETE.{spec.name}"
-            yield f"$JS.API.CONSUMER.MSG.NEXT.{spec.name}.*"
-            yield f"$JS.ACK.{spec.name}.>"
-    # The queue of tasks has a consumer for each type, rank and receiver, made when first asked for.
-    tasks = names.stream("TASKS")
+            yield from _taking(spec)
+    yield from _queue(names.stream("TASKS"))
+
+
+def _reading(spec: StreamSpec) -> Iterator[str]:
+    yield f"$JS.API.STREAM.MSG.GET.{spec.name}"
+    yield f"$JS.API.DIRECT.GET.{spec.name}"
+    yield f"$JS.API.DIRECT.GET.{spec.name}.>"
+    yield f"$JS.API.CONSUMER.INFO.{spec.name}.*"
+    if spec.bucket:
+        # A key's old values, an object's leavings: what the bucket itself is made of.
+        yield f"$JS.API.STREAM.PURGE.{spec.name}"
+
+
+def _taking(spec: StreamSpec) -> Iterator[str]:
+    yield f"$JS.API.STREAM.MSG.DELETE.{spec.name}"
+    yield f"$JS.API.CONSUMER.MSG.NEXT.{spec.name}.*"
+    yield f"$JS.ACK.{spec.name}.>"
+
+
+def _queue(tasks: str) -> Iterator[str]:
+    """A consumer for each type, rank and receiver, made when first asked for."""
     yield f"$JS.API.CONSUMER.CREATE.{tasks}.*.>"
     yield f"$JS.API.CONSUMER.DELETE.{tasks}.*"
 
