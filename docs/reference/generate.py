@@ -22,8 +22,9 @@ from typer.cli import get_docs_for_click
 
 from mendwire.app.init import CONFIG_TEXT
 from mendwire.cli import BARE, bare
-from mendwire.cli.full import app
-from mendwire.settings.config import Config, Repository
+from mendwire.cli.full import whole_line
+from mendwire.settings.config import Config
+from mendwire.settings.sorting import Repository
 from mendwire.telemetry import EVENTS
 
 os.environ["COLUMNS"] = "100"  # argparse takes the terminal's width
@@ -108,7 +109,7 @@ def events_part() -> str:
 
 def cli_part() -> str:
     """The help of every command."""
-    command = typer.main.get_command(app)
+    command = whole_line()
     _drop_hidden(command)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="mendwire")
     text = re.sub(r"(?m)^\* `--(help|install-completion|show-completion)`:.*\n", "", text)

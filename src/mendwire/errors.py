@@ -18,6 +18,7 @@ exits with the class's ``exit_code``.
     │   └── RepeatedReentry      a re-entry was answered "duplicate" (rules A3)
     ├── Undecodable              bytes from the wire that are no record of ours
     ├── Refused                  a request that the gateway does not take, and why
+    ├── AlertRefused             a destination did not take an alert: it is tried again
     ├── IllegalMove              a state machine was asked for a transition it does not have
     ├── Fenced                   the lease on a case was lost; stop before the next effect
     ├── ScreenUnavailable        the screen cannot run at all: stop pulling (rules A13)
@@ -111,6 +112,10 @@ class Refused(MendwireError):
         self.status = status
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class AlertRefused(MendwireError):
+    """A destination did not take an alert; it is tried again."""
 
 
 class IllegalMove(MendwireError):

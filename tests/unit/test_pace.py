@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from mendwire.errors import ConfigError
 from mendwire.model.pace import HOUR, Pace, minute_of, quickened
-from mendwire.settings.config import Cases, Config, Observe, read_config
+from mendwire.settings.config import Config, read_config
 from mendwire.settings.rate import per_hour
+from mendwire.settings.sorting import Cases, Observe
 
 MINUTE_NS = 60 * 10**9
 EVENTS = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 50)), max_size=40)

@@ -14,7 +14,8 @@ from mendwire.model.case import Case
 from mendwire.model.codec import kept_report
 from mendwire.model.layout import WHOLE, Layout, home_of, homeless, serving
 from mendwire.model.report import ErrorReport
-from mendwire.settings.config import Config, Repository
+from mendwire.settings.config import Config
+from mendwire.settings.sorting import Repository
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,7 +52,8 @@ from mendwire.model.work import Limits, Proof
 from mendwire.screen import Screen, Screened
 from mendwire.screen.quarantine import quarantine
 from mendwire.screen.stage import let_through
-from mendwire.settings.config import AgentChoice, Config
+from mendwire.settings.config import Config
+from mendwire.settings.working import AgentChoice
 from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.worker import Pace, Worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -94,6 +95,7 @@ class Intake:
         A case that is returned counts as driven until ``leave``.
         """
         self.boundary(Boundary.RECEIVED)
+        began = time.monotonic()
         try:
             payload, screened = await self._screened(received)
         except Undecodable as problem:
@@ -108,6 +110,7 @@ class Intake:
             score=screening.score,
             reasons=[reason.rule for reason in screening.reasons],
             signature=received.ref.msg_id,
+            seconds=round(time.monotonic() - began, 6),
         )
         if screening.verdict is ScreenVerdict.REJECT:
             await self.quarantine(received, "prompt_injection_detected", screening)

@@ -28,7 +28,6 @@ from mendwire.model.report import Trust
 from mendwire.model.signature import crash_frame, error_type
 from mendwire.model.work import (
     AgentAnswer,
-    Assignment,
     Change,
     Finding,
     Limits,
@@ -160,26 +159,7 @@ class AgentSpecialists:
 
     async def _run(self, case: Case, role: Role, place: Place, called: str = "") -> AgentAnswer:
         letter = await self._letter(case, role, called or role.value)
-        assignment = Assignment(
-            case_id=case.case_id,
-            role=role,
-            called=own_name(letter),
-            prompt=letter.prompt,
-            system=letter.system,
-            answer_schema=letter.answer_schema,
-            tree=place.tree,
-            repo=self.workshop.repository.origin.top,
-            base=case.base,
-            scratch=place.scratch,
-            screened=kept_report(case),
-            finding=case.finding,
-            change=case.change,
-            feedback=case.feedback,
-            reproduction=letter.reproduction,
-            limits=self.limits,
-            restricted=case.restricted,
-            may_run=letter.may_run,
-        )
+        assignment = self.workshop.assignment(letter, place, kept_report(case), self.limits)
         return await self.agent.run(assignment, _teller(case, called or role.value))
 
     async def _letter(self, case: Case, role: Role, called: str) -> Letter:
@@ -257,11 +237,6 @@ class AgentSpecialists:
         key = f"{case.case_id}-{case.token}-{called or role.value}"
         async with self.workshop.place(commit, key) as place:
             yield place
-
-
-def own_name(letter: Letter) -> str:
-    """Of a reviewer of the operator's own; empty for the three that every case meets."""
-    return "" if letter.called == letter.role.value else letter.called
 
 
 def _teller(case: Case, role: str) -> OnSaid:

@@ -216,6 +216,8 @@ class Case:
     """The commit by which the fix came to the branch that fixes start from."""
     deployed: Deployment | None = None
     """The first deployment that has the fix."""
+    came_back: bool = False
+    """This episode began by a report out of a release that has the fix of the one before."""
     reverted: str = ""
     """A later commit that took the fix back: then a person decides (rules A11)."""
     parking: Parking | None = None
@@ -319,6 +321,7 @@ def regressed(case: Case, again: Case, note: str) -> Case:
         screened_sha256=again.screened_sha256,
         occurrences=back.occurrences + 1,
         signatures=signatures,
+        came_back=True,
     )
     if not case.reverted:
         return opened
@@ -394,6 +397,7 @@ def forgotten(case: Case) -> Case:
         review=None,
         feedback="",
         reason="",
+        approvals=(),
     )
 
 
