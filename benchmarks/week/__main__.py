@@ -95,7 +95,8 @@ def _table(story: Story, week: Week, found: list[Claim], seconds: float) -> str:
         f"{terms.bugs} bugs, {sum(week.sent.values()):,} occurrences, seed {terms.seed}; "
         f"{seconds / 60:.1f} minutes, {terms.workers} workers",
         f"{story.plant.kills} workers and {story.plant.server.outages} times the server killed "
-        f"with -9, {terms.provider_outages} outages of the provider, "
+        f"with -9, {story.plant.quits} workers ended by themselves and were started again, "
+        f"{terms.provider_outages} outages of the provider, "
         f"{len(story.deployments)} deployments, {story.provider.runs} runs of agents",
         "",
         f"{'bugs':<50}{'':>5}{'as is true':>12}  ended as",

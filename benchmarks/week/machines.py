@@ -81,6 +81,10 @@ class Plant:
     folder: Path
     server: Server
     kills: int = 0
+    quits: int = 0
+    """Workers that ended by themselves, because they could not renew their lease."""
+    hired: int = 0
+    """How many are meant to be there."""
     workers: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
@@ -118,6 +122,7 @@ class Plant:
 
     async def hire(self, count: int) -> None:
         """Workers, until there are so many alive."""
+        self.hired = count
         self.workers = [one for one in self.workers if one.returncode is None]
         while len(self.workers) < count:
             with (self.folder / "workers.log").open("ab") as log:
@@ -134,15 +139,27 @@ class Plant:
 
     async def kill_worker(self, dice: random.Random) -> None:
         """One of them, with -9, and another in its place."""
-        alive = [one for one in self.workers if one.returncode is None]
-        victim = dice.choice(alive)
-        victim.kill()
-        await victim.wait()
-        self.kills += 1
-        await self.hire(len(alive))
+        victim = dice.choice(self.workers)
+        self.workers.remove(victim)
+        if victim.returncode is not None:
+            self.quits += 1
+        else:
+            victim.kill()
+            await victim.wait()
+            self.kills += 1
+        await self.hire(self.hired)
+
+    async def supervise(self) -> None:
+        """As any supervisor of services: a worker that ended is started again."""
+        while True:
+            await asyncio.sleep(0.5)
+            ended = [one for one in self.workers if one.returncode is not None]
+            self.quits += len(ended)
+            await self.hire(self.hired)
 
     async def dismiss(self) -> None:
         """All workers, as a person ends them."""
+        self.hired = 0
         for one in self.workers:
             if one.returncode is None:
                 one.send_signal(signal.SIGTERM)

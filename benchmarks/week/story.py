@@ -51,7 +51,7 @@ test = {suite}
 [worker]
 environments = ["{environment}"]
 concurrency = {concurrency}
-heartbeat_s = 2
+heartbeat_s = 5
 outage_waits_s = [0.5, 1, 2]
 [agent]
 kind = "command"
@@ -136,7 +136,7 @@ class Story:
     async def run(self) -> None:
         """All of it, until every case is at its end or nothing moves any more."""
         self.say(f"{len(self.bugs)} bugs, release r1")
-        bad = asyncio.create_task(self._bad_luck())
+        bad = asyncio.gather(self._bad_luck(), self.plant.supervise())
         try:
             storm = asyncio.create_task(self._storm("r1"))
             for release, share in (("r2", 0.4), ("r3", 0.8), ("r4", 1.0)):
@@ -218,7 +218,7 @@ class Story:
             now += f", {len(mended)}" + str(sum(case.token for case in cases))
             if now != last:
                 last, since = now, time.monotonic()
-            elif time.monotonic() - since > 120:
+            elif time.monotonic() - since > 90:
                 self.say(f"nothing moved for two minutes: {len(done)} of {len(cases)} judged")
                 return
             await asyncio.sleep(1)
@@ -230,9 +230,8 @@ class Story:
             states = [case.state for case in await self.cases()]
             if not {CaseState.FIXED, CaseState.SOAKING, CaseState.MERGED} & set(states):
                 return
-            alive = len(self.plant.workers)
             await self.plant.dismiss()
-            await self.plant.hire(alive)
+            await self.plant.hire(self.terms.workers)
             await asyncio.sleep(10)
 
     async def _bad_luck(self) -> None:
