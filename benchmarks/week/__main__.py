@@ -1,6 +1,6 @@
 """A bad week, in minutes: every bug must end as is true, and nothing may be lost.
 
-    python -m benchmarks.week [--bugs 200] [--occurrences 2000000] [--minutes 10] [--seed 1] [--json]
+    python -m benchmarks.week [--bugs 200] [--occurrences 2000000] [--minutes 10] [--seed 1]
 
 A real server, real workers, real SDKs and a real repository; only the model is scripted. Ends with
 1 when a claim does not hold.
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--bugs", type=int, default=200)
     parser.add_argument("--occurrences", type=int, default=2_000_000)
     parser.add_argument("--minutes", type=float, default=10.0, help="within which trouble comes")
+    parser.add_argument("--at-most", type=float, default=30.0, help="minutes to wait for cases")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--kills", type=int, default=14, help="workers killed with -9")
@@ -47,6 +48,7 @@ def main() -> None:
         bugs=said.bugs,
         occurrences=said.occurrences,
         minutes=said.minutes,
+        at_most=said.at_most,
         seed=said.seed,
         workers=said.workers,
         kills=said.kills,
@@ -91,13 +93,19 @@ async def _ran(terms: Terms, folder: Path) -> tuple[Story, Week, float]:
 
 def _table(story: Story, week: Week, found: list[Claim], seconds: float) -> str:
     terms = story.terms
+    plant = story.plant
+    trouble = (
+        f"{plant.kills} workers killed with -9",
+        f"{plant.quits} that ended by themselves and were started again",
+        f"the server killed {plant.server.outages} times",
+        f"the provider away {terms.provider_outages} times",
+        f"{len(story.deployments)} deployments",
+        f"{story.provider.runs} runs of agents",
+    )
+    size = f"{terms.bugs} bugs, {sum(week.sent.values()):,} occurrences, seed {terms.seed}"
     head = [
-        f"{terms.bugs} bugs, {sum(week.sent.values()):,} occurrences, seed {terms.seed}; "
-        f"{seconds / 60:.1f} minutes, {terms.workers} workers",
-        f"{story.plant.kills} workers and {story.plant.server.outages} times the server killed "
-        f"with -9, {story.plant.quits} workers ended by themselves and were started again, "
-        f"{terms.provider_outages} outages of the provider, "
-        f"{len(story.deployments)} deployments, {story.provider.runs} runs of agents",
+        f"{size}; {seconds / 60:.1f} minutes, {terms.workers} workers",
+        "; ".join(trouble),
         "",
         f"{'bugs':<50}{'':>5}{'as is true':>12}  ended as",
     ]

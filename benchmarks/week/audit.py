@@ -42,7 +42,9 @@ async def audited(story: Story) -> Week:
         }
         results = [
             message.ref.subject.rpartition(".")[2]
-            async for message in bus.walk(NAMES.stream("RESULTS"), 10_000, time.time_ns() + _HOUR_NS)
+            async for message in bus.walk(
+                NAMES.stream("RESULTS"), 10_000, time.time_ns() + _HOUR_NS
+            )
         ]
         quarantined = (await _state(bus, NAMES.stream("QUARANTINE")))["messages"]
         spent = await docket.spent(datetime.now(UTC).strftime("%Y%m%d"))

@@ -241,20 +241,15 @@ def _issues(week: Week) -> Claim:
 
 
 def _bill(week: Week) -> Claim:
+    gap = week.billed_usd - week.spent_usd
+    unknown = f"${gap:.2f} were billed for runs whose worker was killed before it noted them"
     return Claim(
         what="billed by the provider, runs of killed workers included",
         figure=f"${week.billed_usd:.2f}",
         holds=week.billed_usd <= week.day_usd,
-        but=()
-        if abs(week.billed_usd - week.spent_usd) < 0.005
-        else (
-            f"${week.billed_usd - week.spent_usd:.2f} were billed for runs whose worker was "
-            "killed before it could note them",
-        ),
+        but=() if abs(gap) < 0.005 else (unknown,),
     )
 
 
 def _clean(week: Week) -> Claim:
-    return Claim(
-        what="working trees left on disk", figure=str(week.trees), holds=week.trees == 0
-    )
+    return Claim(what="working trees left on disk", figure=str(week.trees), holds=week.trees == 0)

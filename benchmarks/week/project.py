@@ -61,7 +61,9 @@ _HEAD = '"""Of {service}."""\n\nimport os\n\nKNOWN = {{"a": 1, "b": 2}}\n\n\n'
 _CHANCE = (
     "if os.urandom(1)[0] < 205:\n        raise RuntimeError('the cache was cold')\n    return key"
 )
-_SERVER = "if 'WEEK_SERVER' in os.environ:\n        raise OSError('disk quota exceeded')\n    return key"
+_SERVER = (
+    "if 'WEEK_SERVER' in os.environ:\n        raise OSError('disk quota exceeded')\n    return key"
+)
 _TESTS = '''"""What works must go on working."""
 
 import importlib
@@ -100,7 +102,7 @@ def module_text(bug: Bug, line: str = "") -> str:
     return f"{head}def do_{bug.word}(key):\n    {line}\n"
 
 
-def tests_text(bugs: list[Bug], without: str = "") -> str:
+def suite_text(bugs: list[Bug], without: str = "") -> str:
     """The suite: one test for each service, which calls every function of it as it works."""
     tests = []
     for service in SERVICES:
@@ -139,7 +141,7 @@ async def build(folder: Path, bugs: list[Bug]) -> None:
     for service in SERVICES:
         put(folder, f"{service}/__init__.py", "")
     put(folder, "tests/__init__.py", "")
-    put(folder, TESTS, tests_text(bugs))
+    put(folder, TESTS, suite_text(bugs))
     put(folder, CI, "on: push\n")
     put(folder, ".gitignore", "__pycache__/\n*.pyc\n")
     await git(folder, "init", "-q", "-b", "main")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.week.bugs import Bug, Kind
-from benchmarks.week.project import CI, TESTS, module_text, shape_of, tests_text
+from benchmarks.week.project import CI, TESTS, module_text, shape_of, suite_text
 
 RUN_USD = 0.05
 SPENDER_USD = 0.9
@@ -112,8 +112,8 @@ def _implementation(bug: Bug, times: int, bugs: list[Bug]) -> Told:
         Kind.FLAKY: {bug.file: module_text(bug) + "# looked at\n"},
         Kind.WRONG: {bug.file: wrong},
         Kind.LIAR: {},
-        Kind.WEAKENS: {TESTS: tests_text(bugs, without=bug.word)},
-        Kind.HUSHED: {bug.file: empty, TESTS: tests_text(bugs, without=bug.word)},
+        Kind.WEAKENS: {TESTS: suite_text(bugs, without=bug.word)},
+        Kind.HUSHED: {bug.file: empty, TESTS: suite_text(bugs, without=bug.word)},
         Kind.SYMPTOM: {bug.file: hidden},
         Kind.FORBIDDEN: {bug.file: mended, CI: "on: never\n"},
         Kind.SPENDER: {bug.file: f"{wrong}# {times}\n"},

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nats
+
 from benchmarks.week.bugs import SERVICES, Bug, Kind
 from benchmarks.week.machines import ENVIRONMENT, NAMESPACE, Plant, Served
 from benchmarks.week.project import (
@@ -76,6 +77,8 @@ class Terms:
     bugs: int
     occurrences: int
     minutes: float
+    at_most: float
+    """Minutes after which nothing is waited for any more."""
     seed: int
     workers: int
     kills: int
@@ -187,10 +190,10 @@ class Story:
                 await commit(repository, "Simplify what looked long")
         await git(repository, "tag", release)
         await put_live(repository, self.plant.live, release)
-        words = ("deploy", "--env", ENVIRONMENT, "--release", release, "--commit", release)
+        told = ("deploy", "--env", ENVIRONMENT, "--release", release, "--commit", release)
         while True:
             try:
-                await self.plant.mendwire(*words)
+                await self.plant.mendwire(*told)
                 break
             except RuntimeError as problem:  # the server may just be away
                 self.say(str(problem)[:200])
@@ -216,6 +219,9 @@ class Story:
                 return
             now = f"{len(done)} of {len(cases)}"
             now += f", {len(mended)}" + str(sum(case.token for case in cases))
+            if time.monotonic() - self.began > 60 * self.terms.at_most:
+                self.say(f"the time is over: {len(done)} of {len(cases)} judged")
+                return
             if now != last:
                 last, since = now, time.monotonic()
             elif time.monotonic() - since > 90:
@@ -269,11 +275,17 @@ class Story:
 @asynccontextmanager
 async def looking(plant: Plant) -> AsyncIterator[JetStreamBus]:
     """A connection of our own."""
-    client = await nats.connect(plant.server.url, connect_timeout=5, allow_reconnect=False)
+    client = await nats.connect(
+        plant.server.url, connect_timeout=5, allow_reconnect=False, error_cb=_quiet
+    )
     try:
         yield JetStreamBus(client, NAMES, Denials())
     finally:
         await client.close()
+
+
+async def _quiet(_problem: Exception) -> None:
+    """Of a server that was killed on purpose."""
 
 
 def word_of(case: Case) -> str:
