@@ -98,6 +98,7 @@ def _table(story: Story, week: Week, found: list[Claim], seconds: float) -> str:
         f"{plant.kills} workers killed with -9",
         f"{plant.quits} that ended by themselves and were started again",
         f"the server killed {plant.server.outages} times",
+        f"ended otherwise {plant.server.ended} times",
         f"the provider away {terms.provider_outages} times",
         f"{len(story.deployments)} deployments",
         f"{story.provider.runs} runs of agents",

@@ -31,6 +31,8 @@ class Server:
     folder: Path
     port: int = 0
     outages: int = 0
+    ended: int = 0
+    """How often it ended by itself, or by somebody else's hand."""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,6 +60,15 @@ class Server:
                     writer.close()
                     return
                 await asyncio.sleep(0.05)
+
+    async def mind(self) -> bool:
+        """Start it again where it ended without being asked to; whether it had."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._process = None
+        self.ended += 1
+        await self.up()
+        return True
 
     def kill(self) -> None:
         """With -9; twice is once."""
@@ -153,6 +164,7 @@ class Plant:
         """As any supervisor of services: a worker that ended is started again."""
         while True:
             await asyncio.sleep(0.5)
+            await self.server.mind()
             ended = [one for one in self.workers if one.returncode is not None]
             self.quits += len(ended)
             await self.hire(self.hired)
