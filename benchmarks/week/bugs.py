@@ -52,8 +52,9 @@ ENDS: dict[Kind, tuple[str, ...]] = {
     Kind.HOPELESS: ("needs_human",),
     Kind.WRONG: ("not_fixed",),
     Kind.LIAR: ("not_fixed",),
-    Kind.WEAKENS: ("not_fixed",),
-    Kind.HUSHED: ("not_fixed",),
+    # A change to tests that are there is against policy, whatever else it does.
+    Kind.WEAKENS: ("rejected",),
+    Kind.HUSHED: ("rejected",),
     Kind.SYMPTOM: ("not_fixed",),
     Kind.FORBIDDEN: ("rejected",),
     Kind.DEAD: ("blocked",),
