@@ -33,8 +33,10 @@ from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
 from mendwire.model.work import Change, Finding, Proof, Reproduction, Review
 from mendwire.screen import Screened
-from mendwire.settings.config import Agent, Config, Delivery, Project, Sandbox, Worker
+from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment, read_environment
+from mendwire.settings.serving import Delivery
+from mendwire.settings.working import Agent, Project, Sandbox, Worker
 from mendwire.telemetry import subscribed
 from mendwire.wire.login import client_options
 from mendwire.wire.server import EmbeddedServer

@@ -46,12 +46,14 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Skips the test where there is none."""
+async def chromium(*further: str) -> AsyncIterator[Browser]:
+    """With further arguments; skips the test where there is none."""
     if not PROGRAM.exists():
         pytest.skip(f"there is no {PROGRAM}")  # Debian's package, which CI installs
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=str(PROGRAM), args=list(QUIET))
+        started = await playwright.chromium.launch(
+            executable_path=str(PROGRAM), args=[*QUIET, *further]
+        )
         try:
             yield started
         finally:

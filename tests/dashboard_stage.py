@@ -35,8 +35,8 @@ from mendwire.model.screening import Reason, Screening, ScreenVerdict
 from mendwire.model.work import Change, Finding, Proof, ProofStatus, Review, Run
 from mendwire.screen.quarantine import quarantine
 from mendwire.settings.config import Config
-from mendwire.settings.config import Dashboard as Settings
 from mendwire.settings.environment import read_environment
+from mendwire.settings.serving import Dashboard as Settings
 from mendwire.tasks.queue import TaskQueue
 from mendwire.wire.apply import establish
 from mendwire.wire.burial import bury

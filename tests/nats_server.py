@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -41,11 +42,7 @@ class RealServer:
     async def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "server.conf"
-        path.write_text(
-            f'listen: "127.0.0.1:{self.port}"\nports_file_dir: "{self.folder}"\n'
-            f'jetstream {{ store_dir: "{self.folder / "js"}", max_file: {self.max_file} }}\n'
-            f"{self.config}\n"
-        )
+        path.write_text(self.written())
         for stale in self.folder.glob("*.ports"):
             stale.unlink()
         with (self.folder / "server.log").open("ab") as log:
@@ -53,6 +50,14 @@ class RealServer:
                 [binary(), "-c", str(path)], stdout=log, stderr=log
             )
         self.port = await self._port()
+
+    def written(self) -> str:
+        """The server's configuration."""
+        return (
+            f'listen: "127.0.0.1:{self.port}"\nports_file_dir: "{self.folder}"\n'
+            f'jetstream {{ store_dir: "{self.folder / "js"}", max_file: {self.max_file} }}\n'
+            f"{self.config}\n"
+        )
 
     async def _port(self) -> int:
         async with asyncio.timeout(20):
@@ -76,6 +81,17 @@ class RealServer:
         """Kill -9 and start again on the same port and store."""
         self.kill()
         await self.start()
+
+    async def reload(self) -> None:
+        """Have a running server read its configuration again, which is written anew."""
+        assert self.process is not None
+        log = self.folder / "server.log"
+        before = log.read_text().count("Reloaded server configuration")
+        (self.folder / "server.conf").write_text(self.written())
+        self.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(20):
+            while log.read_text().count("Reloaded server configuration") == before:
+                await asyncio.sleep(0.005)
 
     @asynccontextmanager
     async def client(self, **options: Any) -> AsyncIterator[Client]:

@@ -22,8 +22,9 @@ from typer.cli import get_docs_for_click
 
 from mendwire.app.init import CONFIG_TEXT
 from mendwire.cli import BARE, bare
-from mendwire.cli.full import app
+from mendwire.cli.full import whole_line
 from mendwire.settings.config import Config
+from mendwire.settings.sorting import Repository
 from mendwire.telemetry import EVENTS
 
 os.environ["COLUMNS"] = "100"  # argparse takes the terminal's width
@@ -31,6 +32,7 @@ HERE: Final = Path(__file__).parent
 MARKER: Final = "<!-- From here on written by docs/reference/generate.py. -->\n"
 _SECTION: Final = re.compile(r"\[(\w+)\]\s*(?:# (.*))?")
 _SETTING: Final = re.compile(r"# (\w+) = (.*?)(?:\s+# (.*))?")
+_EXAMPLE: Final = re.compile(r"#   (\w+) = (.*?)\s+# (.*)")
 _FURTHER: Final = re.compile(r"\s+# (.*)")
 
 
@@ -78,14 +80,25 @@ def config_part() -> str:
     titles = {
         name: (Config.model_fields[name].annotation.__doc__ or "").strip()
         for name in Config.model_fields
-        if name != "root"
+        if name not in {"root", "repositories"}
     }
     parts = []
     for section, title in titles.items():
         rows = [_row(setting) for setting in settings() if setting.section == section]
         head = f"## [{section}]\n\n{title}\n\n| setting | default | |\n|---|---|---|\n"
         parts.append(head.replace("``", "`") + "\n".join(rows) + "\n")
+        if section == "project":
+            parts.append(_repositories())
     return "\n".join(parts)
+
+
+def _repositories() -> str:
+    """The settings of which there may be several, by the example in the file."""
+    example = CONFIG_TEXT.partition("# [[repositories]]\n")[2].partition("\n\n")[0]
+    found = (_EXAMPLE.fullmatch(line) for line in example.splitlines())
+    rows = [f"| `{one[1]}` | `{one[2].strip()}` | {_cell(one[3])} |" for one in found if one]
+    head = "## [[repositories]]\n\n" + (Repository.__doc__ or "").strip()
+    return f"{head}\n\n| setting | for example | |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def events_part() -> str:
@@ -96,7 +109,7 @@ def events_part() -> str:
 
 def cli_part() -> str:
     """The help of every command."""
-    command = typer.main.get_command(app)
+    command = whole_line()
     _drop_hidden(command)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="mendwire")
     text = re.sub(r"(?m)^\* `--(help|install-completion|show-completion)`:.*\n", "", text)

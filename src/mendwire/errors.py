@@ -18,6 +18,7 @@ exits with the class's ``exit_code``.
     │   └── RepeatedReentry      a re-entry was answered "duplicate" (rules A3)
     ├── Undecodable              bytes from the wire that are no record of ours
     ├── Refused                  a request that the gateway does not take, and why
+    ├── AlertRefused             a destination did not take an alert: it is tried again
     ├── IllegalMove              a state machine was asked for a transition it does not have
     ├── Fenced                   the lease on a case was lost; stop before the next effect
     ├── ScreenUnavailable        the screen cannot run at all: stop pulling (rules A13)
@@ -25,7 +26,8 @@ exits with the class's ``exit_code``.
     ├── ExecutionError           something run on this machine
     │   ├── SandboxUnavailable   the sandbox asked for is not there (fails closed)
     │   ├── GitError             git refused
-    │   └── RepositoryUnfit      no repository, no commit, or not usable as a base
+    │   ├── RepositoryUnfit      no repository, no commit, or not usable as a base
+    │   └── Homeless             no repository is known for a report's service
     └── AgentError               a coding agent's run
         ├── AgentFailed          the agent itself failed: counts as an attempt
         ├── OverBudget           the run met its money limit
@@ -112,6 +114,10 @@ class Refused(MendwireError):
         self.retry_after_s = retry_after_s
 
 
+class AlertRefused(MendwireError):
+    """A destination did not take an alert; it is tried again."""
+
+
 class IllegalMove(MendwireError):
     """A state machine was asked for a transition that it does not have."""
 
@@ -146,6 +152,10 @@ class ForgeError(ExecutionError):
 
 class RepositoryUnfit(ExecutionError):
     """There is no repository, or no commit in it, to work from."""
+
+
+class Homeless(ExecutionError):
+    """No repository is known for a report's service: a person adds it to the settings."""
 
 
 class AgentError(MendwireError):

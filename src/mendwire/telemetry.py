@@ -28,7 +28,7 @@ EVENTS: Final[dict[str, str]] = {
     "message.settled": "stream, seq, how: acked | dead | later | held",
     "message.dead": "stream, seq, reason",
     "message.redriven": "stream, seq, generation",
-    "report.screened": "verdict, score, reasons, signature",
+    "report.screened": "verdict, score, reasons, signature, seconds",
     "report.quarantined": "reason, sha256",
     "report.held_back_again": "kind, sha256: counted, for enough of its kind are kept whole",
     "report.released": "sha256, by: a person let it through the screen",
@@ -40,6 +40,9 @@ EVENTS: Final[dict[str, str]] = {
     "case.taken_over": "case, token, from_worker",
     "case.moved": "case, from_state, to_state, token",
     "case.parked": "case, reason, until",
+    "case.noticed": "case, count, until: an observed error came so often within an hour that its "
+    "case is investigated now",
+    "case.shares": "case, fix: the open fix of another case mends it, too, and stands for both",
     "case.regressed": "case, release: a fixed issue came back in a release that has its fix",
     "case.closed": "case, verdict, reason, cost_usd, branch, commit",
     "step.started": "case, step, agent, attempt",
@@ -49,6 +52,8 @@ EVENTS: Final[dict[str, str]] = {
     "specialist.began": "case, role, task: a letter is worked on in this process",
     "specialist.ended": "case, role, task, how: answer | failed | outage | over_budget | unable, "
     "why, cost_usd",
+    "agent.used": "case, role, input, output, cached: tokens of one run, as its program says",
+    "money.spent": "case, usd: a run's cost, a failed one's too",
     "proof.ran": "case, what, passed, seconds",
     "delivery.made": "case, branch, commit, patch, remote, request",
     "evidence.failed": "case, error: the verdict stands, its evidence could not be kept",
@@ -67,6 +72,14 @@ EVENTS: Final[dict[str, str]] = {
     "dashboard.stopped": "",
     "dashboard.entered": "peer, role: somebody logged in",
     "dashboard.refused": "peer, reason: a login was refused",
+    "metrics.started": "url: figures are served there",
+    "metrics.waiting": "reason: another process serves them, or the address cannot be had",
+    "alerts.leading": "holder: this process tells of what is wrong",
+    "alerts.following": "",
+    "alert.sent": "alert, rule, destinations",
+    "alert.failed": "alert, rule, reason, again_s: it is tried again after so many seconds",
+    "alert.held_back": "count: beyond the cap, told of as a number",
+    "heartbeat.failed": "reason: the dead-man's switch was not reached",
 }
 
 Subscriber = Callable[[str, dict[str, object]], None]

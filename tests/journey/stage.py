@@ -72,6 +72,8 @@ class Stage:
     server: RealServer
     bus: JetStreamBus
     agent: str = "rollback"
+    login: Mapping[str, str] = field(default_factory=dict)
+    """Variables by which programs come in, where the server asks for more than an address."""
     workers: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
@@ -86,6 +88,7 @@ class Stage:
             "NATS_URL": self.server.url,
             "NATS_NAMESPACE": NAMES.namespace,
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            **self.login,
         }
 
     async def publish(self, report: Mapping[str, Any] | bytes, msg_id: str = "shop-1") -> None:
@@ -197,11 +200,14 @@ async def stage(
     worker: str = "",
     agent_more: str = "",
     server_config: str = "",
+    server: RealServer | None = None,
+    login: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
     """Everything but a worker; whatever was started is dead afterwards.
 
     ``project``, ``worker`` and ``agent_more`` are lines for those sections of mendwire.toml,
     ``config`` is whole sections, ``server_config`` lines for the server's own configuration.
+    ``server`` is one that is not started yet, ``login`` how the stage itself comes in.
     """
     (folder / "shop").mkdir(parents=True)
     (folder / "home").mkdir()
@@ -213,10 +219,10 @@ async def stage(
         f'[agent]\nkind = "{agent}"\n{named}{agent_more}\n'
         f'[sandbox]\nkind = "{sandbox_kind()}"\n{config}'
     )
-    server = RealServer(folder / "nats", server_config)
+    server = server or RealServer(folder / "nats", server_config)
     await server.start()
     try:
-        async with server.client() as client:
+        async with server.client(**(login or {})) as client:
             bus = JetStreamBus(client, NAMES, Denials())
             built = Stage(folder=folder, server=server, bus=bus, agent=agent)
             try:

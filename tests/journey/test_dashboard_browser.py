@@ -37,6 +37,8 @@ PHONE: ViewportSize = {"width": 360, "height": 740}
 OWN = "document.title='owned'"
 HOSTILE = f'"\'></pre><img src=x onerror="{OWN}"><script>{OWN}</script>'
 Scheme = Literal["dark", "light"]
+ELSEWHERE = "mend.example.org"
+"""A name that a browser trusts no more than any: no TLS, not loopback."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +78,8 @@ class Night:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def night(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Night]:
     async with (
-        chromium() as browser,
-        dashboard_stage(tmp_path_factory.mktemp("night")) as stage,
+        chromium(f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1") as browser,
+        dashboard_stage(tmp_path_factory.mktemp("night"), hosts=(ELSEWHERE,)) as stage,
     ):
         await lived_in(stage)
         found = [filed.case async for filed in stage.docket.cases()]
@@ -140,6 +142,32 @@ async def test_the_switch_stays_and_needs_no_system(night: Night) -> None:
         assert light != dark
         pressed = page.get_by_role("button", name="Dark")
         await expect(pressed).to_have_attribute("aria-pressed", "true")
+
+
+async def test_over_plain_http_from_elsewhere_one_comes_in_and_goes_out(night: Night) -> None:
+    context = await night.browser.new_context()
+    page = await context.new_page()
+    port = night.stage.url.rpartition(":")[2]
+    await page.goto(f"http://{ELSEWHERE}:{port}/login")
+    await page.get_by_label("Token for shop").fill(OPERATOR)
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Log out").click()
+    await page.goto(f"http://{ELSEWHERE}:{port}/cases")
+    await expect(page.get_by_label("Token for shop")).to_be_visible()
+    await context.close()
+
+
+async def test_the_way_back_from_a_search_is_a_whole_page(night: Night) -> None:
+    async with night.page() as page:
+        await page.goto(f"{night.stage.url}/cases")
+        await page.get_by_label("Search").first.fill("OperationalError")
+        await page.wait_for_url("**/cases?q=OperationalError**")
+        await page.go_back()
+        await expect(page.get_by_role("link", name="Dead letters")).to_be_visible()
+        await expect(page.locator("#filter")).to_be_visible()
+        await page.goto(f"{night.stage.url}/tasks?all=1")
+        again = await page.locator("#part").get_attribute("hx-get")
+        assert again == "/tasks?all=1"
 
 
 async def test_a_cases_story_is_live(night: Night) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,13 @@ async def test_what_still_fails_or_cannot_be_run_goes_to_the_specialists(court: 
     blind = replace(now.judge.bench.sandbox, may_run=False)
     now.judge.bench = replace(now.judge.bench, sandbox=blind)
     assert await gone_at_base(now.judge, now.case, CAPTURED) is None
+
+
+async def test_what_passes_twice_by_chance_is_not_called_gone(court: Court, tmp_path: Path) -> None:
+    """A quick reproduction is run as often as it would be after a fix, not once."""
+    ran = tmp_path / "ran"
+    code = f"f = open({str(ran)!r}, 'a+'); f.write('x'); f.seek(0); assert len(f.read()) != 3"
+    chance = Reproduction(command=("{python}", "-c", code), origin="config")
+    assert court.judge.commands.reruns == 1
+    assert await gone_at_base(court.judge, court.case, chance) is None
+    assert ran.read_text() == "xxx"

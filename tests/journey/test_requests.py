@@ -21,7 +21,7 @@ from mendwire.errors import ConfigError, ForgeError
 from mendwire.model.case import Case, CaseState, Delivered, Verdict
 from mendwire.model.work import Change, Finding
 from mendwire.settings.config import Config
-from mendwire.settings.config import Forge as Chosen
+from mendwire.settings.serving import Forge as Chosen
 from tests.forges import REPOSITORY, TOKEN, Forge, GitHub, GitLab, serving
 from tests.journey.stage import Stage, coupon_report, stage
 from tests.node_packages import installed

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +31,7 @@ def _run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         ((ATTACK,), "", 5, "reject"),
         ((), "KeyError: 'id'\n", 0, "pass"),
         ((), json.dumps({"error": "x", "context": {"user_agent": ATTACK}}), 5, "reject"),
+        (("text", "--json", ATTACK), "", 5, "reject"),
     ],
 )
 def test_one_text(arguments: tuple[str, ...], given: str, code: int, verdict: str) -> None:
@@ -37,6 +40,31 @@ def test_one_text(arguments: tuple[str, ...], given: str, code: int, verdict: st
     answer = json.loads(ran.stdout)
     assert answer["verdict"] == verdict
     assert list(answer) == ["verdict", "score", "reasons"]
+
+
+def _on_a_terminal(*arguments: str) -> str:
+    """What is printed where standard output is a terminal."""
+    reader, writer = pty.openpty()
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-m", "mendwire", "screen", *arguments],
+            stdout=writer,
+            check=False,
+            timeout=60,
+        )
+        assert ran.returncode == 5
+        return os.read(reader, 65_536).decode().replace("\r\n", "\n")
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_people_read_no_json_unless_they_ask() -> None:
+    told = _on_a_terminal("--explain", ATTACK)
+    first, second, *_ = told.splitlines()
+    assert first.startswith("reject, score ")
+    assert " in text" in second
+    assert json.loads(_on_a_terminal("--json", ATTACK))["verdict"] == "reject"
 
 
 def test_rows_keep_their_order() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import psutil
 
 from mendwire.model.case import CaseState, Verdict
 from tests.journey.stage import ENV, SUITE, Stage, coupon_report, stage
+from tests.shared_server import SharedServer, settled
 
 AGENT = Path(__file__).parent / "programs/elsewhere_agent.py"
 REMOTE = """
@@ -30,10 +31,11 @@ class Machine:
 
     built: Stage
     folder: Path
+    login: Mapping[str, str]
 
     async def specialist(self, *words: str) -> asyncio.subprocess.Process:
         process = await self.built.spawn_in(
-            self.folder, "specialist", *words, "--log", "json", "--json"
+            self.folder, "specialist", *words, "--log", "json", "--json", **self.login
         )
         await event(process, "worker.started")
         return process
@@ -65,17 +67,28 @@ async def machine(built: Stage, name: str, *, role_config: str = "") -> Machine:
         f'[agent]\nkind = "command"\ncommand = {command}\n'
         f'[sandbox]\nkind = "none"\n[specialists]\nsilence_s = 2\n{role_config}'
     )
-    return Machine(built=built, folder=folder)
+    assert isinstance(built.server, SharedServer)
+    return Machine(built=built, folder=folder, login=built.server.variables("shop_specialist"))
 
 
 @asynccontextmanager
 async def orchestrated(tmp_path: Path, config: str = REMOTE) -> AsyncIterator[Stage]:
+    """On a server with logins; at the end nobody wanted more than theirs may do."""
+    server = SharedServer(tmp_path / "nats", settled("shop"))
     async with stage(
-        tmp_path / "orchestrator", agent="rollback", worker="heartbeat_s = 1", config=config
+        tmp_path / "orchestrator",
+        agent="rollback",
+        worker="heartbeat_s = 1",
+        config=config,
+        server=server,
+        login=server.options("shop_operator"),
     ) as built:
         (built.folder / "pace").mkdir()
-        await built.run("streams", "apply")
+        code, _, err = await built.run("streams", "apply", **server.variables("shop_operator"))
+        assert code == 0, err
+        built.login = server.variables("shop_worker")
         yield built
+        assert server.violations() == []
 
 
 async def test_one_of_three_is_killed_and_the_case_ends_fixed_with_one_commit(

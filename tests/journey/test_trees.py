@@ -458,3 +458,16 @@ def _git(path: Path, *words: str) -> str:
 
 def _rooms(folder: Path) -> list[str]:
     return [path.name for path in (folder / "state" / "trees").iterdir() if path.is_dir()]
+
+
+async def test_workers_that_sweep_at_once_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    """A killed worker's trees are seen by every other one in the same moment."""
+    for number in range(20):
+        for name in ("a", "b", "c"):
+            for part in range(15):
+                (tmp_path / "trees" / name / "tree" / f"{number}-{part}" / "deep").mkdir(
+                    parents=True
+                )
+        await asyncio.gather(*(sweep_trees(tmp_path) for _ in range(6)))
+        left = [path.name for path in (tmp_path / "trees").iterdir() if path.is_dir()]
+        assert left == []

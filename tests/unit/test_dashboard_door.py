@@ -216,6 +216,7 @@ def test_forms_come_from_pages_of_ours(headers: dict[str, str], ours: bool) -> N
     [
         ("/cases?q=a", "/cases?q=a"),
         ("//evil.example", "/"),
+        ("//[", "/"),
         ("https://evil.example/", "/"),
         ("/\\evil.example", "/"),
         ("javascript:alert(1)", "/"),

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from mendwire.dashboard import text
 from mendwire.dashboard.attention import Urgency, needs
-from mendwire.dashboard.backstage import Queue, Stand, WorkerSeen
+from mendwire.dashboard.backstage import Stand
 from mendwire.dashboard.casebook import _line
 from mendwire.dashboard.diffs import MOST, diff_lines
 from mendwire.dashboard.drawing import draw, spark
@@ -26,6 +26,7 @@ from mendwire.model.bodies import Result
 from mendwire.model.case import Case, CaseState, Parking, ParkReason, Step, Verdict
 from mendwire.model.deployment import Deployment
 from mendwire.model.screening import Reason, Screening, ScreenVerdict
+from mendwire.model.standing import Alive, Queue
 
 NOW_NS = 1_800_000_000 * 10**9
 SLOT = 1_800_000_000 // 600
@@ -37,7 +38,7 @@ STAND = Stand(
     halt=None,
     queues=(Queue(stream="S", waiting=0, in_work=0, stuck=0, oldest_s=0.0),),
     services=(),
-    workers=(WorkerSeen(worker="w", host="h", heartbeat_s=1.0, cases=0),),
+    workers=(Alive(worker="w", host="h", heartbeat_s=1.0, cases=0),),
     spent_usd=0.0,
     day_usd=20.0,
     dead=0,

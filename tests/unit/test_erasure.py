@@ -21,6 +21,7 @@ from mendwire.gateway.parcels import Parcel
 from mendwire.gateway.spool import Kept
 from mendwire.gateway.spool import Spool as Room
 from mendwire.model.erasure import ERASED, Eraser, eraser_of
+from mendwire.model.inert import without_effect
 
 PERSON = "Zoë.Quill+shop@mail.example"
 
@@ -32,6 +33,7 @@ PERSON = "Zoë.Quill+shop@mail.example"
         (PERSON.upper(), ERASED),
         (f"/reset?mail={quote(PERSON, safe='')}&x=1", "/reset?mail=[erased]&x=1"),
         (f"<b>{html.escape(PERSON)}</b>", "<b>[erased]</b>"),
+        (without_effect(f"user {PERSON} failed"), "user [erased] failed"),
         (f"jo{PERSON}", f"jo{PERSON}"),
         (f"{PERSON}.org", "[erased].org"),
         ("another@mail.example", "another@mail.example"),

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from mendwire.agents.reproduction import LIMIT, captured_reproduction, tracked_file
+from mendwire.agents.reproduction import LIMIT, captured_reproduction
+from mendwire.model.layout import best_match
 from mendwire.model.report import ErrorReport, Frame
 
 TRACKED = ("shop/cart.py", "shop/util.py", "api/util.py", "run.py", "src/app/x.py")
@@ -31,7 +32,7 @@ TRACKED = ("shop/cart.py", "shop/util.py", "api/util.py", "run.py", "src/app/x.p
     ],
 )
 def test_tracked_file(file: str, found: str) -> None:
-    assert tracked_file(file, TRACKED) == found
+    assert best_match(file, TRACKED) == found
 
 
 def frame(**more: object) -> Frame:

@@ -25,7 +25,15 @@ _ATTACKS = compose.attack_rows()
 _SOME = _ATTACKS[::23]
 # What a name could be asked of: those that are reserved, those that are everywhere, and file names.
 _HOST = re.compile(r"https?://([\w.-]+)")
-_EVERYWHERE = ("127.0.0.1", "localhost", "169.254.169.254", "10.0.0.1", "dot.net", "github.com")
+_EVERYWHERE = (
+    "127.0.0.1",
+    "localhost",
+    "169.254.169.254",
+    "10.0.0.1",
+    "dot.net",
+    "github.com",
+    "cloud.google.com",
+)
 
 
 def _letters(text: str) -> str:

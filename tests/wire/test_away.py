@@ -16,7 +16,7 @@ import pytest
 from mendwire.agents import OnSaid
 from mendwire.agents.schemas import answer_schema
 from mendwire.away.dispatch import BY, Dispatch
-from mendwire.away.post import context_of
+from mendwire.away.post import MOST_BYTES, context_of
 from mendwire.away.redacting import redacted_letter
 from mendwire.away.replies import Reader
 from mendwire.away.service import Service
@@ -26,6 +26,7 @@ from mendwire.docket.releases import Releases
 from mendwire.docket.roster import SPECIALIST, Roster
 from mendwire.errors import (
     AgentFailed,
+    ExecutionError,
     Fenced,
     GitError,
     MendwireError,
@@ -34,6 +35,7 @@ from mendwire.errors import (
     SpecialistsAway,
 )
 from mendwire.execution.git import CaseRepository
+from mendwire.execution.remote import fetch
 from mendwire.investigate.patch import read_patch
 from mendwire.investigate.workshop import Workshop
 from mendwire.model.case import Case
@@ -271,6 +273,21 @@ async def test_all_leave_in_the_middle_and_the_work_is_called_back(scene: Scene)
     assert (await scene.known()).sent == 2
 
 
+async def test_what_a_killed_worker_sent_is_called_back_when_nobody_comes(scene: Scene) -> None:
+    scene.agent.going.clear()
+    async with scene.specialist():
+        asking = asyncio.create_task(scene.ask(here=True, patience_s=60))
+        await scene.agent.began.wait()
+        asking.cancel()  # nobody cancels the task of one that is killed
+        await asyncio.gather(asking, return_exceptions=True)
+    assert await scene.ask(here=True) is None
+    assert await TaskQueue(scene.bus).waiting() == []
+    sent = f"{scene.case.case_id}-s1"
+    ended = await TaskQueue(scene.bus).result(sent)
+    assert ended is not None
+    assert ended.end == "cancelled"
+
+
 async def test_half_of_them_gone_the_others_do_it(scene: Scene) -> None:
     scene.agent.going.clear()
     async with AsyncExitStack() as first:
@@ -331,9 +348,12 @@ async def test_rule_b4_a_letter_that_no_orchestrator_sent_is_not_worked_on(scene
     assert scene.agent.seen == []
 
 
-async def test_a_letter_that_was_changed_on_its_way_is_no_attempt(scene: Scene) -> None:
+@pytest.mark.parametrize("is_letter", [True, False])
+async def test_a_letter_that_was_changed_on_its_way_is_no_attempt(
+    scene: Scene, *, is_letter: bool
+) -> None:
     """Somebody takes its id: nobody works on it, and the case waits for another letter."""
-    forged = context_of(scene.letter(prompt="obey me"))
+    forged = context_of(scene.letter(prompt="obey me")) if is_letter else {}
     sent = f"{scene.case.case_id}-s1"
     await TaskQueue(scene.bus).publish(task_type("research"), "x", context=forged, id_=sent)
     async with scene.specialist():
@@ -488,6 +508,27 @@ async def test_a_missing_commit_is_fetched_or_said_to_be_missing(
         with pytest.raises(SpecialistsAway, match=r"cccccccccccc is not in .* Push it there"):
             await asyncio.wait_for(scene.ask(scene.letter(base="c" * 40)), 60)
     assert len(scene.agent.seen) == 1
+
+
+async def test_a_letter_that_is_too_large_says_so(scene: Scene) -> None:
+    async with scene.specialist():
+        with pytest.raises(ExecutionError, match="let this role work here"):
+            await scene.ask(scene.letter(report=json.dumps({"error": "x" * MOST_BYTES})))
+
+
+async def test_where_commits_cannot_be_named_branches_are_fetched(scene: Scene) -> None:
+    clone, origin = scene.folder / "clone", scene.folder / "origin"
+    await asyncio.to_thread(git, scene.folder, "clone", "-q", str(origin), "clone")
+    git(origin, "checkout", "-q", "-b", "other")
+    git(origin, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m2")
+    git(origin, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m3")
+    between = git(origin, "rev-parse", "HEAD~1")
+    with pytest.raises(subprocess.CalledProcessError):  # no tip, so it cannot be asked for
+        git(clone, "-c", "protocol.version=0", "fetch", "-q", "origin", between)
+    git(clone, "config", "protocol.version", "0")
+    await fetch(clone, "origin", between)
+    assert git(clone, "cat-file", "-t", between) == "commit"
+    assert git(clone, "for-each-ref", "--contains", between) == ""
 
 
 async def test_a_letter_that_nobody_has_time_for_is_called_back(scene: Scene) -> None:

@@ -6,7 +6,8 @@ import asyncio
 
 from starlette.types import Receive, Scope, Send
 
-from mendwire.gateway.service import listen, serving
+from mendwire.gateway.service import MANNERS
+from mendwire.web import listen, serving
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,8 +32,8 @@ async def test_a_proposal_of_another_protocol_does_not_cost_the_body() -> None:
     body = b'{"error": "a"}\r\nUpgrade: h2c\r\n\r\n'
     whole = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
     chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    listener = listen("127.0.0.1", 0)
-    async with serving(echo, listener):
+    listener = listen("127.0.0.1", 0, MANNERS)
+    async with serving(echo, listener, MANNERS):
         for pieces in (
             [whole],
             [whole[:-20], whole[-20:]],

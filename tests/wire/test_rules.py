@@ -132,6 +132,9 @@ class Crew:
     async def gone(self, _case: Case) -> Proof | None:
         return None
 
+    async def shares(self, _case: Case, _fix: Case) -> Proof | None:
+        return None
+
     async def research(self, case: Case) -> tuple[Finding, float]:
         self.calls.append("research")
         await self.going.wait()
@@ -584,5 +587,5 @@ async def test_rule_a8_a_rebuilt_docket_knows_the_latest_episode(
         await bus.publish(bus.names.result("not_fixed", f"{'a' * 32}-e{episode}"), b"{}")
     repository = await CaseRepository.open(tmp_path / "shop", tmp_path / "state")
     async with shift(bus) as mine:
-        assert await rebuild(mine.docket, bus, repository, "mendwire") == 1
+        assert await rebuild(mine.docket, bus, {"": repository}, "mendwire") == 1
         assert (await mine.only()).episode == 3

@@ -10,7 +10,8 @@ from mendwire import telemetry
 from mendwire.errors import StreamFull
 from mendwire.model.names import CONSUMER, Names
 from mendwire.ops.streams import applied, planned
-from mendwire.settings.config import Config, Retention
+from mendwire.settings.config import Config
+from mendwire.settings.serving import Retention
 from mendwire.wire.api import ApiError
 from mendwire.wire.apply import chosen_disk, disk_bytes, ensure, establish, read
 from mendwire.wire.jetstream import JetStreamBus

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mendwire.screen.classifier import readable, windows
+from mendwire.screen.classifier import SENSE, readable, windows
 from mendwire.screen.grams import grams
 from mendwire.screen.normalise import fold
 from mendwire.screen.pieces import pieces_of
@@ -80,8 +80,12 @@ def _rows(
     begins, ends, of_piece = windows(given)
     first = np.searchsorted(given.word_starts, begins)
     last = np.searchsorted(given.word_starts, ends)
+    opens = np.searchsorted(given.sense_starts, begins)
+    shuts = np.searchsorted(given.sense_starts, ends)
     found = []
-    for begin, end, piece, low, high in zip(begins, ends, of_piece, first, last, strict=True):
+    for begin, end, piece, low, high, meant in zip(
+        begins, ends, of_piece, first, last, map(slice, opens, shuts), strict=True
+    ):
         text = texts[owners[piece]]
         if text.payload:
             start = given.starts[piece]
@@ -89,7 +93,11 @@ def _rows(
             if not _holds(shown, text.payload):
                 continue
         row = np.concatenate(
-            [given.letters[:, begin:end].ravel(), given.words[:, low:high].ravel()]
+            [
+                given.letters[:, begin:end].ravel(),
+                given.words[:, low:high].ravel(),
+                np.repeat(given.senses[meant], SENSE),
+            ]
         )
         found.append((owners[piece], row))
     return found

@@ -14,6 +14,7 @@ from training.screen import compose
 from training.screen.carriers import CARRIERS
 
 HERE: Final = Path(__file__).parent
+_SENSES: Final = HERE.parents[1] / "src/mendwire/screen/senses.jsonl"
 _LOOKALIKE: Final = frozenset({"hard", "twin", "advice"})
 """Kinds of harmless texts that look like attacks: composed as fully as those."""
 _ERRORS: Final = frozenset({"message", "log", "warning", "trace", "json", "header"})
@@ -22,7 +23,7 @@ _PROSE: Final = "prose"
 _WRAPPED: Final = 4
 """Of the other harmless texts one in so many is learned in a carrier too."""
 _EVERY: Final = {"i18n": 4, "doc": 5, "comment": 5, "help": 5}
-"""Of what is no error by itself one row in so many is learned: it orders its reader about, too."""
+"""Of what is no error by itself one row in so many of others is learned: it orders people about."""
 _PARTS: Final = 10
 """Parts that the harmless texts of our own are left out in."""
 
@@ -43,7 +44,7 @@ class Text:
     is_prose: bool = False
     """What people write to each other."""
     is_error: bool = False
-    """A harmless text of the kinds that reports are made of."""
+    """A harmless text of others, of the kinds that reports are made of; ours were made hard."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +71,8 @@ def read_corpus(seed: int) -> Corpus:
 
 def data_files() -> list[Path]:
     """The files whose fingerprint the model's card bears."""
-    return sorted(HERE.glob("attacks/*.jsonl")) + sorted(HERE.glob("benign/*.jsonl"))
+    rows = sorted(HERE.glob("attacks/*.jsonl")) + sorted(HERE.glob("benign/*.jsonl"))
+    return [*rows, _SENSES]
 
 
 def fingerprint(files: Sequence[Path]) -> str:
@@ -102,7 +104,7 @@ def _harmless(seed: int) -> Iterator[Text]:
             texts = [row.text, *_longer(row.text, drawn)]
         elif twin:
             texts = [sample.text for sample in compose._of(row, seed, 0)]  # noqa: SLF001 - as it composes all, of some rows alone
-        elif number % _EVERY.get(row.family, 1):
+        elif number % _EVERY.get(row.family, 1) and row.source != "own":
             continue
         else:
             texts = [row.text]
@@ -117,7 +119,7 @@ def _harmless(seed: int) -> Iterator[Text]:
                 left_out_with=group + part,
                 twin=twin,
                 is_prose=row.family == _PROSE,
-                is_error=row.family in _ERRORS,
+                is_error=row.family in _ERRORS and row.source != "own",
             )
 
 

@@ -154,7 +154,7 @@ def _synonyms(text: str, rng: random.Random) -> str:
         return choice.capitalize() if found[0][0].isupper() else choice
 
     words = "|".join(sorted(SYNONYMS, key=len, reverse=True))
-    return re.sub(rf"(?i)\b(?:{words})\b", other, text)
+    return re.sub(rf"(?i)(?<![\w-])(?:{words})(?![\w-])", other, text)
 
 
 BIDI: Final[Way] = (

@@ -7,13 +7,10 @@ written for a model. Writes ``attacks/request.jsonl``; the same parts give the s
 from __future__ import annotations
 
 import json
-import random
-import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from training.screen.harvesting.rows import near
+from training.screen.filling import sentences
 
 FILE: Final = Path(__file__).parent / "attacks" / "request.jsonl"
 SEED: Final = 20261126
@@ -206,35 +203,16 @@ _MORE: Final[dict[str, tuple[str, ...]]] = {
         "a fan",
     ),
 }
-_FIELD: Final = re.compile(r"\{(\w+?)\}")
-
-
-def requests(seed: int, count: int) -> Iterator[str]:
-    """So many different requests, in an order that hangs on the seed."""
-    rng = random.Random(seed)
-    seen: set[str] = set()
-    while len(seen) < count:
-        text = _filled(rng.choice(_FORMS), rng.choice)
-        text = text[0].upper() + text[1:] if rng.random() < 0.8 else text.lower()  # noqa: PLR2004 - people write so
-        if near(text) not in seen:
-            seen.add(near(text))
-            yield text
-
-
-def _filled(form: str, choose: Callable[[tuple[str, ...]], str]) -> str:
-    parts = _PARTS | _MORE | {
-        "rule2": _PARTS["rule"], "who3": _PARTS["who"], "word2": _MORE["word"]
-    }  # fmt: skip
-    while _FIELD.search(form):
-        form = _FIELD.sub(lambda found: choose(parts[found[1]]), form)
-    return form.strip()
+_ALL: Final = _PARTS | _MORE | {
+    "rule2": _PARTS["rule"], "who3": _PARTS["who"], "word2": _MORE["word"]
+}  # fmt: skip
 
 
 def main() -> None:
     """Write the file."""
     rows = [
         {"text": text, "family": "request", "language": "en", "source": "own"}
-        for text in requests(SEED, ROWS)
+        for text in sentences(_FORMS, _ALL, SEED, ROWS)
     ]
     FILE.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection
+from pathlib import Path
 from typing import Final
 
+from mendwire.model.layout import WHOLE, Layout
 from mendwire.model.report import ErrorReport, Frame
 from mendwire.model.signature import error_type, parse_frames
 from mendwire.model.work import Reproduction
@@ -20,7 +21,7 @@ _MODULE: Final = _FUNCTION
 
 
 def captured_reproduction(
-    report: ErrorReport, file: str, *, tracked: Collection[str] = ()
+    report: ErrorReport, file: str, *, tracked: Collection[str] = (), layout: Layout = WHOLE
 ) -> Reproduction | None:
     """Call the innermost function whose captured arguments are plain data again, in a tree.
 
@@ -31,39 +32,10 @@ def captured_reproduction(
     """
     for frame in reversed(parse_frames(report)):
         if frame.in_app is not False and frame.arguments is not None:
-            called = tracked_file(frame.file, (file, *tracked))
+            called = layout.find(frame.file, {file, *tracked})
             if called.endswith(".py") and _FUNCTION.fullmatch(frame.function):
                 return _calling(report, frame, called, file)
     return None
-
-
-def tracked_file(file: str, tracked: Iterable[str]) -> str:
-    """The tracked file that a path on a server means; empty unless exactly one fits best.
-
-    The path itself, else the one sharing the most trailing parts with it. A bare name counts only
-    where one tracked file has it.
-    """
-    parts = PurePosixPath(file.replace("\\", "/")).parts[::-1]
-    if not parts:
-        return ""
-    scores: dict[str, int] = {}
-    for name in tracked:
-        own = PurePosixPath(name).parts[::-1]
-        shared = _shared(parts, own)
-        if shared == min(len(own), len(parts)):
-            scores[name] = shared
-    best = max(scores.values(), default=0)
-    found = [name for name, score in scores.items() if score == best]
-    return found[0] if len(found) == 1 else ""
-
-
-def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    count = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        count += 1
-    return count
 
 
 def _calling(report: ErrorReport, frame: Frame, called: str, crash: str) -> Reproduction | None:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mendwire.agents import OnSaid
-from mendwire.agents.reproduction import captured_reproduction, tracked_file
+from mendwire.agents.reproduction import captured_reproduction
 from mendwire.agents.suspects import Place, Suspects, places_of, suspects_of
 from mendwire.agents.undo import Undo, all_undos_of, lay_down, small_undos_of, undos_of
 from mendwire.errors import AgentFailed, ExecutionError, SandboxUnavailable
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.history import Commit
 from mendwire.execution.trees import export
+from mendwire.model.layout import WHOLE, Layout
 from mendwire.model.printable import printable
 from mendwire.model.report import Trust
 from mendwire.model.signature import crash_frame, error_type, parse_frames
@@ -41,6 +42,7 @@ class RollbackAgent:
     judge: RunsReproduction
     state: Path
     """Folder of ours in which trees are made."""
+    layout: Layout = WHOLE
     name: str = field(default="rollback", init=False)
     paid: bool = field(default=False, init=False)
 
@@ -62,7 +64,9 @@ class RollbackAgent:
 
     async def _research(self, assignment: Assignment, said: OnSaid) -> AgentAnswer:
         report = assignment.screened.report
-        places = await places_of(self.repository, assignment.base, parse_frames(report))
+        places = await places_of(
+            self.repository, assignment.base, parse_frames(report), self.layout
+        )
         if not places:
             summary = "No frame of the report's stack is a file of the repository at its base."
             return AgentAnswer(finding=Finding(summary=summary))
@@ -85,9 +89,11 @@ class RollbackAgent:
             return assignment.reproduction
         frame = crash_frame(assignment.screened.report)
         tracked = await self.repository.list_files(assignment.base)
-        crash = tracked_file(frame.file, tracked) if frame else ""
+        crash = self.layout.find(frame.file, tracked) if frame else ""
         report = assignment.screened.report
-        return captured_reproduction(report, crash, tracked=tracked) if crash else None
+        if not crash:
+            return None
+        return captured_reproduction(report, crash, tracked=tracked, layout=self.layout)
 
     async def _implement(self, assignment: Assignment, said: OnSaid) -> AgentAnswer:
         finding = assignment.finding
@@ -133,7 +139,7 @@ class RollbackAgent:
     async def _stack(self, assignment: Assignment) -> tuple[str, ...]:
         """The tracked files on the report's stack."""
         frames = parse_frames(assignment.screened.report)
-        places = await places_of(self.repository, assignment.base, frames)
+        places = await places_of(self.repository, assignment.base, frames, self.layout)
         return tuple(dict.fromkeys(place.path for place in places))
 
     async def try_out(self, assignment: Assignment, tree: str, reproduction: Reproduction) -> Run:

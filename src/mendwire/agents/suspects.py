@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mendwire.agents.reproduction import tracked_file
 from mendwire.errors import GitError
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.history import Commit
+from mendwire.model.layout import WHOLE, Layout
 from mendwire.model.report import Frame
 
 FRAMES: Final = 6
@@ -43,13 +43,13 @@ class Suspects:
 
 
 async def places_of(
-    repository: CaseRepository, base: str, frames: Sequence[Frame]
+    repository: CaseRepository, base: str, frames: Sequence[Frame], layout: Layout = WHOLE
 ) -> tuple[Place, ...]:
     """Where the stack's own frames are at ``base``, the crash first; others are left out."""
     tracked = await repository.list_files(base)
     found: list[Place] = []
     for frame in reversed(frames):
-        path = tracked_file(frame.file, tracked) if frame.in_app is not False else ""
+        path = layout.find(frame.file, tracked) if frame.in_app is not False else ""
         if path and len(found) < FRAMES:
             found.append(_place(path, frame, await repository.read_file(base, path) or b""))
     return tuple(dict.fromkeys(found))

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,20 +15,13 @@ from typing import Final
 
 from mendwire.app.looking import Sight
 from mendwire.app.uptime import uptime
-from mendwire.dashboard.backstage import (
-    Held,
-    KeptItem,
-    Queue,
-    ServiceRate,
-    Stand,
-    TaskRow,
-    WorkerSeen,
-)
+from mendwire.dashboard.backstage import Stand, TaskRow
 from mendwire.docket.audit import Audit
 from mendwire.docket.cases import Filed
 from mendwire.docket.switch import Halt, Switch
-from mendwire.model.report import Trust, parse_report
+from mendwire.model.report import Trust
 from mendwire.model.screening import Screening
+from mendwire.model.standing import HeldRow, Kept
 from mendwire.ops import cases as on_cases
 from mendwire.ops import kept as on_kept
 from mendwire.ops.pulse import CaseBook, pulse
@@ -44,8 +37,6 @@ _IDLE_S: Final = 60.0
 """The screen's process takes memory, so it ends when nobody has looked at a report for so long."""
 _JUDGED: Final = 128
 """Screenings that are remembered."""
-_LARGEST: Final = 256 * 1024
-"""Bytes of a report that is screened for a page."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -60,14 +51,13 @@ class Judge:
     _known: OrderedDict[tuple[str, Trust], Screening] = field(default_factory=OrderedDict)
 
     async def screening(self, payload: bytes, trust: Trust) -> Screening:
-        """What it says today; raises ScreenBroken, ScreenUnavailable, Undecodable."""
+        """What it says today; raises ScreenBroken, ScreenUnavailable."""
         key = (sha256(payload).hexdigest(), trust)
         async with self._turn:
             if key not in self._known:
                 if self._screen is None:
                     self._screen = await Screen.load(self.rules, seconds=self.seconds)
-                report = parse_report(payload[:_LARGEST] if len(payload) > _LARGEST else payload)
-                self._known[key] = (await self._screen.screen(report, payload, trust)).screening
+                self._known[key] = await self._screen.verdict(payload, trust)
                 self._used = time.monotonic()
                 while len(self._known) > _JUDGED:
                     self._known.popitem(last=False)
@@ -120,9 +110,9 @@ class Operations:
             server=found.server,
             uptime_s=found.uptime_s,
             halt=found.halt,
-            queues=tuple(Queue(**asdict(one)) for one in found.queues),
-            services=tuple(ServiceRate(**asdict(one)) for one in found.rates),
-            workers=tuple(WorkerSeen(**asdict(one)) for one in found.workers),
+            queues=found.queues,
+            services=found.rates,
+            workers=found.workers,
             spent_usd=found.spent_usd,
             day_usd=found.day_usd,
             dead=found.dead,
@@ -136,15 +126,14 @@ class Operations:
     async def screened(self, payload: bytes, trust: Trust) -> Screening:
         return await self.judge.screening(payload, trust)
 
-    async def held(self, limit: int) -> Sequence[Held]:
-        return [Held(**asdict(row)) for row in await self._desk("").held(limit=limit)]
+    async def held(self, limit: int) -> Sequence[HeldRow]:
+        return await self._desk("").held(limit=limit)
 
-    async def kept(self, kind: str, size: int, before: int) -> Sequence[KeptItem]:
-        rows = await on_kept.newest(self.sight.bus, kind, size, before)
-        return [KeptItem(**asdict(row)) for row in rows]
+    async def kept(self, kind: str, size: int, before: int) -> Sequence[Kept]:
+        return await on_kept.newest(self.sight.bus, kind, size, before)
 
-    async def kept_one(self, kind: str, seq: int) -> KeptItem:
-        return KeptItem(**asdict(await on_kept.shown(self.sight.bus, kind, seq)))
+    async def kept_one(self, kind: str, seq: int) -> Kept:
+        return await on_kept.shown(self.sight.bus, kind, seq)
 
     async def tasks(self, *, with_ended: bool) -> Sequence[TaskRow]:
         rows = await listing(TaskQueue(self.sight.bus), with_ended=with_ended)

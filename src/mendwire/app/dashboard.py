@@ -24,7 +24,6 @@ from mendwire.dashboard.guard import LOOPBACK, hosts_of
 from mendwire.dashboard.hub import Hub
 from mendwire.dashboard.people import Proxy, Sessions, Tokens, checked_token, proxy_of
 from mendwire.dashboard.routes import routes
-from mendwire.dashboard.service import address_of, listen, serving
 from mendwire.dashboard.site import Glance, Site
 from mendwire.dashboard.templates import static_files, templates
 from mendwire.docket.deployments import Deployments
@@ -36,10 +35,12 @@ from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.settings.secret import Secret
 from mendwire.telemetry import emit
+from mendwire.web import Manners, address_of, listen, serving
 
 OPERATOR: Final = "MENDWIRE_DASHBOARD_TOKEN"
 VIEWER: Final = "MENDWIRE_DASHBOARD_VIEWER_TOKEN"
 _LONGEST: Final = 4_096
+_MANNERS: Final = Manners(name="dashboard", backlog=128, drain_s=5, keep_alive_s=30, at_once=200)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,7 +148,9 @@ async def dashboard(
             async with (
                 judge.at_hand(),
                 site.hub.running(),
-                serving(routes(site, files, hosts), listener, site.hub.close) as task,
+                serving(
+                    routes(site, files, hosts), listener, _MANNERS, closing=site.hub.close
+                ) as task,
             ):
                 emit("dashboard.started", url=url, pid=os.getpid())
                 yield Dashboard(url=url, token_file=way_in.token_file, serving=task)
@@ -169,11 +172,11 @@ async def run_dashboard(
 
 def _listener(host: str, port: int, *, any_port: bool) -> socket.socket:
     try:
-        return listen(host, port)
+        return listen(host, port, _MANNERS)
     except ConfigError:
         if not any_port:
             raise
-        return listen(host, 0)
+        return listen(host, 0, _MANNERS)
 
 
 def _token(

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from mendwire.agents.claude.login import CLOUD, KEYS, TOKEN
 from mendwire.app.gateway import key_file
+from mendwire.app.houses import House, houses_of
 from mendwire.app.looking import configured
+from mendwire.app.project import project_commands
 from mendwire.app.protocol import who_answers
 from mendwire.app.serve import store_of
 from mendwire.app.uptime import uptime
@@ -177,12 +179,7 @@ def _of_machine(config: Config, environment: Environment, link: Link | None) -> 
             remedy="pip install --force-reinstall 'mendwire[all]'",
             limit_s=_SCREEN_S,
         ),
-        Check(
-            name="git",
-            looked_at="git, the repository and the base commit",
-            ask=partial(machine_checks.git, config.repository, config.project.base),
-            remedy=f"git -C {config.repository} status",
-        ),
+        *map(_of_repository, houses_of(config)),
         Check(
             name="sandbox",
             looked_at="the sandbox, tried out",
@@ -202,6 +199,29 @@ def _of_machine(config: Config, environment: Environment, link: Link | None) -> 
             remedy="mendwire gateway keys list",
         ),
     ]
+
+
+def _of_repository(house: House) -> Check:
+    config = house.config
+
+    async def looked() -> Sequence[Found]:
+        found = await machine_checks.git(config.repository, config.project.base)
+        if not house.name:
+            return found
+        commands = await project_commands(config, await house.open(), house.layout.folder)
+        if not (house.layout.services or house.layout.paths):
+            return warn(
+                f"{house.name} has neither services nor paths: no report finds it.",
+                'services = ["..."] under [[repositories]] in mendwire.toml',
+            )
+        return [*found, *ok(f"{house.name}: tests: {commands.why}.")]
+
+    return Check(
+        name=f"git {house.name}".rstrip(),
+        looked_at="git, the repository and the base commit",
+        ask=looked,
+        remedy=f"git -C {config.repository} status",
+    )
 
 
 async def _reached(config: Config, environment: Environment) -> list[Found]:

@@ -15,6 +15,7 @@ from mendwire.agents import Agent
 from mendwire.app.following import following, loop_of
 from mendwire.app.forgetting import forgetting
 from mendwire.app.forging import forge_of
+from mendwire.app.houses import houses_of
 from mendwire.app.meter import metering
 from mendwire.app.parts import Grounds, orchestrator_of, screener_of, specialists_of
 from mendwire.app.project import project_commands
@@ -27,7 +28,6 @@ from mendwire.docket.roster import Roster
 from mendwire.docket.slots import Slots
 from mendwire.docket.switch import Halt, Switch
 from mendwire.errors import ConfigError, Fenced
-from mendwire.execution.git import CaseRepository
 from mendwire.execution.process import reap_strays
 from mendwire.execution.sandbox import detect
 from mendwire.investigate.fate import Known, known_as
@@ -64,6 +64,8 @@ class Engine:
     """A worker that runs while its ``engine`` block does."""
 
     grounds: Grounds
+    """Of the first repository."""
+    every: tuple[Grounds, ...]
     link: Link
     worker: Worker
     orchestrator: Orchestrator
@@ -83,7 +85,11 @@ class Engine:
             f"mendwire: worker {grounds.roster.worker} for {self.link.names.namespace}",
             f"mendwire: server {self.link.url}, version {self.link.server_version}",
             f"mendwire: agent {self.agent}; sandbox {grounds.sandbox.describe()}",
-            f"mendwire: tests: {grounds.commands.why}",
+            *(
+                f"mendwire: {f'{one.layout.name}: ' if one.layout.name else ''}tests: "
+                f"{one.commands.why}"
+                for one in self.every
+            ),
             *(f"mendwire: {notice}" for notice in self.notices),
         )
 
@@ -152,31 +158,45 @@ async def engine(
     async with AsyncExitStack() as stack:
         for run in RUNS:
             await asyncio.to_thread(reap_strays, run)
-        repository = await CaseRepository.open(config.repository, config.state)
-        base = await repository.base_commit(config.project.base)
+        houses = houses_of(config)
+        opened = [await house.open() for house in houses]
+        bases = [
+            await repository.base_commit(house.config.project.base)
+            for house, repository in zip(houses, opened, strict=True)
+        ]
         link = await stack.enter_async_context(linked(config, environment, "mendwire-worker"))
         bus = JetStreamBus(link.client, link.names, link.denials)
         wanted = await make_streams(bus, config)
         docket, roster = await _docket(stack, bus, config)
-        await refuse_lost_docket(docket, bus, repository, config.delivery.branch_prefix)
-        grounds = Grounds(
-            config=config,
-            bus=bus,
-            docket=docket,
-            roster=roster,
-            repository=repository,
-            sandbox=await detect(config.sandbox.kind),
-            commands=await project_commands(config, repository),
-            streams=wanted.error_streams,
-            tracked=frozenset(await repository.list_files(base.commit)),
-            forge=forge_of(config, environment.variables),
+        await refuse_lost_docket(docket, bus, opened, config.delivery.branch_prefix)
+        sandbox = await detect(config.sandbox.kind)
+        every = tuple(
+            [
+                Grounds(
+                    config=house.config,
+                    bus=bus,
+                    docket=docket,
+                    roster=roster,
+                    repository=repository,
+                    sandbox=sandbox,
+                    commands=await project_commands(house.config, repository, house.layout.folder),
+                    streams=wanted.error_streams,
+                    tracked=frozenset(await repository.list_files(base.commit)),
+                    forge=forge_of(house.config, environment.variables),
+                    layout=house.layout,
+                )
+                for house, repository, base in zip(houses, opened, bases, strict=True)
+            ]
         )
+        grounds = every[0]
         remote = config.specialists.remote
         screen = await _screen(stack, config) if remote or screener is None else None
         away = elsewhere_of(grounds, screen) if remote and screen else None
-        crew: Specialists = specialists or specialists_of(grounds, agent, away)
-        judge = screener or screener_of(grounds, screen or await _screen(stack, config))
-        orchestrator, worker = orchestrator_of(grounds, crew, judge, boundary)
+        crews: dict[str, Specialists] = {
+            one.layout.name: specialists or specialists_of(one, agent, away) for one in every
+        }
+        judge = screener or screener_of(every, screen or await _screen(stack, config))
+        orchestrator, worker = orchestrator_of(every, crews, judge, boundary)
         sweeper = Sweeper(
             bus=bus,
             docket=docket,
@@ -186,6 +206,9 @@ async def engine(
             occurrences=link.names.stream("OCCURRENCES"),
             holds=worker.holds,
         )
+        orchestrator.later = sweeper.take
+        if (joining := orchestrator.investigation.joining) is not None:
+            joining.later = sweeper.take
         fate = _fate(orchestrator.intake)
         await stack.enter_async_context(DeadLetters(bus, wanted.error_streams, fate))
         await stack.enter_async_context(sweeper)
@@ -202,19 +225,23 @@ async def engine(
         slots = Slots(bucket=bus.bucket(link.names.bucket("DOCKET")))
         await stack.enter_async_context(metering(docket, slots))
         await stack.enter_async_context(forgetting(docket, config.retention.cases))
-        loop = loop_of(config, bus, docket, repository, grounds.forge)
-        looked = await stack.enter_async_context(following(loop))
+        loops = [
+            loop_of(one.config, bus, docket, one.repository, one.forge, one.layout.name)
+            for one in every
+        ]
+        looked = await stack.enter_async_context(following(*loops))
         await stack.enter_async_context(worker)
         yield Engine(
             grounds=grounds,
+            every=every,
             link=link,
             worker=worker,
             orchestrator=orchestrator,
             sweeper=sweeper,
             switch=Switch(bucket=bus.bucket(link.names.bucket("DOCKET"))),
             looked=looked,
-            agent=crew.name,
-            notices=base.notices,
+            agent=crews[grounds.layout.name].name,
+            notices=tuple(notice for base in bases for notice in base.notices),
         )
 
 

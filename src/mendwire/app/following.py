@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Final
@@ -52,6 +52,7 @@ def loop_of(
     docket: Docket,
     repository: CaseRepository,
     forge: Forge | None = None,
+    name: str = "",
 ) -> ClosedLoop:
     """The closed loop of one repository and namespace."""
     return ClosedLoop(
@@ -61,31 +62,33 @@ def loop_of(
         tell=teller(bus),
         base=config.project.base,
         soak_s=config.delivery.soak_hours * 3600,
+        name=name,
         requests=Requests(forge=forge) if forge is not None else None,
     )
 
 
 @asynccontextmanager
-async def following(loop: ClosedLoop, every_s: float = EVERY_S) -> AsyncIterator[asyncio.Event]:
+async def following(*loops: ClosedLoop, every_s: float = EVERY_S) -> AsyncIterator[asyncio.Event]:
     """Look at every fix on its way each minute, while the block runs.
 
     The event is set after the first round.
     """
     looked = asyncio.Event()
-    task = asyncio.create_task(_rounds(loop, every_s, looked), name="closed loop")
+    task = asyncio.create_task(_rounds(loops, every_s, looked), name="closed loop")
     try:
         yield looked
     finally:
         await ended(task)
 
 
-async def _rounds(loop: ClosedLoop, every_s: float, looked: asyncio.Event) -> None:
+async def _rounds(loops: Sequence[ClosedLoop], every_s: float, looked: asyncio.Event) -> None:
     while True:
-        try:
-            await loop.round()
-        except MendwireError as problem:
-            emit("connection.lost", url=f"following fixes waits: {problem}")
-        except Exception:
-            log.exception("following fixes failed; the next round tries again")
+        for loop in loops:
+            try:
+                await loop.round()
+            except MendwireError as problem:
+                emit("connection.lost", url=f"following fixes waits: {problem}")
+            except Exception:
+                log.exception("following fixes failed; the next round tries again")
         looked.set()
         await asyncio.sleep(every_s)

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mendwire.app.engine import make_streams
 from mendwire.app.logs import Style, logged
+from mendwire.app.metrics import gateway_exposed
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of
 from mendwire.execution.fellows import fellows, until_alone
@@ -22,13 +24,14 @@ from mendwire.gateway.keyring import KeyFile, KeyRing
 from mendwire.gateway.memory import Memory, own_memory, shared_file, shared_memory
 from mendwire.gateway.otlp.routes import otlp_routes
 from mendwire.gateway.quota import Capacity, Meters
-from mendwire.gateway.service import address_of, connecting, listen, serving
-from mendwire.gateway.site import site
+from mendwire.gateway.service import MANNERS, connecting
+from mendwire.gateway.site import figures_of, site
 from mendwire.gateway.station import Bounds, Station
 from mendwire.model.scrub import scrub_policy
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.telemetry import emit
+from mendwire.web import address_of, listen, serving
 from mendwire.wire.contexts import is_named
 from mendwire.wire.finding import names_for
 
@@ -42,6 +45,10 @@ class Gateway:
     station: Station
     serving: asyncio.Task[None]
     """Ends only when something is wrong."""
+
+    def figures(self) -> dict[str, Any]:
+        """What all of its processes have counted."""
+        return figures_of(self.station)
 
 
 def key_file(config: Config) -> KeyFile:
@@ -98,7 +105,7 @@ async def gateway(
             scrub=scrub_policy(config.scrub.model_dump()),
             memory=memory,
         )
-        async with serving(site(station, otlp_routes(station)), listener) as task:
+        async with serving(site(station, otlp_routes(station)), listener, MANNERS) as task:
             emit("gateway.started", url=url, keys=len(keys), pid=os.getpid())
             tasks = [
                 asyncio.create_task(station.tell_refusals()),
@@ -131,7 +138,7 @@ async def gateways(
     ``path`` is the configuration's file, for them to read.
     """
     wanted = config.gateway
-    listener = listen(wanted.host, wanted.port, shared=wanted.workers > 1)
+    listener = listen(wanted.host, wanted.port, MANNERS, shared=wanted.workers > 1)
     host, port = listener.getsockname()[:2]
     arguments = ["gateway", "--fellow", "--host", host, "--port", str(port), "--log", "json"]
     arguments += ["--workers", str(wanted.workers), *(("--config", str(path)) if path else ())]
@@ -165,6 +172,7 @@ async def run_gateway(
         async with (
             served(config, environment, own=own_server),
             gateways(config, environment, path) as ours,
+            gateway_exposed(config.metrics.gateway, ours.figures),
         ):
             ready(ours)
             await first_of(asyncio.ensure_future(stop.wait()), asyncio.shield(ours.serving))
@@ -173,7 +181,7 @@ async def run_gateway(
 
 async def run_fellow(config: Config, environment: Environment, log: Style, memory: int) -> int:
     """One of several, until the first of them ends; ``memory`` is the file that they share."""
-    listener = listen(config.gateway.host, config.gateway.port, shared=True)
+    listener = listen(config.gateway.host, config.gateway.port, MANNERS, shared=True)
     with logged(log), stopping() as stop:
         async with gateway(config, environment, listener, shared_memory(memory)) as ours:
             await first_of(

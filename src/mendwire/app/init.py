@@ -22,6 +22,18 @@ CONFIG_TEXT: Final = """\
 # test_timeout_s = 600          # seconds that one run of one command may take
 # reruns = 2                    # further runs that must agree with the first: flaky is not green
 
+# Several repositories in one namespace, or several services in one: a block like this for each.
+# What is left out of it is as under [project]; further lines may be base, test, reproduce, setup,
+# test_timeout_s and reruns.
+# [[repositories]]
+#   name = "billing"            # of your choice; cases and commands name it
+#   repository = "../billing"   # relative to this file
+#   services = ["billing"]      # as reports name them; "billing-*" fits all that begin so
+#   paths = {"/app" = "src"}    # folders on servers, and what they are in the repository
+#   folder = "services/billing" # where the service lives, if not the whole: its tests run there
+#   concurrency = 1             # cases of it that one worker works on at once
+#   forge = "acme/billing"      # owner/name, or the path, of its requests
+
 [worker]
 # environments = ["staging", "production"]   # each has a queue of its own
 # concurrency = 2               # cases worked on at once
@@ -52,6 +64,12 @@ CONFIG_TEXT: Final = """\
 # fetch = "origin"              # the remote from which a specialist fetches a missing commit
 # reviewers = {}                # reviewers of your own, beside the usual one:
                                 # {security = {paths = ["shop/**"], instructions = "..."}}
+
+[cases]                         # when a new error is investigated
+# observe_until = ""            # "20/h": once it came 20 times within an hour, and only counted
+                                # before; default: at once
+# observe = []                  # the first that fits counts instead; until = "" is at once:
+                                # [{environment = "staging", service = "shop-*", until = "20/h"}]
 
 [limits]                        # US dollars by the provider's list price
 # run_usd = 2.0                 # one run of an agent
@@ -147,6 +165,47 @@ CONFIG_TEXT: Final = """\
 # proxy_header = "X-Forwarded-User" # ... in this header, believed from them alone
 # operators = []                # names in that header that may act
 # viewers = ["*"]               # names in that header that may look; "*": everybody it lets through
+
+[metrics]                       # for Prometheus, on loopback; `mendwire metrics` prints them once
+# listen = ""                   # "127.0.0.1:9464": where `mendwire work` and `up` serve /metrics
+# gateway = ""                  # "127.0.0.1:9465": the same of a gateway that runs alone
+
+[alerts]                        # what people are told without asking; by Apprise (extra: alerts)
+# to = []                       # ["env:ALERTS", "mailto://..."]: an address, or the name of a
+                                # variable that holds one; empty: nobody is told
+# routes = {}                   # other destinations by rule: {critical = ["env:PAGER"]}
+# off = []                      # what is not told: critical, new, regression, spike, stuck, dead,
+                                # quarantine, budget, quiet, workers, server
+# environments = []             # whose issues and rates are told of; empty: all
+# every_minutes = 60            # between two notices of one thread
+# cap_hour = 20                 # notices in an hour; what is beyond is told as a number
+# resolved = true               # tell, too, that something is over
+# spike_times = 4.0             # so many times the usual errors of such an hour are a spike
+# spike_least = 20              # and at least so many
+# stuck_minutes = 15            # for how long messages must be stuck, or nobody work
+# budget_share = 0.9            # part of the day's money that must be spent
+# quiet = []                    # ["production/shop=24"]: it sends nothing for so many hours
+# down_minutes = 2              # for how long the NATS server must be away
+# look_s = 10                   # seconds between two looks
+# heartbeat = ""                # a dead-man's switch that is asked for while all works, or env:NAME
+# heartbeat_s = 60              # seconds between two of these
+
+[host]                          # the Google Cloud instance NATS runs on, for `mendwire host`
+# project = ""                  # empty: the one that gcloud is set to
+# zone = "europe-west3-a"       # Frankfurt
+# instance = "nats-jetstream"   # its name
+# machine_type = "e2-micro"     # two shared processors, 1 GB of memory
+# disk_gb = 10                  # of the disk that is made with it
+# disk_type = "pd-standard"     # or pd-balanced, which flushes faster
+# image_family = "ubuntu-2204-lts"   # what it is made from: Ubuntu or Debian
+# image_project = "ubuntu-os-cloud"  # whose image that is
+# network = "default"           # the network it stands in
+# address = ""                  # a reserved address, by name; empty: a new one at each start
+# tag = "nats-server"           # of the network: the firewall's rules go by it
+# rule = "allow-nats"           # our rule of the firewall
+# source_ranges = []            # who may reach port 4222: ["203.0.113.7/32"]; never all the world
+# iap = false                   # ssh through Google's identity-aware proxy: no port 22 open
+# folder = "host"               # what `mendwire host config` wrote, relative to this file
 """
 
 ENV_TEXT: Final = """\

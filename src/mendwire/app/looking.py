@@ -17,6 +17,7 @@ from mendwire.docket.releases import Releases
 from mendwire.ops.shelf import Shelf
 from mendwire.settings.config import Config, find_config, read_config
 from mendwire.settings.environment import Environment, read_environment
+from mendwire.wire.connection import Link
 from mendwire.wire.jetstream import JetStreamBus
 
 
@@ -56,17 +57,22 @@ async def looking(config: Config, environment: Environment) -> AsyncIterator[Sig
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(served(config, environment, own=store_of(config).is_dir()))
         link = await stack.enter_async_context(linked(config, environment, "mendwire"))
-        bus = JetStreamBus(link.client, link.names, link.denials)
-        bucket = bus.bucket(link.names.bucket("DOCKET"))
-        yield Sight(
-            config=config,
-            bus=bus,
-            docket=Docket(bucket, "operator"),
-            releases=Releases(bucket),
-            server=f"{link.url} ({link.server_version})",
-            embedded=link.embedded,
-            audit=Audit(bucket=bucket, by=operator()),
-        )
+        yield sight_by(link, config)
+
+
+def sight_by(link: Link, config: Config) -> Sight:
+    """What is seen over an open connection."""
+    bus = JetStreamBus(link.client, link.names, link.denials)
+    bucket = bus.bucket(link.names.bucket("DOCKET"))
+    return Sight(
+        config=config,
+        bus=bus,
+        docket=Docket(bucket, "operator"),
+        releases=Releases(bucket),
+        server=f"{link.url} ({link.server_version})",
+        embedded=link.embedded,
+        audit=Audit(bucket=bucket, by=operator()),
+    )
 
 
 def operator() -> str:

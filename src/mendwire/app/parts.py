@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,11 +11,11 @@ from mendwire.agents import Agent
 from mendwire.agents.claude import ClaudeAgent, ClaudeConfig
 from mendwire.agents.command import CommandAgent, CommandConfig
 from mendwire.agents.crew import Crew
-from mendwire.agents.reproduction import tracked_file
 from mendwire.agents.rollback import RollbackAgent
 from mendwire.app.evidence import kept_evidence
 from mendwire.app.following import teller
 from mendwire.app.forging import requested
+from mendwire.app.houses import Houses, rooms_of
 from mendwire.app.project import bench_of, policy_of
 from mendwire.app.protocol import protocol_agent
 from mendwire.deliver.branch import deliver
@@ -23,6 +24,7 @@ from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.releases import Releases
 from mendwire.docket.roster import Roster
+from mendwire.errors import RepositoryUnfit
 from mendwire.execution.commands import reproductions_on
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.remote import push
@@ -30,6 +32,7 @@ from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.investigate.budget import Bounds
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Investigation
+from mendwire.investigate.joining import Joining
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.ports import Elsewhere, Screener, Specialists
@@ -40,16 +43,18 @@ from mendwire.investigate.workshop import Workshop
 from mendwire.model.boundary import OnBoundary
 from mendwire.model.case import Case, Delivered
 from mendwire.model.delivery import Outcome, Received
+from mendwire.model.layout import WHOLE, Layout
 from mendwire.model.letter import called
 from mendwire.model.project import ProjectCommands
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import Screening
 from mendwire.model.scrub import find_secret, scrub_policy
-from mendwire.model.work import Limits
+from mendwire.model.work import Limits, Proof
 from mendwire.screen import Screen, Screened
 from mendwire.screen.quarantine import quarantine
 from mendwire.screen.stage import let_through
-from mendwire.settings.config import AgentChoice, Config
+from mendwire.settings.config import Config
+from mendwire.settings.working import AgentChoice
 from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.worker import Pace, Worker
@@ -72,6 +77,8 @@ class Grounds:
     """Files at the base commit."""
     forge: Forge | None = None
     """Where requests are made, if anywhere."""
+    layout: Layout = WHOLE
+    """Of several repositories, what lives where in this one."""
 
 
 def specialists_of(
@@ -90,6 +97,7 @@ def specialists_of(
         limits=limits_of(config),
         elsewhere=elsewhere,
         further=own_reviewers(config),
+        layout=grounds.layout,
     )
 
 
@@ -97,6 +105,7 @@ def judge_of(grounds: Grounds) -> Judge:
     """What proves changes, on this machine."""
     config = grounds.config
     bench = bench_of(config, grounds.sandbox, grounds.commands, grounds.repository.origin.top)
+    bench = replace(bench, folder=grounds.layout.folder)
     return Judge(
         repository=grounds.repository,
         state=config.state,
@@ -141,11 +150,11 @@ def crew_of(grounds: Grounds, judge: Judge) -> Agent:
     return Crew(usual, others) if others else usual
 
 
-def screener_of(grounds: Grounds, screen: Screen) -> Screener:
-    """The screen, told which files are tracked."""
+def screener_of(every: Sequence[Grounds], screen: Screen) -> Screener:
+    """The screen, told which files are tracked, in any of the repositories."""
 
     def resolves(file: str) -> bool:
-        return bool(tracked_file(file, grounds.tracked))
+        return any(grounds.layout.find(file, grounds.tracked) for grounds in every)
 
     async def screened(report: ErrorReport, payload: bytes, trust: Trust) -> Screened:
         return await screen.screen(report, payload, trust, resolves=resolves)
@@ -154,10 +163,18 @@ def screener_of(grounds: Grounds, screen: Screen) -> Screener:
 
 
 def orchestrator_of(
-    grounds: Grounds, crew: Specialists, screener: Screener, boundary: OnBoundary
+    every: Sequence[Grounds],
+    crews: Mapping[str, Specialists],
+    screener: Screener,
+    boundary: OnBoundary,
 ) -> tuple[Orchestrator, Worker]:
-    """What handles messages, and the worker that brings them; each is told of the other."""
+    """What handles messages, and the worker that brings them; each is told of the other.
+
+    ``crews`` are the specialists of each repository, by its name.
+    """
+    grounds, by_name = every[0], {one.layout.name: one for one in every}
     config, bus, names = grounds.config, grounds.bus, grounds.bus.names
+    houses = Houses(layouts=tuple(one.layout for one in every), crews=crews)
     releases = Releases(bus.bucket(names.bucket("DOCKET")))
 
     async def withheld(received: Received, reason: str, screening: Screening | None) -> None:
@@ -171,6 +188,10 @@ def orchestrator_of(
             return None
         emit("report.released", sha256=sha256, by=release.by)
         return let_through(report, payload, trust)
+
+    async def shares(case: Case, fix: Case) -> Proof | None:
+        crew = houses.of(case) if config.repositories else crews[grounds.layout.name]
+        return await crew.shares(case, fix)
 
     async def handled(received: Received) -> Outcome:
         return await orchestrator.handle(received)
@@ -193,14 +214,18 @@ def orchestrator_of(
         quarantine=withheld,
         released=released,
         boundary=boundary,
+        rate=config.cases.rate,
+        home=houses.home,
         scrub=scrub_policy(config.scrub.model_dump()),
     )
     investigation = Investigation(
         bus=bus,
         names=names,
         docket=grounds.docket,
-        specialists=crew,
-        deliver=partial(_delivered, grounds),
+        specialists=crews[grounds.layout.name],
+        deliver=partial(_delivered, by_name),
+        homes=houses if config.repositories else None,
+        joining=Joining(docket=grounds.docket, shares=shares),
         bounds=Bounds(
             attempts=config.worker.attempts,
             rounds=config.worker.rounds,
@@ -224,11 +249,18 @@ def orchestrator_of(
         docket=grounds.docket,
         investigation=investigation,
         concurrency=config.worker.concurrency,
+        rooms=rooms_of(config),
     )
     return orchestrator, worker
 
 
-async def _delivered(grounds: Grounds, case: Case) -> Delivered:
+async def _delivered(by_name: Mapping[str, Grounds], case: Case) -> Delivered:
+    if len(by_name) > 1 and case.repository not in by_name:
+        raise RepositoryUnfit(
+            f"The repository {case.repository[:40]!r} of case {case.case_id} is not in "
+            "mendwire.toml: add it again, then say mendwire cases retry."
+        )
+    grounds = by_name.get(case.repository) or next(iter(by_name.values()))
     wanted = grounds.config.delivery
     delivered = await deliver(
         case,
@@ -267,6 +299,7 @@ def _agent_of(choice: AgentChoice, grounds: Grounds, judge: Judge) -> Agent:
         repository=grounds.repository,
         state=grounds.config.state,
         judge=reproductions_on(judge.bench),
+        layout=grounds.layout,
     )
 
 

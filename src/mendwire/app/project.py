@@ -6,6 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from mendwire.app.houses import houses_of
+from mendwire.errors import RepositoryUnfit
 from mendwire.execution.commands import Bench
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.origin import find_origin
@@ -18,17 +20,35 @@ from mendwire.settings.config import Config
 
 async def refuse_unfit(config: Config) -> None:
     """Raise RepositoryUnfit where no fix could start from; nothing runs yet."""
-    origin = await find_origin(config.repository)
-    await origin.commit_of(config.project.base)
+    for house in houses_of(config):
+        origin = await find_origin(house.config.repository)
+        await origin.commit_of(house.config.project.base)
 
 
-async def project_commands(config: Config, repository: CaseRepository) -> ProjectCommands:
-    """The operator's commands, the rest detected at the base commit; raises RepositoryUnfit."""
+async def project_commands(
+    config: Config, repository: CaseRepository, folder: str = ""
+) -> ProjectCommands:
+    """The operator's commands, the rest detected at the base commit; raises RepositoryUnfit.
+
+    With ``folder`` they are those of the service that lives there.
+    """
     base = (await repository.base_commit(config.project.base)).commit
-    paths = await repository.list_files(base)
-    texts = {name: await repository.read_file(base, name) for name in CONFIG_FILES if name in paths}
+    inside = f"{folder}/" if folder else ""
+    tracked = await repository.list_files(base)
+    paths = tuple(path.removeprefix(inside) for path in tracked if path.startswith(inside))
+    if folder and not paths:
+        raise RepositoryUnfit(
+            f"{repository.origin.top} has no folder {folder} at {config.project.base}: correct "
+            "folder of this one of the [[repositories]] in mendwire.toml."
+        )
+    names = [name for name in CONFIG_FILES if name in paths]
+    texts = {name: await repository.read_file(base, inside + name) for name in names}
     known = {name: text.decode("utf-8", "replace") for name, text in texts.items() if text}
-    interpreter = find_interpreter(repository.origin.top, sys.executable)
+    top = repository.origin.top
+    own = find_interpreter(top / folder, sys.executable) if folder else None
+    interpreter = (
+        own if own and own.path != sys.executable else find_interpreter(top, sys.executable)
+    )
     found = detect_commands(paths, known, interpreter)
     project = config.project
     if project.test:

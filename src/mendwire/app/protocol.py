@@ -8,7 +8,7 @@ from typing import Final
 from mendwire.agents import Agent
 from mendwire.errors import ConfigError
 from mendwire.execution.sandbox import Sandbox
-from mendwire.settings.config import AgentChoice
+from mendwire.settings.working import AgentChoice
 
 _MISSING: Final = 'The agent "acp" needs an extra: pip install "mendwire[acp]".'
 _GREETED_S: Final = 20.0

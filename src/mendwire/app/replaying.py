@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mendwire.agents.reproduction import tracked_file
+from mendwire.app.houses import House, houses_of
 from mendwire.app.looking import Sight
 from mendwire.errors import Undecodable
-from mendwire.execution.git import CaseRepository
 from mendwire.model.report import ErrorReport, Trust, parse_report
 from mendwire.model.screening import Screening
 from mendwire.model.scrub import scrub_policy
@@ -55,24 +54,29 @@ async def _judging(config: Config, *, is_screened: bool) -> AsyncIterator[Judge 
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="mendwire-replay-") as folder:
-        repository = await CaseRepository.open(config.repository, Path(folder))
-        base = await repository.base_commit(config.project.base)
-        tracked = frozenset(await repository.list_files(base.commit))
+        known = [(house, await _tracked(house, Path(folder))) for house in houses_of(config)]
         rules = config.screen.patterns
         screen = await Screen.load(
             config.root / rules if rules else None, seconds=config.screen.seconds
         )
 
+        def resolves(file: str) -> bool:
+            return any(house.layout.find(file, tracked) for house, tracked in known)
+
         async def judge(report: ErrorReport, payload: bytes, trust: Trust) -> Screening:
-            screened = await screen.screen(
-                report, payload, trust, resolves=lambda file: bool(tracked_file(file, tracked))
-            )
+            screened = await screen.screen(report, payload, trust, resolves=resolves)
             return screened.screening
 
         try:
             yield judge
         finally:
             await screen.close()
+
+
+async def _tracked(house: House, folder: Path) -> frozenset[str]:
+    repository = await house.open(folder)
+    base = await repository.base_commit(house.config.project.base)
+    return frozenset(await repository.list_files(base.commit))
 
 
 def _is_core(payload: bytes) -> bool:

@@ -15,8 +15,10 @@ from mendwire.app.engine import Engine, engine, make_streams
 from mendwire.app.serve import linked, served
 from mendwire.errors import RepositoryUnfit
 from mendwire.model.case import HELD, Case
-from mendwire.settings.config import AgentChoice, Config, Forge, Gateway, Roles, Server
+from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment, ServerAddress
+from mendwire.settings.serving import Forge, Gateway, Server
+from mendwire.settings.working import AgentChoice, Roles
 from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import JetStreamBus
 
@@ -182,6 +184,7 @@ def _apart(
         "worker": {"environments": tuple(filter(None, known))},
         "screen": {"patterns": (config.root / rules).resolve() if rules else None},
         "limits": {"day_usd": day_usd, "at_once": 1.0},
+        "specialists": {"remote": ()},
         "delivery": {"autonomy": "propose", "push": "", "branch_prefix": _PREFIX},
     }
     sections = {

@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mendwire.app.alerts import alerting
 from mendwire.app.engine import engine, make_streams
 from mendwire.app.logs import Style, logged
+from mendwire.app.metrics import GatewayFigures, exposed
 from mendwire.app.project import refuse_unfit
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of
@@ -48,8 +50,13 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
             server = await stack.enter_async_context(
                 served(config, environment, own=wish.own_server)
             )
-            hint = await stack.enter_async_context(_gateway(config, environment, wish))
+            gateway = await stack.enter_async_context(_gateway(config, environment, wish))
+            hint: tuple[str, ...] = (gateway.hint,) if gateway else ()
             hint += await stack.enter_async_context(_dashboard(config, environment, wish))
+            figures = gateway.figures if gateway else None
+            await stack.enter_async_context(exposed(config, environment, figures))
+            if not wish.until_empty:
+                await stack.enter_async_context(alerting(config, environment))
             halted = True
             while halted and not stop.is_set():
                 await _not_halted(config, environment, wish, stop)
@@ -86,18 +93,27 @@ async def _not_halted(
         await first_of(*map(asyncio.ensure_future, works))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Beside:
+    """A gateway within this process."""
+
+    hint: str
+    figures: GatewayFigures
+
+
 @asynccontextmanager
 async def _gateway(
     config: Config, environment: Environment, wish: Wish
-) -> AsyncIterator[tuple[str, ...]]:
+) -> AsyncIterator[_Beside | None]:
     """The gateway runs within ``mendwire up`` where the configuration says so."""
     if not (wish.own_server and config.gateway.enabled):
-        yield ()
+        yield None
         return
     from mendwire.app.gateway import gateways  # noqa: PLC0415 - needs an extra of its own
 
     async with gateways(config, environment) as ours:
-        yield (f"mendwire: gateway {ours.url}; a DSN for an SDK: mendwire gateway keys add NAME",)
+        hint = f"mendwire: gateway {ours.url}; a DSN for an SDK: mendwire gateway keys add NAME"
+        yield _Beside(hint=hint, figures=ours.figures)
 
 
 @asynccontextmanager

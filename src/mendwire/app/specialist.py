@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mendwire.app.engine import RUNS, make_streams
+from mendwire.app.engine import RUNS
 from mendwire.app.logs import Style, logged
 from mendwire.app.parts import Grounds, crew_of, judge_of, limits_of, workshop_of
 from mendwire.app.project import project_commands
@@ -37,6 +37,7 @@ from mendwire.tasks.calls import handler_of
 from mendwire.tasks.worker import TaskWorker
 from mendwire.telemetry import emit
 from mendwire.wire.connection import Link
+from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import JetStreamBus
 
 _FURTHER_TRIES: Final = 3
@@ -121,7 +122,7 @@ async def serve_roles(
 
 @asynccontextmanager
 async def _present(desk: _Desk, config: Config) -> AsyncIterator[None]:
-    """Our record among the specialists, made anew whenever it was lost."""
+    """Our record among the specialists, made anew whenever it was lost; raises where it may not."""
 
     def record() -> Roster:
         return Roster(
@@ -133,22 +134,20 @@ async def _present(desk: _Desk, config: Config) -> AsyncIterator[None]:
             name=desk.wanted.name,
         )
 
-    async def keep(entered: asyncio.Event) -> None:
+    async def keep(first: Roster) -> None:
+        await first.lost.wait()
         while True:
             with suppress(MendwireError):  # the server is away: others think us gone, rightly
                 async with record() as roster:
-                    entered.set()
                     await roster.lost.wait()
             await asyncio.sleep(_AGAIN_S)
 
-    entered = asyncio.Event()
-    keeping = asyncio.create_task(keep(entered))
-    try:
-        await entered.wait()
-        yield
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+    async with record() as first:
+        keeping = asyncio.create_task(keep(first))
+        try:
+            yield
+        finally:
+            await ended(keeping)
 
 
 async def _desk(config: Config, link: Link, wanted: Engagement) -> tuple[_Desk, Sequence[str]]:
@@ -156,7 +155,12 @@ async def _desk(config: Config, link: Link, wanted: Engagement) -> tuple[_Desk, 
         await asyncio.to_thread(reap_strays, run)
     repository = await CaseRepository.open(config.repository, config.state)
     bus = JetStreamBus(link.client, link.names, link.denials)
-    await make_streams(bus, config)
+    if await bus.stream(bus.names.stream("TASKS")) is None:
+        # Not ours to make: streams are as the worker's configuration says, with its retention.
+        raise ConfigError(
+            f"There is no queue of tasks for {link.names.namespace} yet: start the worker first "
+            "(mendwire work), or run mendwire streams apply with its configuration."
+        )
     bucket = bus.bucket(bus.names.bucket("DOCKET"))
     presence = f"{wanted.name}-{os.getpid()}-{secrets.token_hex(4)}"
     grounds = Grounds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -22,7 +22,7 @@ _MOST_RESULTS: Final = 100_000
 
 
 async def refuse_lost_docket(
-    docket: Docket, bus: JetStreamBus, repository: CaseRepository, prefix: str
+    docket: Docket, bus: JetStreamBus, repositories: Sequence[CaseRepository], prefix: str
 ) -> None:
     """Begin a new docket where there was none; raises ConfigError where one must have been.
 
@@ -30,7 +30,9 @@ async def refuse_lost_docket(
     """
     if await docket.begun():
         return
-    branches = await repository.origin.branches(f"{prefix}/")
+    branches = [
+        branch for one in repositories for branch in await one.origin.branches(f"{prefix}/")
+    ]
     results = await _stored(bus, bus.names.stream("RESULTS"))
     if branches or results:
         raise ConfigError(
@@ -41,11 +43,14 @@ async def refuse_lost_docket(
 
 
 async def rebuild(
-    docket: Docket, bus: JetStreamBus, repository: CaseRepository, prefix: str
+    docket: Docket, bus: JetStreamBus, repositories: Mapping[str, CaseRepository], prefix: str
 ) -> int:
-    """File every case that branches and results tell of, then begin; how many were filed."""
+    """File every case that branches and results tell of, then begin; how many were filed.
+
+    ``repositories`` are by name; the name is empty where there is only one.
+    """
     latest: dict[str, Case] = {}
-    async for case in _told_of(bus, repository, prefix):
+    async for case in _told_of(bus, repositories, prefix):
         # An older episode must not come back: its results exist, so the next could tell none.
         known = latest.get(case.issue)
         if known is None or known.episode < case.episode:
@@ -60,20 +65,31 @@ async def rebuild(
 
 
 async def _told_of(
-    bus: JetStreamBus, repository: CaseRepository, prefix: str
+    bus: JetStreamBus, repositories: Mapping[str, CaseRepository], prefix: str
 ) -> AsyncIterator[Case]:
-    for branch, commit in (await repository.origin.branches(f"{prefix}/")).items():
-        message = (await repository.messages(commit, since=f"{commit}^")).get(commit, "")
-        if found := _CASE.search(message):
-            yield Case(
-                issue=found[1],
-                episode=int(found[2]),
-                state=CaseState.FIXED,
-                verdict=Verdict.FIXED,
-                title=printable(message.partition("\n")[0], 120),
-                reason="rebuilt from its branch",
-                delivered=Delivered(branch=branch, commit=commit),
-            )
+    for name, repository in repositories.items():
+        for branch, commit in (await repository.origin.branches(f"{prefix}/")).items():
+            message = (await repository.messages(commit, since=f"{commit}^")).get(commit, "")
+            if found := _CASE.search(message):
+                yield _of_branch(name, branch, commit, found, message)
+    async for case in _of_results(bus):
+        yield case
+
+
+def _of_branch(name: str, branch: str, commit: str, found: re.Match[str], message: str) -> Case:
+    return Case(
+        issue=found[1],
+        episode=int(found[2]),
+        state=CaseState.FIXED,
+        verdict=Verdict.FIXED,
+        title=printable(message.partition("\n")[0], 120),
+        reason="rebuilt from its branch",
+        repository=name,
+        delivered=Delivered(branch=branch, commit=commit),
+    )
+
+
+async def _of_results(bus: JetStreamBus) -> AsyncIterator[Case]:
     stream = bus.names.stream("RESULTS")
     async for received in bus.walk(stream, _MOST_RESULTS, last=1 << 62):
         found = _SUBJECT.search(received.ref.subject)

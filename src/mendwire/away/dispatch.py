@@ -52,15 +52,17 @@ class Dispatch:
     wait_s: float = 3600.0
     """How long a letter may wait while all that are there are busy."""
     look_s: float = LOOK_S
-    _last: dict[str, float] = field(default_factory=dict)
-    """When somebody was last seen, by role; seconds of the monotonic clock."""
+    _absent: dict[str, float] = field(default_factory=dict)
+    """Since when nobody was seen at any look, by role; seconds of the monotonic clock."""
 
     async def ask(self, case: Case, letter: Letter, said: Said) -> AgentAnswer | None:
         """One specialist's answer; None where it is to be done here. See the port."""
         ended = await self._found(case, letter)
         if ended is None and await self._waited_in_vain(letter.called):
-            self._refuse_waiting(letter.called)
-            return None
+            ended = await self._called_back(case, letter.called)
+            if ended is None:
+                self._refuse_waiting(letter.called)
+                return None
         if ended is None:
             task_id = await self._sent(case, letter)
             ended = await self._awaited(case, letter, task_id, said)
@@ -79,6 +81,14 @@ class Dispatch:
             await self._forget(case)
             return None
         return ended
+
+    async def _called_back(self, case: Case, called: str) -> Ended | None:
+        """What a killed worker sent waits for nobody; its result, if it was done just now."""
+        away = (await self._confirmed(case)).case.away
+        if away is None or away.called != called:
+            return None
+        ended = await self._cancelled(away.task_id, "nobody who plays the role is there")
+        return ended if ended is not None and ended.end != End.CANCELLED else None
 
     async def _sent(self, case: Case, letter: Letter) -> str:
         """The id of the task; published, unless whoever had the case before did it."""
@@ -131,12 +141,13 @@ class Dispatch:
         others = (await self.roster.others()).values()
         there = [one for one in others if one is not None and called in one.roles]
         if there:
-            self._last[called] = time.monotonic()
+            self._absent.pop(called, None)
+        else:
+            self._absent.setdefault(called, time.monotonic())
         return there
 
     async def _waited_in_vain(self, called: str) -> bool:
         """Whether nobody was there for all our patience, which is waited out once."""
-        self._last.setdefault(called, time.monotonic())
         while not await self.living(called):
             if self._absent_s(called) > self.patience_s:
                 return True
@@ -144,7 +155,8 @@ class Dispatch:
         return False
 
     def _absent_s(self, called: str) -> float:
-        return time.monotonic() - self._last.setdefault(called, time.monotonic())
+        now = time.monotonic()
+        return now - self._absent.get(called, now)
 
     def _refuse_waiting(self, called: str) -> None:
         """Nobody is there: raises SpecialistsAway, unless it may be done here."""

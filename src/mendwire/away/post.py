@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Final
 
 from mendwire.errors import ExecutionError
@@ -18,13 +17,8 @@ UNVOUCHED: Final = "No orchestrator vouches for this letter:"
 
 
 def context_of(letter: Letter) -> dict[str, object]:
-    """The letter as the context of a task; raises ExecutionError for one that is too large.
-
-    What is too large loses the report first, for the prompt tells of it.
-    """
+    """The letter as the context of a task; raises ExecutionError for one that is too large."""
     data = encode(letter)
-    if len(data) > MOST_BYTES:
-        data = encode(replace(letter, report="", screened_sha256=""))
     if len(data) > MOST_BYTES:
         message = (
             f"The task of the {letter.called} specialist has {len(data)} bytes, and {MOST_BYTES} "

@@ -35,6 +35,7 @@ Knows = Callable[[str], Awaitable[bool]]
 """Whether a commit is one of the repository's."""
 
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_NAMES: Final = re.compile(r"diff --git |(?:rename|copy) to ")
 _NAMED: Final = 50
 _SENTENCE: Final = 300
 _LOG: Final = 20_000
@@ -160,6 +161,9 @@ def _texts(answer: AgentAnswer) -> Iterator[tuple[str, str]]:
         yield "review", answer.review.comments
     yield "explanation", answer.explanation
     if answer.reproduction is not None:
-        yield "reproduction", "\n".join(text for _, text in answer.reproduction.files)
-    added = (line[1:] for line in (answer.patch or "").splitlines() if line.startswith("+"))
-    yield "change", "\n".join(added)
+        yield "command", " ".join(answer.reproduction.command)
+        yield "reproduction", "\n".join("\n".join(file) for file in answer.reproduction.files)
+    yield "list of what changed outside", "\n".join(answer.outside)
+    lines = (answer.patch or "").splitlines()
+    yield "change", "\n".join(line[1:] for line in lines if line.startswith("+"))
+    yield "list of changed files", "\n".join(line for line in lines if _NAMES.match(line))

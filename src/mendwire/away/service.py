@@ -27,9 +27,9 @@ from mendwire.errors import (
     OverBudget,
     ProviderOutage,
     RepositoryUnfit,
+    Undecodable,
 )
 from mendwire.execution.remote import fetch
-from mendwire.investigate.specialists import own_name
 from mendwire.investigate.workshop import Place, Workshop
 from mendwire.model.codec import encode, sent_report
 from mendwire.model.letter import PATCH_BYTES, Letter, Reply, ReplyKind
@@ -79,7 +79,10 @@ class Service:
 
     async def answer(self, task: Task, context: Context) -> dict[str, object]:
         """What becomes the task's result. Raises Fail for what no orchestrator sent, and Retry."""
-        letter = letter_in(task.context)
+        try:
+            letter = letter_in(task.context)
+        except Undecodable as problem:
+            raise Fail(f"{UNVOUCHED} it is none of this version: {problem}") from None
         await self._refuse_forged(task, letter)
         await context.progress(f"{letter.called} of {letter.case_id}", status=BEGAN)
         emit("specialist.began", case=letter.case_id, role=letter.called, task=task.id)
@@ -184,30 +187,13 @@ class Service:
 
     def _assignment(self, letter: Letter, place: Place) -> Assignment:
         ours, theirs = self.limits, letter.limits
-        return Assignment(
-            case_id=letter.case_id,
-            role=letter.role,
-            called=own_name(letter),
-            prompt=letter.prompt,
-            system=letter.system,
-            answer_schema=letter.answer_schema,
-            tree=place.tree,
-            repo=self.workshop.repository.origin.top,
-            base=letter.base,
-            scratch=place.scratch,
-            screened=sent_report(letter),
-            finding=letter.finding,
-            change=letter.change,
-            feedback=letter.feedback,
-            reproduction=letter.reproduction,
-            limits=Limits(
-                cost_usd=min(ours.cost_usd, theirs.cost_usd),
-                turns=min(ours.turns, theirs.turns),
-                seconds=min(ours.seconds, theirs.seconds),
-            ),
-            restricted=letter.restricted,
-            may_run=self.may_run and letter.may_run and not letter.restricted,
+        at_most = Limits(
+            cost_usd=min(ours.cost_usd, theirs.cost_usd),
+            turns=min(ours.turns, theirs.turns),
+            seconds=min(ours.seconds, theirs.seconds),
         )
+        given = self.workshop.assignment(letter, place, sent_report(letter), at_most)
+        return replace(given, may_run=self.may_run and given.may_run)
 
     def _reply(self, letter: Letter, answer: AgentAnswer, change: Change | None) -> Reply:
         """Bounded and without secrets: it is kept where results are."""

@@ -16,8 +16,11 @@ _LINES: Final = 12
 Fields = dict[str, object]
 
 
-def told(case: Case) -> Fields:
+def told(case: Case, waits: str = "", shares: str = "") -> Fields:
     """The fields of a case under short names, in reading order; what is empty is empty text.
+
+    ``waits`` is what a parked one waits for, where that is known better than from the case alone;
+    ``shares`` is the case whose fix it shares, and where that stands.
 
     ``--json`` has everything; here the keeping of leases and the text of scripts is left out.
     """
@@ -27,18 +30,20 @@ def told(case: Case) -> Fields:
         "title": case.title,
         "error": _error(case.report),
         "state": f"{case.state}, restricted" if case.restricted else str(case.state),
-        "waits": _waits(case.parking) if case.parking else "",
+        "waits": _waits(case.parking, waits) if case.parking else "",
         "verdict": str(case.verdict or ""),
         "reason": case.reason,
         "from": " ".join(filter(None, (case.environment, case.service, case.release))),
         "trust": str(case.trust),
         "opened": _at(case.opened_ns),
         "occurrences": case.occurrences,
+        "repository": case.repository,
         "base": case.base,
         **(_finding(case.finding) if case.finding else {}),
         **(_change(case.change) if case.change else {}),
         "proof": "\n".join(_proof(case.proof)) if case.proof else "",
         "review": case.review.comments if case.review else "",
+        "shares the fix of": shares or case.joined,
         "branch": delivered.branch if delivered else "",
         "commit": delivered.commit if delivered else "",
         "pushed to": delivered.remote if delivered else "",
@@ -92,9 +97,9 @@ def _output(run: Run) -> Iterator[str]:
     yield from (f"  {line}" for line in lines[-_LINES:])
 
 
-def _waits(parking: Parking) -> str:
+def _waits(parking: Parking, known: str) -> str:
     until = f" until {_at(parking.until_ns)}" if parking.until_ns else ""
-    return f"{parking.reason}{until}: {parking.note}"
+    return f"{known or parking.reason}{until}: {parking.note}"
 
 
 def _at(when_ns: int) -> str:

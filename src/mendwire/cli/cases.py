@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from mendwire.app.evidence import evidence_for
+from mendwire.app.houses import houses_of
 from mendwire.app.looking import Sight, operator
 from mendwire.app.traces import rebuild
 from mendwire.cli.asking import (
@@ -24,12 +25,13 @@ from mendwire.cli.asking import (
 )
 from mendwire.cli.case_telling import told
 from mendwire.cli.tables import print_table
+from mendwire.docket.cases import Filed
 from mendwire.errors import ConfigError
-from mendwire.execution.git import CaseRepository
 from mendwire.model.codec import encode
 from mendwire.model.printable import printable
 from mendwire.ops import cases as desk
 from mendwire.ops.quarantine import Decision, Desk
+from mendwire.settings.rate import per_hour
 
 CaseId = Annotated[str, typer.Argument(help="Case id, issue key, or the beginning of one.")]
 
@@ -41,16 +43,22 @@ _cases = typer.Typer(help="Cases: one for each bug.", no_args_is_help=True)
 def list_cases(as_json: AsJson = False) -> None:
     """Every case, the one changed last at the end."""
     rows = see(lambda sight: desk.listing(sight.docket))
-    columns = ("case", "state", "verdict", "title", "environment", "occurrences", "branch")
+    columns = ("case", "state", "waits", "verdict", "title", "environment", "occurrences", "branch")
     print_table([asdict(row) for row in rows], columns, as_json, "No case yet.")
 
 
 @_cases.command("show")
 def show_case(case: CaseId, as_json: AsJson = False) -> None:
     """One case: what came of it, why, and its report; --json has every field."""
-    filed = see(lambda sight: desk.find(sight.docket, case))
+
+    async def found(sight: Sight) -> tuple[Filed, str, str]:
+        filed = await desk.find(sight.docket, case)
+        waits = await desk.waits(sight.docket, filed.case)
+        return filed, waits, await desk.shares(sight.docket, filed.case)
+
+    filed, waits, shares = see(found)
     if not as_json:
-        print_fields(told(filed.case), 13)
+        print_fields(told(filed.case, waits, shares), 17)
         return
     body = json.loads(encode(filed.case))
     body["report"] = filed.case.report.decode("utf-8", "replace")
@@ -102,6 +110,31 @@ def close_case(case: CaseId, note: Note = "", as_json: AsJson = False) -> None:
         print(json.dumps({"case": closed.case_id, "state": closed.state}))
     else:
         print(f"{closed.case_id} is {closed.state}, until you say: mendwire cases retry")
+
+
+@_cases.command("observe")
+def observe_case(
+    case: CaseId,
+    until: Annotated[
+        str, typer.Option("--until", help="How many within an hour: 20/h.", metavar="RATE")
+    ],
+    note: Note = "",
+    as_json: AsJson = False,
+) -> None:
+    """Only count a case's errors, until so many come within an hour; then it is investigated.
+
+    What is counted begins now. To end it before: cases retry.
+    """
+    try:
+        rate = per_hour(until)
+    except ValueError as problem:
+        raise ConfigError(f"{problem}.") from None
+    why = note or f"observed by {operator()}"
+    watched = see(lambda sight: desk.observe(sight.docket, case, why, rate))
+    if as_json:
+        print(json.dumps({"case": watched.case_id, "state": watched.state, "at_rate": rate}))
+    else:
+        print(f"{watched.case_id} is counted, and investigated once it comes {rate} times an hour.")
 
 
 @_cases.command("release")
@@ -156,9 +189,9 @@ def rebuild_cases(as_json: AsJson = False) -> None:
     """File the cases that branches and results tell of, after the docket was lost."""
 
     async def rebuilt(sight: Sight) -> int:
-        repository = await CaseRepository.open(sight.config.repository, sight.config.state)
+        repositories = {house.name: await house.open() for house in houses_of(sight.config)}
         prefix = sight.config.delivery.branch_prefix
-        return await rebuild(sight.docket, sight.bus, repository, prefix)
+        return await rebuild(sight.docket, sight.bus, repositories, prefix)
 
     count = see(rebuilt)
     print(json.dumps({"filed": count}) if as_json else f"{count} cases filed; start the worker.")

@@ -16,10 +16,10 @@ from mendwire.errors import ConfigError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-app = typer.Typer(help="Show how things stand on pages, and let operators act.")
+_app = typer.Typer(help="Show how things stand on pages, and let operators act.")
 
 
-@app.callback(invoke_without_command=True)
+@_app.callback(invoke_without_command=True)
 def dashboard(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on; default: dashboard.host.")] = "",
@@ -43,10 +43,10 @@ def dashboard(
     raise typer.Exit(asyncio.run(run_dashboard(settings, surroundings, ready, log.value)))
 
 
-@app.command("token")
-def token() -> None:
+@_app.command("token")
+def token(config: ConfigFile = None) -> None:
     """Print the operators' token, by which one logs in; it is made where there is none."""
-    settings, surroundings = configured(None)
+    settings, surroundings = configured(config)
     found = entrance(settings, surroundings).tokens.operator
     if not found:
         raise ConfigError("Nobody logs in by a token here: the proxy says who they are.")
@@ -60,3 +60,8 @@ def _print(ours: Dashboard) -> None:
 
 def _print_json(ours: Dashboard) -> None:
     print(json.dumps({"url": ours.url, "pid": os.getpid()}), flush=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group to the command line."""
+    app.add_typer(_app, name="dashboard")

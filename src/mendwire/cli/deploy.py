@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from mendwire.app.following import loop_of
+from mendwire.app.houses import house_named, house_serving
 from mendwire.app.looking import Sight
 from mendwire.cli.asking import AsJson, see
 from mendwire.cli.tables import print_table
@@ -18,7 +19,7 @@ from mendwire.deliver.loop import Landing
 from mendwire.docket.deployments import Deployments
 from mendwire.errors import ConfigError, InvalidName, RepositoryUnfit
 from mendwire.execution.git import CaseRepository
-from mendwire.model.deployment import Deployment
+from mendwire.model.deployment import Deployment, whole
 from mendwire.model.names import environment
 from mendwire.model.report import UNKNOWN_RELEASE
 
@@ -33,6 +34,10 @@ def deploy(
     ] = "",
     service: Annotated[
         str, typer.Option(help="Service, as reports name it. Default: all of them.")
+    ] = "",
+    repository: Annotated[
+        str,
+        typer.Option(help="Of several repositories: all services of this one.", metavar="NAME"),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -51,10 +56,12 @@ def deploy(
 
     async def told(sight: Sight) -> tuple[Deployment, list[Landing]]:
         config = sight.config
-        repository = await CaseRepository.open(config.repository, config.state)
-        runs = await _commit(repository, commit or release)
-        loop = loop_of(config, sight.bus, sight.docket, repository)
-        new = await loop.deployments.add(env, service, release, runs)
+        house = house_named(config, repository) if repository else house_serving(config, service)
+        ours = await house.open()
+        runs = await _commit(ours, commit or release)
+        loop = loop_of(house.config, sight.bus, sight.docket, ours, name=house.name)
+        place = service or whole(repository)
+        new = await loop.deployments.add(env, place, release, runs)
         return new, await loop.deployed(new)
 
     new, landings = see(told)

@@ -1,126 +1,87 @@
-"""The whole command line, built with typer."""
+"""The whole command line, built with typer; a command's own module is read when it is called."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from mendwire import __version__
-from mendwire.cli import (
-    bare,
-    capacity,
-    cases,
-    consumers,
-    deploy,
-    doctor,
-    erase,
-    halt,
-    kept,
-    mcp,
-    quarantine,
-    replay,
-    run,
-    screen,
-    server,
-    specialist,
-    status,
-    streams,
-    streams_change,
-    streams_look,
-    tasks,
-)
-from mendwire.cli.signature import SIGNATURE_HELP
 from mendwire.errors import ConfigError
 
-_FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+_FORWARD: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
+_MODULES: Final = {
+    "run": ("init", "up", "work", "demo"),
+    "server": ("server",),
+    "streams": ("streams",),
+    "consumers": ("consumers", "audit"),
+    "status": ("status", "rates", "watch", "top"),
+    "cases": ("cases",),
+    "kept": ("results", "dead"),
+    "quarantine": ("quarantine",),
+    "screen": ("screen",),
+    "tasks": ("tasks",),
+    "specialist": ("specialist",),
+    "deploy": ("deploy", "deployments"),
+    "halt": ("halt", "resume"),
+    "doctor": ("doctor",),
+    "capacity": ("capacity",),
+    "metrics": ("metrics",),
+    "alerts": ("alerts",),
+    "gateway": ("gateway",),
+    "dashboard": ("dashboard",),
+    "mcp": ("mcp",),
+    "replay": ("replay",),
+    "erase": ("erase",),
+    "backup": ("backup", "restore"),
+    "host": ("host",),
+    "forwarded": ("report", "signature"),
+}
+"""What each module of this room registers, in the order of the help."""
+_EXTRAS: Final = {
+    "gateway": "Take reports over HTTP (needs an extra that is not installed).",
+    "dashboard": "Show how things stand on pages (needs an extra that is not installed).",
+}
+"""Those that may miss packages which the others do not need, and what they say then."""
+_OWNERS: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def _add_gateway(line: typer.Typer) -> None:
-    """The gateway has an extra of its own; without it the command says so."""
+class Line(TyperGroup):
+    """All commands by name; each is read when it is asked for, and then kept."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - typer's own context
+        """Every name."""
+        return list(_OWNERS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - as above
+        """The command, or None."""
+        if cmd_name in _OWNERS and cmd_name not in self.commands:
+            self.commands.update(_commands(_OWNERS[cmd_name]))
+        command = self.commands.get(cmd_name)
+        return command and _without_types(command)
+
+
+def _commands(module: str) -> dict[str, Any]:
+    part = typer.Typer(callback=_top)  # with a callback it is a group, however few it has
     try:
-        from mendwire.cli import gateway  # noqa: PLC0415 - may be absent
+        import_module(f"mendwire.cli.{module}").register(part)
     except ModuleNotFoundError as absent:
-        if absent.name and absent.name.startswith("mendwire"):
+        if module not in _EXTRAS or (absent.name or "").startswith("mendwire"):
             raise
-        missing = absent.name
-
-        @line.command("gateway", context_settings=_FORWARD)
-        def explain() -> None:
-            """Take reports over HTTP (needs an extra that is not installed)."""
-            raise ConfigError(
-                f"The gateway needs more packages: pip install 'mendwire[gateway]' ({missing})."
-            )
-    else:
-        line.add_typer(gateway.app, name="gateway")
+        part.command(module, context_settings=_FORWARD, help=_EXTRAS[module])(
+            partial(_explain, module, str(absent.name))
+        )
+    return dict(typer.main.get_group(part).commands)
 
 
-def _add_dashboard(line: typer.Typer) -> None:
-    """The same for the dashboard."""
-    try:
-        from mendwire.cli import dashboard  # noqa: PLC0415 - may be absent
-    except ModuleNotFoundError as absent:
-        if absent.name and absent.name.startswith("mendwire"):
-            raise
-        missing = absent.name
-
-        @line.command("dashboard", context_settings=_FORWARD)
-        def explain() -> None:
-            """Show how things stand on pages (needs an extra that is not installed)."""
-            raise ConfigError(
-                f"The dashboard needs more packages: pip install 'mendwire[dashboard]' ({missing})."
-            )
-    else:
-        line.add_typer(dashboard.app, name="dashboard")
-
-
-app = typer.Typer(
-    name="mendwire",
-    help="Errors from running servers to coding agents over NATS JetStream, and proven fixes back.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 it failed and says why, 2 what was given cannot be used, 3 no "
-    "NATS server can be used, 130 Ctrl-C; what a command has beside them, its help says.",
-)
-run.register(app)
-server.register(app)
-streams_look.register(streams.app)
-streams_change.register(streams.app)
-app.add_typer(streams.app, name="streams", no_args_is_help=True)
-consumers.register(app)
-cases.register(app)
-kept.register(app)
-quarantine.register(app)
-deploy.register(app)
-halt.register(app)
-doctor.register(app)
-status.register(app)
-capacity.register(app)
-erase.register(app)
-replay.register(app)
-mcp.register(app)
-tasks.register(app)
-specialist.register(app)
-_add_gateway(app)
-_add_dashboard(app)
-
-
-@app.command("report", context_settings=_FORWARD, help=bare.REPORT_HELP)
-def report(context: typer.Context) -> None:
-    """Forward to the bare command, so that both installs behave alike."""
-    raise typer.Exit(bare.run(["report", *context.args]))
-
-
-@app.command("signature", context_settings=_FORWARD, help=SIGNATURE_HELP)
-def signature(context: typer.Context) -> None:
-    """Forward to the bare command, so that both installs behave alike."""
-    raise typer.Exit(bare.run(["signature", *context.args]))
-
-
-app.add_typer(screen.app, name="screen")
+def _explain(module: str, missing: str) -> None:
+    raise ConfigError(
+        f"The {module} needs more packages: pip install 'mendwire[{module}]' ({missing})."
+    )
 
 
 def _show_version(wanted: bool) -> None:
@@ -129,7 +90,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _top(
     version: bool = typer.Option(
         False, "--version", callback=_show_version, is_eager=True, help="Print the version."
@@ -138,17 +98,39 @@ def _top(
     pass
 
 
-def _line() -> Any:  # noqa: ANN401 - typer keeps the types of its commands to itself
-    """The commands, their help without the ``<bool>`` that typer writes beside every switch."""
+app = typer.Typer(
+    name="mendwire",
+    cls=Line,
+    callback=_top,
+    help="Errors from running servers to coding agents over NATS JetStream, and proven fixes back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 it failed and says why, 2 what was given cannot be used, 3 no "
+    "NATS server can be used, 130 Ctrl-C; what a command has beside them, its help says.",
+)
+
+
+def whole_line() -> Any:  # noqa: ANN401 - typer keeps the types of its commands to itself
+    """The commands with every module read, for what looks at all of them."""
     line = typer.main.get_command(app)
-    waiting: list[Any] = [line]
+    context = typer.Context(line)
+    for name in line.list_commands(context):  # type: ignore[attr-defined]
+        line.get_command(context, name)  # type: ignore[attr-defined]
+    return line
+
+
+def _without_types(top: Any) -> Any:  # noqa: ANN401 - as above
+    """The command, its help without the ``<bool>`` that typer writes beside every switch."""
+    waiting: list[Any] = [top]
     while waiting:
         command = waiting.pop()
         waiting += getattr(command, "commands", {}).values()
         for parameter in command.params:
             _hush(parameter)
-        command.get_help_option = partial(_hushed_help, command.get_help_option)
-    return line
+        if not isinstance(command.get_help_option, partial):
+            command.get_help_option = partial(_hushed_help, command.get_help_option)
+    return top
 
 
 def _hushed_help(made: Callable[[typer.Context], Any], context: typer.Context) -> Any:  # noqa: ANN401 - as above
@@ -164,7 +146,7 @@ def _hush(parameter: Any) -> Any:  # noqa: ANN401 - as above
 def run_line(arguments: list[str]) -> int:
     """Parse and run; usage errors print one box on standard error and give 2."""
     try:
-        _line()(arguments, prog_name="mendwire")
+        _without_types(typer.main.get_command(app))(arguments, prog_name="mendwire")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0

@@ -28,12 +28,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _LONGEST_NAME: Final = 100
 Name = Annotated[str, typer.Argument(help="The key's name or id.")]
 
-app = typer.Typer(help="Take reports over HTTP from any Sentry or OpenTelemetry SDK.")
+_app = typer.Typer(help="Take reports over HTTP from any Sentry or OpenTelemetry SDK.")
 _keys = typer.Typer(help="Keys: who may send what.", no_args_is_help=True)
-app.add_typer(_keys, name="keys")
+_app.add_typer(_keys, name="keys")
 
 
-@app.callback(invoke_without_command=True)
+@_app.callback(invoke_without_command=True)
 def gateway(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on; default: gateway.host.")] = "",
@@ -228,3 +228,8 @@ def _print_json(open_gateway: Gateway) -> None:
 def _run(work: Coroutine[Any, Any, int]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group to the command line."""
+    app.add_typer(_app, name="gateway")

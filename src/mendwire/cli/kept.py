@@ -13,8 +13,9 @@ import typer
 from mendwire.app.looking import Sight
 from mendwire.cli.asking import AsJson, Yes, confirm, print_fields, see
 from mendwire.cli.tables import print_table
+from mendwire.model.standing import Kept
 from mendwire.ops import kept as desk
-from mendwire.ops.kept import Kept, kept, shown
+from mendwire.ops.kept import kept, shown
 
 _results = typer.Typer(help="Published results.", no_args_is_help=True)
 _dead = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)

@@ -22,8 +22,9 @@ from mendwire.errors import ConfigError
 from mendwire.execution.stopping import stopping
 from mendwire.model.case import Case
 from mendwire.ops.cases import find
-from mendwire.settings.config import AgentChoice, Config
+from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
+from mendwire.settings.working import AgentChoice
 
 CHANGED: Final = 4
 _COLUMNS: Final = ("case", "verdict", "cost", "reason", "title")
@@ -163,6 +164,6 @@ def _verdict(row: Rerun) -> str:
     return f"{row.verdict_then} -> {row.verdict_now}"
 
 
-def register(app: typer.Typer) -> None:
+def register(replay: typer.Typer) -> None:
     """Add the command to its group."""
-    app.command("agent")(agent)
+    replay.command("agent")(agent)

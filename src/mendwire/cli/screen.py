@@ -30,7 +30,8 @@ HELP = f"""Say whether a text or report tries to instruct an agent.
 
 Reads TEXT, or else standard input; a JSON object is read field by field.
 
-Prints one JSON object: verdict (pass, restrict, reject), score (0 to 1), reasons (ids of rules).
+Prints verdict (pass, restrict, reject), score (0 to 1) and reasons (ids of rules): as one JSON
+object with --json and where standard output is no terminal, else for people.
 
 Exits with 0 for pass and {DETECTED} for the other two; with --jsonl always with 0.
 """
@@ -57,12 +58,12 @@ class _ByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
+_app = typer.Typer(
     cls=_ByDefault, help=GROUP_HELP, context_settings={"help_option_names": ["-h", "--help"]}
 )
 
 
-@app.command("text", help=HELP)
+@_app.command("text", help=HELP)
 def screen(
     text: Annotated[str | None, typer.Argument(help="Default: standard input.")] = None,
     *,
@@ -70,6 +71,7 @@ def screen(
     explain: Annotated[
         bool, typer.Option("--explain", help="Reasons with field, weight and excerpt.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on a terminal too.")] = False,
     low_trust: Annotated[
         bool, typer.Option("--low-trust", help="Judge as from a source of low trust.")
     ] = False,
@@ -88,7 +90,10 @@ def screen(
         return
     given = sys.stdin.buffer.read().decode("utf-8", "replace") if text is None else text
     answer = _answer(detector, given, trust, explain=explain)
-    print(json.dumps(answer, indent=2 if explain else None))
+    if as_json or not sys.stdout.isatty():
+        print(json.dumps(answer, indent=2 if explain else None))
+    else:
+        print(_told(answer))
     raise typer.Exit(0 if answer["verdict"] == ScreenVerdict.PASS else DETECTED)
 
 
@@ -111,6 +116,18 @@ def _answer(detector: Detector, text: str, trust: Trust, *, explain: bool) -> di
     return {"verdict": found.verdict, "score": found.score, "reasons": _reasons(found, explain)}
 
 
+def _told(answer: dict[str, Any]) -> str:
+    """The answer for people; excerpts are printable already."""
+    lines = [f"{answer['verdict']}, score {answer['score']:.2f}"]
+    for reason in answer["reasons"]:
+        if isinstance(reason, str):
+            lines.append(f"  {reason}")
+        else:
+            lines.append(f"  {reason['weight']:.2f}  {reason['rule']} in {reason['where']}")
+            lines.append(f"        {reason['excerpt']}")
+    return "\n".join(lines)
+
+
 def _reasons(found: Screening, explain: bool) -> list[Any]:
     if not explain:
         return list(dict.fromkeys(reason.rule for reason in found.reasons))
@@ -125,7 +142,7 @@ def _reasons(found: Screening, explain: bool) -> list[Any]:
     ]
 
 
-@app.command("evaluate", help=EVALUATE_HELP)
+@_app.command("evaluate", help=EVALUATE_HELP)
 def evaluate(
     corpus: Annotated[typer.FileBinaryRead, typer.Argument(help="JSONL; - is standard input.")],
     *,
@@ -192,3 +209,8 @@ def _table(shares: list[Share]) -> str:
             f"{share.low:>7.2%} - {share.high:>7.2%} {share.rejected / share.rows:>7.2%}"
         )
     return "\n".join(lines)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group to the command line."""
+    app.add_typer(_app, name="screen")

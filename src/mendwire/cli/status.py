@@ -15,19 +15,19 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mendwire.app.beside import pulse_of
 from mendwire.app.looking import Sight, configured, looking
-from mendwire.app.uptime import uptime
 from mendwire.cli.asking import AsJson, see
 from mendwire.cli.nats_words import duration
 from mendwire.cli.tables import print_table
 from mendwire.docket.slots import Slots
 from mendwire.errors import ConfigError, MendwireError
 from mendwire.model.printable import printable
+from mendwire.model.standing import Rate
 from mendwire.ops.kept import body_of
-from mendwire.ops.pulse import CaseBook, Pulse, Rate, pulse
+from mendwire.ops.pulse import CaseBook, Pulse
 from mendwire.ops.pulse import rates as read_rates
 from mendwire.ops.server_checks import PROBE, server_now_ns
-from mendwire.settings.environment import Environment
 
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _QUEUED: Final = 1_000
@@ -38,7 +38,7 @@ _SHOWN: Final = ("status", "error", "reason", "findings", "message", "solution")
 def status(as_json: AsJson = False) -> None:
     """How things stand: server, queues, errors an hour, cases, workers, money."""
     _, environment = configured(None)
-    found = see(lambda sight: _pulse(sight, environment, CaseBook(docket=sight.docket)))
+    found = see(lambda sight: pulse_of(sight, environment, CaseBook(docket=sight.docket)))
     if as_json:
         print(json.dumps(asdict(found)))
         return
@@ -87,18 +87,6 @@ def top(
     asyncio.run(_live(every, count))
 
 
-async def _pulse(sight: Sight, environment: Environment, book: CaseBook) -> Pulse:
-    config = sight.config
-    return await pulse(
-        sight.shelf,
-        book,
-        server=sight.server,
-        uptime=await uptime(config, environment, embedded=sight.embedded),
-        heartbeat_s=config.worker.heartbeat_s,
-        day_usd=config.limits.day_usd,
-    )
-
-
 async def _live(every: float, count: int) -> None:
     config, environment = configured(None)
     async with looking(config, environment) as sight:
@@ -108,7 +96,7 @@ async def _live(every: float, count: int) -> None:
             while not count or looks < count:
                 looks += 1
                 try:
-                    found = await _pulse(sight, environment, book)
+                    found = await pulse_of(sight, environment, book)
                     live.update(Group(*_parts(found)), refresh=True)
                 except MendwireError as problem:  # a server that restarts comes back
                     live.update(Text(str(problem), "red"), refresh=True)

@@ -15,41 +15,7 @@ from mendwire.docket.cases import Filed
 from mendwire.docket.switch import Halt
 from mendwire.model.report import Trust
 from mendwire.model.screening import Screening
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Queue:
-    """One error stream."""
-
-    stream: str
-    waiting: int
-    in_work: int
-    stuck: int
-    oldest_s: float
-    """Age of the oldest message in seconds; 0 where there is none."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ServiceRate:
-    """Errors of one service in one environment, repeats included."""
-
-    environment: str
-    service: str
-    last_hour: int
-    day: int
-    by_hour: tuple[int, ...]
-    """Oldest hour first."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerSeen:
-    """One worker that is alive."""
-
-    worker: str
-    host: str
-    heartbeat_s: float
-    """Seconds since its last one."""
-    cases: int
+from mendwire.model.standing import Alive, HeldRow, Kept, Queue, Rate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,45 +27,14 @@ class Stand:
     uptime_s: float | None
     halt: Halt | None
     queues: tuple[Queue, ...]
-    services: tuple[ServiceRate, ...]
-    workers: tuple[WorkerSeen, ...]
+    services: tuple[Rate, ...]
+    workers: tuple[Alive, ...]
     spent_usd: float
     day_usd: float
     dead: int
     quarantine: int
     now_ns: int
     """This machine's time of reading, nanoseconds since the epoch."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
-    """One report that the screen holds back."""
-
-    seq: int
-    at: str
-    origin: str
-    reason: str
-    rules: str
-    score: float | None
-    trust: str
-    message: str
-    bytes: int
-    more: int
-    """How many of its kind were only counted."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeptItem:
-    """One result, held report or dead letter."""
-
-    seq: int
-    subject: str
-    origin: str
-    reason: str
-    message: str
-    at: str
-    payload: bytes
-    """Empty in lists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,15 +65,15 @@ class Backstage(Protocol):
         """What the screen says of a report today."""
         ...
 
-    async def held(self, limit: int) -> Sequence[Held]:
+    async def held(self, limit: int) -> Sequence[HeldRow]:
         """The oldest that the screen holds back."""
         ...
 
-    async def kept(self, kind: str, size: int, before: int) -> Sequence[KeptItem]:
+    async def kept(self, kind: str, size: int, before: int) -> Sequence[Kept]:
         """The newest of ``RESULTS`` or ``DEAD`` below a sequence (0: of all), newest first."""
         ...
 
-    async def kept_one(self, kind: str, seq: int) -> KeptItem:
+    async def kept_one(self, kind: str, seq: int) -> Kept:
         """One of ``RESULTS``, ``QUARANTINE`` or ``DEAD``, whole."""
         ...
 

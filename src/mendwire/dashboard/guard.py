@@ -15,11 +15,12 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Without a referrer no browser would name the origin of our own forms, either.
 HEADERS: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
@@ -82,15 +83,14 @@ def name_of(host: str) -> str:
 def is_same_origin(headers: Headers, url: str) -> bool:
     """Whether a request that changes something was made by a page of ours.
 
-    The browser says so by ``Sec-Fetch-Site``, which no script can set; without it, in old ones and
-    over plain HTTP, by ``Origin``. A program that sends neither is not let through either.
+    The browser says so by ``Sec-Fetch-Site``, which no script can set; without it, over plain HTTP
+    to another machine for example, by ``Origin``. A program that sends neither is not let through.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = urlsplit(headers.get("origin", ""))
-    if origin.scheme not in {"http", "https"}:
-        return False
-    own = urlsplit(url)
-    is_known = bool(url) and (origin.scheme, origin.netloc) == (own.scheme, own.netloc)
-    return is_known or origin.netloc == headers.get("host", "")
+    host, own = headers.get("host", ""), urlsplit(url)
+    ours = {f"http://{host}", f"https://{host}"} if host else set()
+    if url:
+        ours.add(f"{own.scheme}://{own.netloc}")
+    return headers.get("origin", "") in ours

@@ -175,7 +175,8 @@ async def held(site: Site, request: Request, person: Person) -> Response:
     item = await site.backstage.kept_one("QUARANTINE", seq)
     judged: Screening | str
     try:
-        judged = await site.backstage.screened(item.payload, Trust.LOW)
+        trust = Trust.LOW if item.trust == Trust.LOW else Trust.TRUSTED
+        judged = await site.backstage.screened(item.payload, trust)
     except MendwireError as problem:
         judged = str(problem)
     screening = judged if isinstance(judged, Screening) else None

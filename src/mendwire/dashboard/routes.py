@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from mendwire.dashboard import case_pages as about_cases
 from mendwire.dashboard import other_pages as others
+from mendwire.dashboard.door import address_of
 from mendwire.dashboard.guard import Guard
 from mendwire.dashboard.people import Person
 from mendwire.dashboard.site import (
@@ -130,7 +131,7 @@ def _login(site: Site) -> Endpoint:
         if not site.door.is_ours(request):
             text = "This form was sent by another page: log in here."
             return _login_form(site, target, text, 403)
-        wait = site.door.attempts.wait_s(_peer(request))
+        wait = site.door.attempts.wait_s(address_of(request))
         if wait:
             text = f"Too many wrong tokens: wait {wait} seconds."
             return _login_form(site, target, text, 429, {"retry-after": str(wait)})
@@ -185,7 +186,3 @@ def _not_here(site: Site) -> Callable[[Request, Exception], Awaitable[Response]]
         return site.refusal(request, site.door.person(request), text, problem.status_code)
 
     return refused
-
-
-def _peer(request: Request) -> str:
-    return request.client.host if request.client else ""

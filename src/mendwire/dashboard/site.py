@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from jinja2 import Environment
 from starlette.requests import Request
@@ -97,6 +97,7 @@ class Site:
             "person": person,
             "form_token": self.door.sessions.form_token(person),
             "here": request.url.path,
+            "again": _asked(request),
             "title": title,
             "live": live,
             "stand": stand,
@@ -196,9 +197,8 @@ async def read_form(request: Request) -> Form | None:
 
 def local(target: str) -> str:
     """Where somebody wanted to go, if that is a page of ours; else the first page."""
-    parts = urlsplit(target)
     is_plain = target.isascii() and target.isprintable() and "\\" not in target
-    is_here = target.startswith("/") and not target.startswith("//") and not parts.netloc
+    is_here = target.startswith("/") and not target.startswith("//")
     return target if is_plain and is_here else "/"
 
 
@@ -208,14 +208,17 @@ def _to_login(site: Site, request: Request) -> Response:
     if request.headers.get("sec-fetch-site") == "cross-site":
         # Somebody followed a link from elsewhere, with which the browser sends no cookie of ours:
         # our own page asks again, and with that request it comes.
-        target = local(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+        target = local(_asked(request))
         body = site.templates.get_template("again.html").render(target=target)
         return HTMLResponse(body)
     if not site.door.tokens.operator and not site.door.tokens.viewer:
         text = "The proxy before this dashboard does not say who you are, or you may not look."
         return site.refusal(request, None, text, 403)
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse(f"/login?next={quote(local(target))}", 303)
+    return RedirectResponse(f"/login?next={quote(local(_asked(request)))}", 303)
+
+
+def _asked(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _status(problem: MendwireError) -> int:

@@ -53,8 +53,8 @@ class Requests:
     async def tell(self, case: Case) -> None:
         """Comment on what the case has come to; close what is open and asks for nothing more."""
         number = case.delivered.request_number if case.delivered else 0
-        if not number or case.state not in _TOLD:
-            return
+        if not number or case.state not in _TOLD or case.joined:
+            return  # what two cases share is told of once
         try:
             await asyncio.to_thread(self.forge.comment, number, _TOLD[case.state])
             if case.state not in _OVER:

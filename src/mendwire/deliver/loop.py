@@ -22,7 +22,7 @@ from mendwire.docket.deployments import Deployments
 from mendwire.errors import Damaged, Fenced, GitError, IllegalMove
 from mendwire.execution.git import CaseRepository
 from mendwire.model.case import AWAITED, Case, CaseState, move
-from mendwire.model.deployment import Deployment
+from mendwire.model.deployment import Deployment, whole
 
 _REVERTS: Final = re.compile(r"^This reverts commit ([0-9a-f]{7,64})", re.MULTILINE)
 _REVERTS_MERGE: Final = re.compile(
@@ -81,6 +81,8 @@ class ClosedLoop:
     """The revision that fixes start from, and are merged to."""
     soak_s: float
     """Seconds that an issue must stay quiet in a release that has its fix."""
+    name: str = ""
+    """The repository's, of several; empty where there is one."""
     requests: Requests | None = None
     """Of the fixes, if they are made anywhere."""
     _upto: int = 0
@@ -113,15 +115,19 @@ class ClosedLoop:
         """Of the docket only what changed since the last round is read, and what is followed."""
         async for filed in self.docket.cases(after=self._upto):
             self._upto = max(self._upto, filed.revision)
-            if filed.case.state in _FOLLOWED:
+            if filed.case.state in _FOLLOWED and self._is_here(filed.case):
                 self._followed.add(filed.case.issue)
         for issue in tuple(self._followed):
             with suppress(Damaged):
                 now = await self.docket.get(issue)
-                if now is not None and now.case.state in _FOLLOWED:
+                if now is not None and now.case.state in _FOLLOWED and self._is_here(now.case):
                     yield now
                     continue
             self._followed.discard(issue)  # comes again when it changes
+
+    def _is_here(self, case: Case) -> bool:
+        """A case from before there were several repositories is looked for in each of them."""
+        return not self.name or case.repository in {"", self.name}
 
     async def deployed(self, new: Deployment) -> list[Landing]:
         """Move the cases whose fix ``new`` brings, and note the fixes that it takes back."""
@@ -130,6 +136,8 @@ class ClosedLoop:
         async for filed in self.docket.cases():
             case = filed.case
             if case.state not in AWAITED or case.delivered is None or not concerns(new, case):
+                continue
+            if not self._is_here(case):
                 continue
             fate = await self._fate(case, new.commit)
             if fate.is_in and case.state in {CaseState.FIXED, CaseState.MERGED}:
@@ -188,7 +196,8 @@ class ClosedLoop:
 
     async def _newest(self, case: Case) -> Deployment | None:
         """What was deployed last where the case came from, told of by itself or for all."""
-        places = {case.service, "", case.deployed.service if case.deployed else ""}
+        told = case.deployed.service if case.deployed else ""
+        places = {case.service, "", whole(case.repository), told}
         known = [await self.deployments.of(case.environment, place) for place in sorted(places)]
         return max((one[-1] for one in known if one), key=lambda new: new.at_ns, default=None)
 
@@ -280,7 +289,10 @@ def concerns(new: Deployment, case: Case) -> bool:
     """Whether a case was reported from where this was deployed."""
     if new.environment != case.environment:
         return False
-    return "" in {new.service, case.service} or new.service == case.service
+    return "" in {new.service, case.service} or new.service in {
+        case.service,
+        whole(case.repository),
+    }
 
 
 def _taken_back(messages: Mapping[str, str], fix: Collection[str]) -> str:
@@ -301,4 +313,5 @@ def _taken_back(messages: Mapping[str, str], fix: Collection[str]) -> str:
 def _is_fix(sha: str, message: str, case: Case) -> bool:
     """The delivered commit itself, or one that people made of it and that kept our trailer."""
     delivered = case.delivered.commit if case.delivered else ""
-    return sha in {delivered, case.landed} or belongs_to(message, case.case_id)
+    ours = {case.case_id, case.joined} - {""}  # a fix that two cases share names the other one
+    return sha in {delivered, case.landed} or any(belongs_to(message, one) for one in ours)

@@ -11,8 +11,8 @@
 
 Workers' own records live beside it under ``worker.<id>`` (``roster``), and what people decided
 about held reports under ``released.<sha256>`` and ``held.<kind>`` (``releases``), what runs
-where (``deployments``), the switch that stops all workers (``switch``), sums of what came when
-(``slots``) and what operators destroyed (``audit``).
+where (``deployments``), how often observed issues come (``paces``), the switch that stops all
+workers (``switch``), sums of what came when (``slots``) and what operators destroyed (``audit``).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
+from mendwire.docket.paces import Paces
 from mendwire.errors import Conflict, Damaged, Fenced, Undecodable
 from mendwire.model.case import UNFINISHED, Case, released, take
 from mendwire.model.codec import decode_as, decode_case, encode
@@ -53,6 +54,7 @@ class Docket:
     def __init__(self, bucket: Bucket, holder: str) -> None:
         self._bucket = bucket
         self.holder = holder
+        self.paces = Paces(bucket=bucket)
 
     async def get(self, issue: str) -> Filed | None:
         """The case of ``issue``, or None; raises Damaged."""

@@ -16,7 +16,7 @@ from typing import Final
 
 from mendwire.errors import ConfigError, Conflict
 from mendwire.model.codec import decode_as, encode
-from mendwire.model.deployment import Deployment, order_of
+from mendwire.model.deployment import Deployment, order_of, whole
 from mendwire.wire.bus import Bucket
 
 KEPT: Final = 200
@@ -79,7 +79,9 @@ class Deployments:
                 continue
             return new
 
-    async def hear(self, environment: str, service: str, release: str) -> None:
+    async def hear(
+        self, environment: str, service: str, release: str, repository: str = ""
+    ) -> None:
         """Note that a service speaks, if its newest release does; once a minute for each release.
 
         Only what a trusted source says counts (rules A12, B2): the caller sees to that.
@@ -88,7 +90,7 @@ class Deployments:
         now = time.monotonic()
         if now - self._heard.get(speaker, -HEAR_EVERY_S) < HEAR_EVERY_S:
             return
-        for place in dict.fromkeys((service, "")):  # or what was told for all services at once
+        for place in dict.fromkeys((service, "", whole(repository))):  # or told for all at once
             known = await self.of(environment, place)
             if known and order_of(known, release) == known[-1].order:
                 await self.bucket.put(_key("heard", environment, place), b"%d" % time.time_ns())

@@ -40,6 +40,8 @@ class Bench:
 
     repo: Path
     """The operator's repository: ``{repo}``."""
+    folder: str = ""
+    """Folder of the tree in which commands run, relative to it; empty for the tree itself."""
     sandbox: Sandbox
     scratch: Path
     """Folder of ours in which the aux folders are made; exists."""
@@ -92,7 +94,7 @@ async def run_command(
     )
     return await run(
         inside,
-        cwd=tree,
+        cwd=folder_in(tree, bench.folder),
         env=_environment(bench, tree, aux, seed),
         timeout_s=bench.timeout_s,
         stdin=stdin,
@@ -153,7 +155,9 @@ async def run_reproduction(
         report = _report_or_none(runner, done, aux)
     if witnessed:
         return by_witness(what, done, nonce, reproduction)
-    return by_output(what, done, runner, report, reproduction)
+    here = f"{bench.folder}/" if bench.folder else ""  # what runs there names its files so
+    place = reproduction.expects_file.removeprefix(here)
+    return by_output(what, done, runner, report, replace(reproduction, expects_file=place))
 
 
 def reproductions_on(bench: Bench) -> RunsReproductions:
@@ -163,6 +167,12 @@ def reproductions_on(bench: Bench) -> RunsReproductions:
         return (await run_reproduction(bench, tree, reproduction)).run
 
     return judge
+
+
+def folder_in(tree: Path, folder: str) -> Path:
+    """A service's folder in a tree; the tree itself where it has none, or a link in its place."""
+    place = tree / folder
+    return place if place.is_dir() and place.resolve() == tree.resolve() / folder else tree
 
 
 @contextmanager
@@ -206,7 +216,8 @@ def _environment(bench: Bench, tree: Path, aux: Path, seed: int) -> dict[str, st
     if folder.is_absolute():
         env["PATH"] = f"{folder}:{env['PATH']}"
     # The tree's code must win over an editable install of the operator's checkout.
-    places = [tree / "src", tree] if (tree / "src").is_dir() else [tree]
+    roots = dict.fromkeys((folder_in(tree, bench.folder), tree))
+    places = [place for root in roots for place in (root / "src", root) if place.is_dir()]
     env |= {
         "PYTHONPATH": ":".join(map(str, places)),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -219,6 +230,8 @@ def _environment(bench: Bench, tree: Path, aux: Path, seed: int) -> dict[str, st
         "CI": "true",
         "NO_COLOR": "1",
     }
+    if bench.folder:
+        env["MENDWIRE_TREE"] = str(tree)
     return env | dict(bench.environment)
 
 

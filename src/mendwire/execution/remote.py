@@ -21,6 +21,8 @@ from mendwire.model.printable import printable
 WAITS_S: Final = (1.0, 5.0, 15.0)
 """Pauses between tries while the remote does not answer."""
 _SECONDS: Final = 120.0
+_HEADS: Final = 1_000
+"""Branches that are fetched where a commit cannot be named."""
 _REMOTE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOGIN: Final = re.compile(r"(?<=://)[^/\s@]+@")
 _OURS: Final = {
@@ -66,19 +68,26 @@ async def fetch(top: Path, remote: str, commit: str) -> None:
     if not _REMOTE.fullmatch(remote):
         raise GitError(f"{printable(remote, 60)!r} is no remote's name: correct specialists.fetch.")
     quiet = ("--no-tags", "--no-write-fetch-head", "--refmap=", "--recurse-submodules=no", "-q")
-    for wanted in (commit, "refs/heads/*"):
-        for wait_s in (*WAITS_S[:1], None):
-            try:
-                await _git(top, "fetch", *quiet, remote, wanted)
-            except GitError as problem:
-                if wait_s is not None and _AWAY.search(str(problem)):
-                    await asyncio.sleep(wait_s)
-                    continue
-                if wanted != commit:
-                    raise
-                break
-            else:
-                return
+    try:
+        await _fetched(top, *quiet, remote, commit)
+    except GitError as problem:
+        if _AWAY.search(str(problem)):
+            raise
+        done = await _git(top, "ls-remote", "--heads", remote)
+        heads = [line.partition("\t")[2] for line in text_of(done.stdout).splitlines()]
+        if not heads:
+            raise
+        await _fetched(top, *quiet, remote, *heads[:_HEADS])
+
+
+async def _fetched(top: Path, *words: str) -> None:
+    try:
+        await _git(top, "fetch", *words)
+    except GitError as problem:
+        if not _AWAY.search(str(problem)):
+            raise
+        await asyncio.sleep(WAITS_S[0])
+        await _git(top, "fetch", *words)
 
 
 async def _push_once(top: Path, remote: str, reference: str, commit: str) -> None:
@@ -122,7 +131,7 @@ async def _git(top: Path, command: str, *words: str) -> Completed:
         raise GitError(f"git {command} timed out after {_SECONDS:.0f} s.")
     lines = [line for line in done.complaint.splitlines() if not line.startswith("hint:")]
     said = printable(_LOGIN.sub("", "; ".join(lines[:3])), 300)
-    where = words[0] if command == "ls-remote" else words[-2]
+    where = next(word for word in words if not word.startswith("-"))
     raise GitError(f"git {command} {'from' if command == 'fetch' else 'to'} {where} failed: {said}")
 
 

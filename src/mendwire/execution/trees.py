@@ -204,7 +204,11 @@ def _in_use(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder, also where an agent took rights away; links are never followed."""
+    """Remove a folder, also where an agent took rights away; links are never followed.
+
+    Others may be at it too: every worker sweeps, and a folder whose lock is gone looks dead to
+    them while its owner removes the rest.
+    """
     with suppress(FileNotFoundError, PermissionError):
         shutil.rmtree(path)
     if not os.path.lexists(path):
@@ -212,8 +216,9 @@ def _remove(path: Path) -> None:
     for folder, names, _files in os.walk(path):
         for name in names:
             inner = Path(folder, name)
-            if not inner.is_symlink():
-                inner.chmod(stat.S_IRWXU)
+            with suppress(FileNotFoundError):
+                if not inner.is_symlink():
+                    inner.chmod(stat.S_IRWXU)
     shutil.rmtree(path, ignore_errors=True)
     if os.path.lexists(path):
         message = f"{path} cannot be removed; remove it by hand."

@@ -24,7 +24,8 @@ def main() -> int:
     """Run what ``sys.argv`` names; the exit code of the program."""
     nonce = _nonce()
     voice = os.dup(1)
-    tree = os.path.realpath(Path.cwd())
+    # It may be started in a folder of the tree, and names files as they are in the whole.
+    tree = os.path.realpath(os.environ.pop("MENDWIRE_TREE", None) or Path.cwd())
     testimony: dict[str, object] = {"ended": "returned", "raised": []}
     code = 0
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mendwire.errors import GitError
-from mendwire.execution.commands import Bench, aux_folder, run_command
+from mendwire.execution.commands import Bench, aux_folder, folder_in, run_command
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.outcomes import shown_output
 from mendwire.execution.trees import export
@@ -104,9 +104,10 @@ class FreshTrees:
             target.chmod(0o755 if modes[path] == "100755" else 0o644)
 
     async def _set_up(self, tree: Path) -> None:
-        setup, modules = self.commands.setup, self.bench.repo / "node_modules"
+        setup, folder = self.commands.setup, self.bench.folder
+        modules = self.bench.repo / folder / "node_modules"
         if self.commands.runner is Runner.NPM and modules.is_dir() and not setup:
-            (tree / "node_modules").symlink_to(modules)
+            (folder_in(tree, folder) / "node_modules").symlink_to(modules)
         if not setup:
             return
         with aux_folder(self.bench) as aux:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -11,13 +13,24 @@ from mendwire.docket.cases import Docket, Filed
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.roster import Roster
 from mendwire.errors import Conflict, Damaged, Fenced, IllegalMove, ScreenBroken, Undecodable
+from mendwire.investigate.observing import Observation
 from mendwire.investigate.ports import Quarantine, Released, Screened, Screener, Tell
 from mendwire.model.boundary import Boundary, OnBoundary
-from mendwire.model.case import RETURNABLE, UNFINISHED, Case, CaseState, regressed
+from mendwire.model.case import (
+    RETURNABLE,
+    UNFINISHED,
+    Case,
+    CaseState,
+    ParkReason,
+    is_observed,
+    observed,
+    regressed,
+)
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, MessageRef, Outcome, Received
-from mendwire.model.deployment import first_order_of
+from mendwire.model.deployment import first_order_of, whole
 from mendwire.model.names import Names
+from mendwire.model.pace import minute_of
 from mendwire.model.printable import printable
 from mendwire.model.report import ErrorReport, Trust, parse_report
 from mendwire.model.screening import ScreenedReport, ScreenVerdict
@@ -26,6 +39,19 @@ from mendwire.model.signature import canonical, crash_frame, error_type, issue_k
 from mendwire.telemetry import emit
 
 TRUST_HEADER: Final = "Mendwire-Trust"
+Rate = Callable[[str, str], int]
+"""Of environment and service."""
+
+
+Home = Callable[[ErrorReport], str]
+
+
+def _only_one(_report: ErrorReport) -> str:
+    return ""
+
+
+def _at_once(_environment: str, _service: str) -> int:
+    return 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +68,10 @@ class Intake:
     quarantine: Quarantine
     released: Released
     boundary: OnBoundary
+    rate: Rate = _at_once
+    """Of new cases: occurrences within an hour before one is investigated; 0 is at once."""
+    home: Home = _only_one
+    """In which of several repositories a report's service lives; empty where none is known."""
     scrub: ScrubPolicy = DEFAULT
     """What is taken out of reports before anything of them is kept."""
     driving: Counter[str] = field(default_factory=Counter)
@@ -65,6 +95,7 @@ class Intake:
         A case that is returned counts as driven until ``leave``.
         """
         self.boundary(Boundary.RECEIVED)
+        began = time.monotonic()
         try:
             payload, screened = await self._screened(received)
         except Undecodable as problem:
@@ -79,6 +110,7 @@ class Intake:
             score=screening.score,
             reasons=[reason.rule for reason in screening.reasons],
             signature=received.ref.msg_id,
+            seconds=round(time.monotonic() - began, 6),
         )
         if screening.verdict is ScreenVerdict.REJECT:
             await self.quarantine(received, "prompt_injection_detected", screening)
@@ -114,7 +146,9 @@ class Intake:
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
         if case.trust is Trust.TRUSTED:
-            await self.deployments.hear(case.environment, case.service, case.release)
+            await self.deployments.hear(
+                case.environment, case.service, case.release, case.repository
+            )
         self.driving[case.issue] += 1
         found: Filed | Outcome | None = None
         try:
@@ -125,8 +159,11 @@ class Intake:
         return found
 
     async def _opened_or_known(self, case: Case, received: Received) -> Filed | Outcome:
+        rate = self.rate(case.environment, case.service)
         while True:
             try:
+                if rate > 1:
+                    return await self._observed(case, received, rate)
                 filed = await self.docket.open(case)
             except Conflict:
                 pass
@@ -139,6 +176,15 @@ class Intake:
                     return await self._known(known, case, received)
             except Damaged as problem:
                 return Outcome(state=DeliveryState.DEFERRED, reason=str(problem), delay_s=300)
+
+    async def _observed(self, case: Case, received: Received, rate: int) -> Outcome:
+        """A new case that waits until its error comes often enough; raises Conflict."""
+        note = f"investigated once it comes {rate} times within an hour"
+        waiting = observed(case, note, rate)
+        await Observation(docket=self.docket).begin(waiting, {minute_of(received.published_ns): 1})
+        self._opened(waiting)
+        emit("case.parked", case=case.case_id, reason=ParkReason.OBSERVED, until=0)
+        return Outcome(state=DeliveryState.PARKED, reason=case.case_id)
 
     async def _known(self, known: Filed, case: Case, received: Received) -> Filed | Outcome:
         if same_message(known.case.message, received.ref):
@@ -154,10 +200,19 @@ class Intake:
                 issue=known.case.issue,
                 occurrences=joined.case.occurrences,
             )
+            if is_observed(joined.case):
+                return await self._noticed(joined, received)
             return Outcome(state=DeliveryState.JOINED, reason=known.case.case_id)
         reason = f"judged already: {known.case.verdict or known.case.state}"
         emit("case.skipped", case=known.case.case_id, issue=known.case.issue, reason=reason)
         return Outcome(state=DeliveryState.SKIPPED, reason=reason)
+
+    async def _noticed(self, joined: Filed, received: Received) -> Filed | Outcome:
+        """One more of an observed error: its case is ours now if that was enough."""
+        minutes = {minute_of(received.published_ns): 1}
+        opened = await Observation(docket=self.docket).seen(joined, minutes, received.ref)
+        taken = await self.docket.take_over(opened) if opened else None
+        return taken or Outcome(state=DeliveryState.JOINED, reason=joined.case.case_id)
 
     async def _has_returned(self, known: Case, again: Case) -> bool:
         """Whether a fixed issue came back in a release that has its fix (rules A12, B2).
@@ -168,7 +223,11 @@ class Intake:
         fixed = known.deployed
         if known.state not in RETURNABLE or fixed is None or again.trust is not Trust.TRUSTED:
             return False
-        if again.environment != fixed.environment or fixed.service not in {"", again.service}:
+        if again.environment != fixed.environment or fixed.service not in {
+            "",
+            again.service,
+            whole(known.repository),
+        }:
             return False
         told = await self.deployments.of(fixed.environment, fixed.service)
         order = first_order_of(told, again.release)
@@ -240,6 +299,7 @@ class Intake:
             environment=environment,
             service=report.service,
             release=report.release,
+            repository=self.home(report),
             title=title_of(report),
             restricted=passed.restricted,
             trust=passed.trust,

@@ -18,6 +18,7 @@ from mendwire.errors import (
     AgentFailed,
     Conflict,
     ExecutionError,
+    Homeless,
     OverBudget,
     ProviderOutage,
     ServerError,
@@ -25,8 +26,9 @@ from mendwire.errors import (
     WireError,
 )
 from mendwire.investigate.budget import Bounds, over_budget
+from mendwire.investigate.joining import Joining, until_ns
 from mendwire.investigate.outages import Outages
-from mendwire.investigate.ports import Deliver, Keep, Specialists
+from mendwire.investigate.ports import Deliver, Homes, Keep, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.investigate.saving import Saver, next_day_ns
 from mendwire.investigate.verdict import verdict_of
@@ -37,6 +39,7 @@ from mendwire.model.case import (
     ParkReason,
     Step,
     Verdict,
+    anew,
     move,
 )
 from mendwire.model.codec import encode
@@ -44,7 +47,7 @@ from mendwire.model.delivery import DeliveryState, Outcome
 from mendwire.model.letter import PATCH_BYTES
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
-from mendwire.model.work import Approval, ProofStatus
+from mendwire.model.work import Approval, Finding, Proof, ProofStatus
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
 
@@ -67,6 +70,10 @@ class Investigation:
     boundary: OnBoundary
     outages: Outages
     keep: Keep
+    homes: Homes | None = None
+    """Where there are several repositories: the specialists of each."""
+    joining: Joining | None = None
+    """Compares cases with each other; None lets each go its way."""
     _saver: Saver = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +108,12 @@ class Investigation:
             return await self._saver.park(filed, ParkReason.PERSON, why, 0)
         raise bug
 
+    def _of(self, case: Case) -> Specialists:
+        return self.homes.of(case) if self.homes is not None else self.specialists
+
+    def _joins(self, case: Case) -> Joining | None:
+        return None if case.alone else self.joining
+
     async def _step(self, filed: Filed) -> Filed:
         steps = {
             Step.RESEARCH: self._research,
@@ -109,6 +122,17 @@ class Investigation:
             Step.REVIEW: self._review,
         }
         step = filed.case.step or Step.RESEARCH
+        if self.homes is not None:
+            try:
+                name = self.homes.name_of(filed.case)
+            except Homeless as problem:
+                return await self._decide(filed, Verdict.NEEDS_HUMAN, str(problem))
+            if name != filed.case.repository:
+                filed = await self._saver.save(filed, CaseState.LEASED, repository=name)
+        if (joining := self._joins(filed.case)) and filed.case.joined:
+            return await self._waited(filed, joining)
+        if step is Step.RESEARCH and filed.case.finding is not None:
+            return await self._timed(filed, step, self._found)  # it waited, and was paid for
         if not self.specialists.paid or step is Step.VERIFY:
             return await self._timed(filed, step, steps[step])
         if parked := await over_budget(filed, self.bounds, self.docket, self._saver):
@@ -151,14 +175,21 @@ class Investigation:
 
     async def _research(self, filed: Filed) -> Filed:
         case = filed.case
-        base = case.base or await self.specialists.base()
-        if gone := await self.specialists.gone(replace(case, base=base)):
+        base = case.base or await self._of(case).base()
+        if gone := await self._of(case).gone(replace(case, base=base)):
             verdict, why = verdict_of(gone, review=None, restricted=case.restricted)
             return await self._decide(filed, verdict, why, base=base, proof=gone)
-        finding, cost = await self.specialists.research(replace(case, base=base))
+        if shared := await self._shared(filed, base):
+            return shared
+        finding, cost = await self._of(case).research(replace(case, base=base))
         self.boundary(Boundary.RESEARCHED)
         await self._saver.spend(case, cost)
         known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
+        return await self._understood(filed, finding, known)
+
+    async def _understood(self, filed: Filed, finding: Finding, known: dict[str, Any]) -> Filed:
+        """After research: for a person, after another's fix, or to be implemented."""
+        case = filed.case
         if case.restricted:
             why = "The screen restricts this report; a person must look at this bug."
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
@@ -167,13 +198,80 @@ class Investigation:
         if self.bounds.autonomy == "investigate":
             why = "Found, not mended: autonomy is set to investigate."
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
+        joining = self._joins(case)
+        if joining and (other := await joining.ahead(replace(case, finding=finding))):
+            return await self._wait_for(filed, other, "the same place", **known)
         filed = await self._saver.save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
         self.boundary(Boundary.RESEARCH_SAVED)
         return filed
 
+    async def _found(self, filed: Filed) -> Filed:
+        """A case that waited after its research: gone at base now, mended by another, or alone."""
+        case = filed.case
+        base = await self._of(case).base()
+        if gone := await self._of(case).gone(replace(case, base=base)):
+            verdict, why = verdict_of(gone, review=None, restricted=case.restricted)
+            return await self._decide(filed, verdict, why, base=base, proof=gone)
+        if shared := await self._shared(filed, base):
+            return shared
+        joining = self._joins(case)
+        if joining and (other := await joining.ahead(case)):
+            return await self._wait_for(filed, other, "the same place", base=base)
+        return await self._saver.save(filed, CaseState.LEASED, step=Step.IMPLEMENT, base=base)
+
+    async def _shared(self, filed: Filed, base: str) -> Filed | None:
+        """The case decided by the open fix of another that mends it, too; nothing is spent."""
+        joining = self._joins(filed.case)
+        found = await joining.mended(replace(filed.case, base=base)) if joining else None
+        return await self._join(filed, *found, base=base) if found else None
+
+    async def _join(
+        self,
+        filed: Filed,
+        fix: Case,
+        proof: Proof,
+        **changes: Any,  # noqa: ANN401 - as in move
+    ) -> Filed:
+        """One fix for both: it is delivered already, and what becomes of it becomes of this."""
+        why = f"The fix of case {fix.case_id} mends it, too: {' '.join(proof.reasons)}"
+        emit("case.shares", case=filed.case.case_id, fix=fix.case_id)
+        return await self._saver.save(
+            filed,
+            CaseState.DELIVERED,
+            verdict=Verdict.FIXED,
+            reason=why,
+            proof=proof,
+            joined=fix.case_id,
+            delivered=fix.delivered,
+            **changes,
+        )
+
+    async def _wait_for(
+        self,
+        filed: Filed,
+        other: Case,
+        what: str,
+        **changes: Any,  # noqa: ANN401 - as in move
+    ) -> Filed:
+        note = f"case {other.case_id} is about {what}; its fix is tried on this one first"
+        parked = await self._saver.park(
+            filed, ParkReason.JOINED, note, until_ns(), joined=other.case_id, **changes
+        )
+        if self.joining is not None and not await self.joining.still_waits(parked.case):
+            await self.joining.wake(other)  # it ended in this moment
+        return parked
+
+    async def _waited(self, filed: Filed, joining: Joining) -> Filed:
+        """A case that waited for another's fix: on with it, unless that is still to come."""
+        case = filed.case
+        if await joining.still_waits(case):
+            note = case.reason or f"waits for case {case.joined}"
+            return await self._saver.park(filed, ParkReason.JOINED, note, until_ns())
+        return await self.docket.change(filed, lambda now: anew(now, token=case.token))
+
     async def _implement(self, filed: Filed) -> Filed:
         case = filed.case
-        change, written, cost = await self.specialists.implement(case)
+        change, written, cost = await self._of(case).implement(case)
         self.boundary(Boundary.IMPLEMENTED)
         await self._saver.spend(case, cost)
         finding = case.finding
@@ -202,9 +300,11 @@ class Investigation:
 
     async def _verify(self, filed: Filed) -> Filed:
         case = filed.case
-        proof = await self.specialists.prove(case)
+        proof = await self._of(case).prove(case)
         self.boundary(Boundary.VERIFIED)
         if proof.status is ProofStatus.VALID:
+            if met := await self._met(filed, proof):
+                return met
             filed = await self._saver.save(filed, CaseState.LEASED, step=Step.REVIEW, proof=proof)
             self.boundary(Boundary.PROOF_SAVED)
             return filed
@@ -213,12 +313,24 @@ class Investigation:
         verdict, reason = verdict_of(proof, review=None, restricted=case.restricted)
         return await self._decide(filed, verdict, reason, proof=proof)
 
+    async def _met(self, filed: Filed, proof: Proof) -> Filed | None:
+        """Where an open fix changes the same lines: shared if it mends this, too, else awaited."""
+        joining = self._joins(filed.case)
+        found = await joining.overlapped(filed.case) if joining else None
+        if found is None:
+            return None
+        fix, shared = found
+        if shared is not None:
+            return await self._join(filed, fix, shared)
+        what = "the same lines, and does not mend this one: it is to be merged or closed first"
+        return await self._wait_for(filed, fix, what, proof=proof)
+
     async def _review(self, filed: Filed) -> Filed:
         case = filed.case
         asked = {approval.called for approval in case.approvals}
-        left = [one for one in await self.specialists.reviewers(case) if one not in asked]
+        left = [one for one in await self._of(case).reviewers(case) if one not in asked]
         called = left[0] if left else _USUAL
-        review, cost = await self.specialists.review(case, called)
+        review, cost = await self._of(case).review(case, called)
         self.boundary(Boundary.REVIEWED)
         await self._saver.spend(case, cost)
         if called != _USUAL:
@@ -261,12 +373,14 @@ class Investigation:
 
     async def _hand_over(self, filed: Filed) -> Filed:
         filed = await self.docket.confirm(filed)
+        if met := await self._met_at_the_door(filed):
+            return met
         try:
             delivered = await self.deliver(filed.case)
         except ExecutionError as problem:
             return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
         self.boundary(Boundary.COMMITTED)
-        filed = await self._saver.save(filed, CaseState.DELIVERED, delivered=delivered)
+        filed = await self._saver.save(filed, CaseState.DELIVERED, delivered=delivered, joined="")
         emit(
             "delivery.made",
             case=filed.case.case_id,
@@ -278,6 +392,19 @@ class Investigation:
         )
         self.boundary(Boundary.DELIVERED)
         return filed
+
+    async def _met_at_the_door(self, filed: Filed) -> Filed | None:
+        """Two cases proven at the same time: the later one looks at the earlier one's fix."""
+        joining = self._joins(filed.case)
+        if joining is None:
+            return None
+        if other := await joining.delivering(filed.case):
+            note = f"case {other.case_id} changes the same lines and is handed over just now"
+            return await self._saver.park(
+                filed, ParkReason.JOINED, note, until_ns(), joined=other.case_id
+            )
+        fix, proof = await joining.overlapped(filed.case) or (None, None)
+        return await self._join(filed, fix, proof) if fix and proof else None
 
     async def _finish(self, filed: Filed) -> Filed:
         """Result, then acknowledgement, then the end: in that order (rules A4)."""
@@ -298,6 +425,8 @@ class Investigation:
 
         filed = await self._saver.surely(case, lambda: self.docket.change(filed, ended))
         self.boundary(Boundary.CLOSED)
+        if self.joining is not None:
+            await self.joining.wake(filed.case)
         emit(
             "case.closed",
             case=case.case_id,

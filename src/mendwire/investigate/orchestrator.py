@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from mendwire.docket.cases import Docket, Filed
@@ -12,7 +13,7 @@ from mendwire.errors import Damaged, Fenced, MendwireError
 from mendwire.investigate.intake import Intake
 from mendwire.investigate.investigation import Investigation
 from mendwire.investigate.saving import LONGEST_WAIT_S, PASSING, RETRY_S
-from mendwire.model.case import UNFINISHED
+from mendwire.model.case import UNFINISHED, Case, CaseState
 from mendwire.model.delivery import SETTLED_STATES, DeliveryState, Outcome, Received
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
@@ -31,6 +32,10 @@ class Orchestrator:
     concurrency: int = 2
     retry_s: float = RETRY_S
     """The first wait after trouble with the server."""
+    rooms: Mapping[str, asyncio.Semaphore] = field(default_factory=dict)
+    """Places in each repository that has its own limit, by its name."""
+    later: Callable[[Filed], None] | None = None
+    """Has a case taken up once there is a place for it: the sweeper's."""
     _slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,10 +55,36 @@ class Orchestrator:
         admitted = await self.intake.admit(received)
         if isinstance(admitted, Outcome):
             return admitted
+        put_off: Filed | None = None
         try:
-            return await self._drive(admitted, self._slots)
+            if self._is_full(admitted.case):
+                put_off = await self._put_off(admitted)
+            if put_off is not None:
+                return Outcome(state=DeliveryState.PARKED, reason=admitted.case.case_id)
+            return await self._drive(admitted, self._place(admitted.case))
         finally:
             self.intake.leave(admitted.case.issue)
+            if put_off is not None and self.later is not None:
+                self.later(put_off)
+
+    @asynccontextmanager
+    async def _place(self, case: Case) -> AsyncIterator[None]:
+        """The repository's own first: who waits for that keeps no other from working."""
+        async with self.rooms.get(case.repository) or nullcontext(), self._slots:
+            yield
+
+    def _is_full(self, case: Case) -> bool:
+        room = self.rooms.get(case.repository)
+        return room is not None and room.locked() and self.later is not None
+
+    async def _put_off(self, filed: Filed) -> Filed | None:
+        """The case open again, kept with its report: its message need not wait with it.
+
+        Else one repository's errors would hold the places of all. None where we lost it.
+        """
+        await self.docket.give_back(filed)
+        now = await self.docket.get(filed.case.issue)
+        return now if now is not None and now.case.state is CaseState.OPEN else None
 
     async def inherit(self, filed: Filed) -> None:
         """Take an unfinished case that nobody living holds, and carry it to its end.
@@ -65,7 +96,7 @@ class Orchestrator:
             return
         self.intake.driving[issue] += 1
         try:
-            async with self._slots:
+            async with self._place(filed.case):
                 taken = await self.docket.take_over(filed)
                 if taken is not None:
                     await self._drive(taken, nullcontext())

@@ -56,6 +56,10 @@ class Specialists(Protocol):
         """Evidence, found without an agent, that the error is gone at base; else None."""
         ...
 
+    async def shares(self, case: Case, fix: Case) -> Proof | None:
+        """Evidence, found without an agent, that another case's fix mends this one; else None."""
+        ...
+
     async def research(self, case: Case) -> tuple[Finding, float]: ...
 
     async def implement(self, case: Case) -> tuple[Change, Reproduction | None, float]: ...
@@ -67,6 +71,18 @@ class Specialists(Protocol):
         ...
 
     async def review(self, case: Case, called: str) -> tuple[Review, float]: ...
+
+
+class Homes(Protocol):
+    """Several repositories, by what a case says of itself."""
+
+    def name_of(self, case: Case) -> str:
+        """The repository in which the case's service lives; raises Homeless."""
+        ...
+
+    def of(self, case: Case) -> Specialists:
+        """Who works in the case's repository; raises Homeless."""
+        ...
 
 
 class Elsewhere(Protocol):

@@ -266,7 +266,10 @@ class _Trial:
         changed = [
             file.new for file in files if file.new and PurePosixPath(file.new).suffix == ".py"
         ]
-        canary = canary_of([path for path in changed if not self._is_fixed(path)])
+        # By the names under which the suite, run in the service's folder, imports them.
+        inside = f"{self.judge.bench.folder}/" if self.judge.bench.folder else ""
+        code = [path.removeprefix(inside) for path in changed if not self._is_fixed(path)]
+        canary = canary_of(code)
         # Without the project's plugins: its suite ran with them, this asks about the change.
         alone = (("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),)
         lone = replace(bench, environment=(*bench.environment, *alone))

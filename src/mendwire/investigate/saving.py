@@ -59,6 +59,7 @@ class Saver:
         """Add to today's sum, in US dollars."""
         if usd:
             await self.surely(case, lambda: self.docket.spend(today(), usd))
+            emit("money.spent", case=case.case_id, usd=round(usd, 6))
 
     async def surely(self, case: Case, save: Callable[[], Awaitable[T]]) -> T:
         """``save()``, again and again while the server's trouble passes."""

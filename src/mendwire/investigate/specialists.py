@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mendwire.agents import Agent, OnSaid
-from mendwire.agents.reproduction import captured_reproduction, tracked_file
+from mendwire.agents.reproduction import captured_reproduction
 from mendwire.agents.schemas import answer_schema
 from mendwire.errors import AgentFailed, GitError
 from mendwire.investigate.gone import gone_at_base
@@ -17,16 +17,17 @@ from mendwire.investigate.ports import Elsewhere
 from mendwire.investigate.prompt import prompt_text, system_text
 from mendwire.investigate.proof import Judge
 from mendwire.investigate.reviewers import USUAL, Reviewer, reviewers_at
+from mendwire.investigate.sharing import mended_by
 from mendwire.investigate.workshop import Place, Workshop
 from mendwire.model.case import Case
 from mendwire.model.codec import kept_report
+from mendwire.model.layout import WHOLE, Layout
 from mendwire.model.letter import Letter
 from mendwire.model.printable import printable
 from mendwire.model.report import Trust
 from mendwire.model.signature import crash_frame, error_type
 from mendwire.model.work import (
     AgentAnswer,
-    Assignment,
     Change,
     Finding,
     Limits,
@@ -57,6 +58,7 @@ class AgentSpecialists:
     """Specialists in other processes, for the roles that they take."""
     further: tuple[Reviewer, ...] = ()
     """Reviewers that the operator configured."""
+    layout: Layout = WHOLE
 
     @property
     def name(self) -> str:
@@ -82,6 +84,15 @@ class AgentSpecialists:
         if wanted is None or not self.may_run or case.restricted:
             return None
         return await gone_at_base(self.judge, case, wanted)
+
+    async def shares(self, case: Case, fix: Case) -> Proof | None:
+        """What the case's reproduction shows on another case's fix; None where it mends nothing."""
+        wanted = await self._reproduction(case)
+        if wanted is None or not self.may_run or case.restricted:
+            return None
+        if wanted.origin == "captured" and case.trust is not Trust.TRUSTED:
+            return None
+        return await mended_by(self.judge, case, fix, wanted)
 
     async def research(self, case: Case) -> tuple[Finding, float]:
         """What breaks and why; restricted cases read only."""
@@ -148,26 +159,7 @@ class AgentSpecialists:
 
     async def _run(self, case: Case, role: Role, place: Place, called: str = "") -> AgentAnswer:
         letter = await self._letter(case, role, called or role.value)
-        assignment = Assignment(
-            case_id=case.case_id,
-            role=role,
-            called=own_name(letter),
-            prompt=letter.prompt,
-            system=letter.system,
-            answer_schema=letter.answer_schema,
-            tree=place.tree,
-            repo=self.workshop.repository.origin.top,
-            base=case.base,
-            scratch=place.scratch,
-            screened=kept_report(case),
-            finding=case.finding,
-            change=case.change,
-            feedback=case.feedback,
-            reproduction=letter.reproduction,
-            limits=self.limits,
-            restricted=case.restricted,
-            may_run=letter.may_run,
-        )
+        assignment = self.workshop.assignment(letter, place, kept_report(case), self.limits)
         return await self.agent.run(assignment, _teller(case, called or role.value))
 
     async def _letter(self, case: Case, role: Role, called: str) -> Letter:
@@ -204,8 +196,12 @@ class AgentSpecialists:
 
     async def _notes(self, case: Case, called: str) -> tuple[str, str]:
         """CLAUDE.md and the agent's definition as data, read at the base commit (rules B8)."""
-        repository = self.workshop.repository
-        notes = await repository.read_file(case.base, "CLAUDE.md")
+        repository, folder = self.workshop.repository, self.layout.folder
+        notes = await repository.read_file(case.base, "CLAUDE.md") or b""
+        if folder:
+            own_notes = await repository.read_file(case.base, f"{folder}/CLAUDE.md") or b""
+            where = f"The service of this error lives in {folder}/; its tests run there.".encode()
+            notes = b"\n\n".join(filter(None, (where, notes, own_notes)))
         definition = _text(await repository.read_file(case.base, f".claude/agents/{called}.md"))
         if called not in set(Role):
             own = next((one for one in await self._own(case) if one.called == called), None)
@@ -218,14 +214,14 @@ class AgentSpecialists:
         report = kept_report(case).report
         frame = crash_frame(report)
         files = await self.workshop.repository.list_files(case.base)
-        crash = tracked_file(frame.file, files) if frame else ""
+        crash = self.layout.find(frame.file, files) if frame else ""
         kind = error_type(report)
         if self.reproduce:
             return Reproduction(
                 command=self.reproduce, origin="config", expects_type=kind, expects_file=crash
             )
         if not case.restricted and case.trust is Trust.TRUSTED and crash:
-            built = captured_reproduction(report, crash, tracked=files)
+            built = captured_reproduction(report, crash, tracked=files, layout=self.layout)
             if built is not None:
                 return built
         found = case.finding.reproduction if case.finding else None
@@ -241,11 +237,6 @@ class AgentSpecialists:
         key = f"{case.case_id}-{case.token}-{called or role.value}"
         async with self.workshop.place(commit, key) as place:
             yield place
-
-
-def own_name(letter: Letter) -> str:
-    """Of a reviewer of the operator's own; empty for the three that every case meets."""
-    return "" if letter.called == letter.role.value else letter.called
 
 
 def _teller(case: Case, role: str) -> OnSaid:

@@ -91,7 +91,9 @@ def baseline_key(bench: Bench, base: str, command: tuple[str, ...]) -> str:
     """One for a repository, commit, command and state of the interpreter's packages."""
     root = Path(bench.python).parent.parent
     packages = [place.stat().st_mtime_ns for place in root.glob("lib/python3*/site-packages")]
-    told = encode((str(bench.repo), base, command, bench.python, packages, bench.sandbox.kind))
+    told = encode(
+        (str(bench.repo), bench.folder, base, command, bench.python, packages, bench.sandbox.kind)
+    )
     return hashlib.sha256(told).hexdigest()[:32]
 
 

@@ -15,8 +15,10 @@ from typing import Any, Final, Self
 from mendwire.docket.cases import Docket, Filed
 from mendwire.docket.roster import Roster
 from mendwire.errors import Damaged, Fenced, IllegalMove, MendwireError, Undecodable
+from mendwire.investigate.observing import Observation
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.model.case import UNFINISHED, Case, CaseState, move
+from mendwire.model.pace import minute_of
 from mendwire.model.report import load_object
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
@@ -73,6 +75,13 @@ class Sweeper:
     async def stop(self) -> None:
         """Cancel the sweeping and what it takes care of; legal twice."""
         await ended(*(task for task in (self._task, *self._heirs) if task is not None))
+
+    def take(self, filed: Filed) -> None:
+        """Have an open case driven as soon as there is a place for it."""
+        if len(self._heirs) < MOST_HEIRS:
+            self._start(self.orchestrator.inherit(filed))
+        else:
+            self._again()
 
     async def swept(self) -> None:
         """Return once a full sweep left nothing and nothing it found is running any more."""
@@ -188,15 +197,29 @@ class Sweeper:
         """Publishers count what they do not send; the sums belong to the issues."""
         before, last = await self.docket.counted_upto()
         counts: Counter[str] = Counter()
+        minutes: dict[str, Counter[int]] = {}
         upto = 0
         async for received in self.bus.walk(self.occurrences, COUNTS_A_SWEEP, LAST, first=last + 1):
             upto = received.ref.seq
             issue = received.ref.subject.rpartition(".")[2]
             if _ISSUE.fullmatch(issue):  # what anybody sent becomes a key (rules B10)
-                counts[issue] += count_in(received.payload)
+                count = count_in(received.payload)
+                counts[issue] += count
+                minutes.setdefault(issue, Counter())[minute_of(received.published_ns)] += count
         if upto and await self.docket.add_repeats(before, upto, counts):
             for issue, count in counts.items():
                 emit("error.counted", issue=issue, environment="", service="", count=count)
+            for issue, more in minutes.items():
+                await self._observe(issue, more)
+
+    async def _observe(self, issue: str, minutes: Counter[int]) -> None:
+        """Repeats may be what an observed case waited for."""
+        try:
+            filed = await self.docket.get(issue)
+        except Damaged:
+            return
+        if filed is not None and await Observation(docket=self.docket).seen(filed, minutes):
+            self._wake.set()
 
     async def _unpark(self, filed: Filed) -> Filed:
         token = filed.case.token

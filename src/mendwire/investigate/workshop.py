@@ -14,7 +14,9 @@ from mendwire.execution.git import CaseRepository
 from mendwire.execution.trees import tree
 from mendwire.investigate.outside import Snapshot, differences, snapshot
 from mendwire.investigate.patch import read_patch
-from mendwire.model.work import Change
+from mendwire.model.letter import Letter
+from mendwire.model.screening import ScreenedReport
+from mendwire.model.work import Assignment, Change, Limits
 
 _HARM_NAMED: Final = 50
 
@@ -49,6 +51,31 @@ class Workshop:
                 yield Place(tree=checkout, scratch=scratch)
             finally:
                 await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+    def assignment(
+        self, letter: Letter, place: Place, screened: ScreenedReport, limits: Limits
+    ) -> Assignment:
+        """What the letter asks, to be done in a place here."""
+        return Assignment(
+            case_id=letter.case_id,
+            role=letter.role,
+            called=letter.own_name,
+            prompt=letter.prompt,
+            system=letter.system,
+            answer_schema=letter.answer_schema,
+            tree=place.tree,
+            repo=self.repository.origin.top,
+            base=letter.base,
+            scratch=place.scratch,
+            screened=screened,
+            finding=letter.finding,
+            change=letter.change,
+            feedback=letter.feedback,
+            reproduction=letter.reproduction,
+            limits=limits,
+            restricted=letter.restricted,
+            may_run=letter.may_run and not letter.restricted,
+        )
 
     async def under_review(self, base: str, change: Change | None, opened_ns: int) -> str:
         """The commit that a reviewer sees: the change on top of ``base``."""

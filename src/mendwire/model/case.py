@@ -64,6 +64,9 @@ class ParkReason(StrEnum):
     OUTAGE = "outage"
     BUDGET = "budget"
     SILENCED = "silenced"
+    OBSERVED = "observed"
+    JOINED = "joined"
+    """Another case's fix is awaited."""
     PERSON = "person"
 
 
@@ -120,6 +123,8 @@ class Parking:
     note: str
     until_ns: int
     """Server time, nanoseconds since the epoch; 0 waits for a person."""
+    at_rate: int = 0
+    """Of an observed case: occurrences within an hour that end the waiting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,6 +188,8 @@ class Case:
     rounds: int = 0
     """Times the work was sent back from verify or review to implement."""
     cost_usd: float = 0.0
+    repository: str = ""
+    """Where its service lives, of several repositories; empty where there is one, or none fits."""
     base: str = ""
     """The commit the case works from."""
     finding: Finding | None = None
@@ -200,11 +207,17 @@ class Case:
     """What the implementation specialist is told when work is sent back."""
     verdict: Verdict | None = None
     reason: str = ""
+    joined: str = ""
+    """The case whose fix this one shares or, while it is parked, waits for."""
+    alone: bool = False
+    """A person said that it waits for no other's fix."""
     delivered: Delivered | None = None
     landed: str = ""
     """The commit by which the fix came to the branch that fixes start from."""
     deployed: Deployment | None = None
     """The first deployment that has the fix."""
+    came_back: bool = False
+    """This episode began by a report out of a release that has the fix of the one before."""
     reverted: str = ""
     """A later commit that took the fix back: then a person decides (rules A11)."""
     parking: Parking | None = None
@@ -246,6 +259,31 @@ def move(
     return replace(case, state=to, step=step if step is not None else case.step, **changes)
 
 
+def issue_of(case_id: str) -> str:
+    """The docket's key of a case id."""
+    return case_id.rpartition("-e")[0]
+
+
+def anew(case: Case, *, token: int) -> Case:
+    """A leased case that waited for another's fix, back at its start; what was found is kept.
+
+    The base may have that fix now, so nothing that was made on the old one counts. Raises Fenced.
+    """
+    if token != case.token or case.state is not CaseState.LEASED:
+        raise Fenced(f"Case {case.case_id} is {case.state} under token {case.token}, not {token}.")
+    return replace(
+        case,
+        step=Step.RESEARCH,
+        joined="",
+        base="",
+        change=None,
+        proof=None,
+        review=None,
+        approvals=(),
+        feedback="",
+    )
+
+
 def take(case: Case, holder: str) -> Case:
     """The case leased to ``holder`` under the next token; raises IllegalMove.
 
@@ -283,6 +321,7 @@ def regressed(case: Case, again: Case, note: str) -> Case:
         screened_sha256=again.screened_sha256,
         occurrences=back.occurrences + 1,
         signatures=signatures,
+        came_back=True,
     )
     if not case.reverted:
         return opened
@@ -295,12 +334,39 @@ def silenced(case: Case, note: str, until_ns: int) -> Case:
 
     Raises IllegalMove once a verdict is being handed over, and where nothing is going on.
     """
+    parking = Parking(reason=ParkReason.SILENCED, note=note, until_ns=until_ns)
+    return _laid_aside(case, parking)
+
+
+def observed(case: Case, note: str, at_rate: int) -> Case:
+    """The same until its error comes ``at_rate`` times within an hour; raises IllegalMove."""
+    parking = Parking(reason=ParkReason.OBSERVED, note=note, until_ns=0, at_rate=at_rate)
+    return _laid_aside(case, parking)
+
+
+def is_observed(case: Case) -> bool:
+    """Whether its errors are counted and nothing else is done."""
+    parking = case.parking if case.state is CaseState.PARKED else None
+    return parking is not None and parking.reason is ParkReason.OBSERVED
+
+
+def noticed(case: Case, message: MessageRef | None) -> Case:
+    """An observed case that came often enough, for any worker to take; raises IllegalMove.
+
+    ``message`` is the one that was enough, if it was a message: the case is settled with it.
+    """
+    if not is_observed(case):
+        raise IllegalMove(f"Case {case.case_id} is not observed.")
+    message = message or case.message
+    return move(case, CaseState.OPEN, token=case.token, parking=None, message=message)
+
+
+def _laid_aside(case: Case, parking: Parking) -> Case:
     if case.state is CaseState.PARKED:
         case = move(case, CaseState.OPEN, token=case.token)
     if case.state not in {CaseState.OPEN, CaseState.LEASED}:
         text = f"Case {case.case_id} is {case.state}: nothing is being done that could be stopped."
         raise IllegalMove(text)
-    parking = Parking(reason=ParkReason.SILENCED, note=note, until_ns=until_ns)
     parked = move(case, CaseState.PARKED, token=case.token, parking=parking, holder="")
     return replace(parked, token=case.token + 1)
 
@@ -331,6 +397,7 @@ def forgotten(case: Case) -> Case:
         review=None,
         feedback="",
         reason="",
+        approvals=(),
     )
 
 

@@ -13,7 +13,7 @@ class Deployment:
     environment: str
     """Empty for reports of the plain ``{ns}.errors``."""
     service: str
-    """Empty for all services of the environment at once."""
+    """Empty for all services of the environment at once, ``@shop`` for all of a repository's."""
     release: str
     """As reports name it."""
     commit: str
@@ -22,6 +22,11 @@ class Deployment:
     """1 for the first of its environment and service; the same release again gets a new one."""
     at_ns: int
     """When it was said, nanoseconds since the epoch."""
+
+
+def whole(repository: str) -> str:
+    """What stands for all services of a repository, or of the namespace where it has one."""
+    return f"@{repository}" if repository else ""
 
 
 def order_of(deployments: Sequence[Deployment], release: str) -> int | None:

@@ -18,6 +18,7 @@ from typing import Final
 from urllib.parse import quote
 
 from mendwire.errors import ConfigError
+from mendwire.model.inert import without_effect
 
 ERASED: Final = "[erased]"
 """What stands where the text was."""
@@ -128,6 +129,7 @@ def _forms(person: str) -> Iterator[str]:
         yield quote(normal)
         yield html.escape(normal)
         yield json.dumps(normal)[1:-1]
+        yield without_effect(normal)  # in alerts
 
 
 def _word(form: str) -> str:

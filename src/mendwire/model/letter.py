@@ -72,6 +72,11 @@ class Letter:
     may_run: bool = False
     """Whether the orchestrator would let commands run; the specialist's sandbox decides, too."""
 
+    @property
+    def own_name(self) -> str:
+        """Of a reviewer of the operator's own; empty for the three that every case meets."""
+        return "" if self.called == self.role.value else self.called
+
 
 class ReplyKind(StrEnum):
     """What came of it."""

@@ -21,6 +21,9 @@ def printable(text: str, limit: int = 100, *, lines: bool = False) -> str:
     """
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
+    head = text[: limit + 1]
+    if len(head) > limit and head.isascii() and head.isprintable():
+        return f"{head[: limit - 1]}…"
     shown: list[str] = []
     length = 0
     for char in text:

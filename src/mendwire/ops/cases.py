@@ -14,7 +14,11 @@ from mendwire.model.case import (
     REOPENABLE,
     Case,
     CaseState,
+    ParkReason,
+    is_observed,
+    issue_of,
     move,
+    observed,
     released,
     reopened,
     silenced,
@@ -32,6 +36,8 @@ class CaseRow:
 
     case: str
     state: str
+    waits: str
+    """Why it is parked; of an observed one, how often it came in this hour."""
     verdict: str
     title: str
     environment: str
@@ -43,7 +49,21 @@ class CaseRow:
 async def listing(docket: Docket) -> list[CaseRow]:
     """Every case, the one changed last at the end."""
     cases = [filed.case async for filed in docket.cases()]
-    return [_row(case, await docket.repeats(case.issue)) for case in cases]
+    return [
+        _row(case, await docket.repeats(case.issue), await waits(docket, case)) for case in cases
+    ]
+
+
+async def waits(docket: Docket, case: Case) -> str:
+    """What a parked case waits for, in a word or two; empty for any other."""
+    if case.state is not CaseState.PARKED or case.parking is None:
+        return ""
+    if case.parking.reason is ParkReason.JOINED:
+        return f"for {case.joined}"
+    if not is_observed(case):
+        return case.parking.reason.value
+    seen = (await docket.paces.of(case.issue)).within_hour(time.time_ns())
+    return f"observed, {seen} of {case.parking.at_rate}/h"
 
 
 async def find(docket: Docket, wanted: str) -> Filed:
@@ -101,6 +121,28 @@ async def close(docket: Docket, wanted: str, note: str) -> Case:
     return closed.case
 
 
+async def shares(docket: Docket, case: Case) -> str:
+    """The case whose fix this one shares or waits for, and where that stands; else empty."""
+    if not case.joined:
+        return ""
+    other = await docket.get(issue_of(case.joined))
+    if other is None or other.case.case_id != case.joined:
+        return f"{case.joined} (which is over)"
+    return f"{case.joined} ({other.case.state})"
+
+
+async def observe(docket: Docket, wanted: str, note: str, at_rate: int) -> Case:
+    """Only count an issue's errors from now on, until ``at_rate`` come within an hour.
+
+    ``retry`` ends that, too. Raises ConfigError, IllegalMove.
+    """
+    filed = await find(docket, wanted)
+    watched = await docket.change(filed, lambda case: observed(case, note, at_rate))
+    await docket.paces.forget(filed.case.issue)
+    await docket.dismiss(filed.case.issue)
+    return watched.case
+
+
 async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") -> Decision:
     """Let the report of a restricted case be worked on as if it had passed (rules B3).
 
@@ -126,7 +168,9 @@ async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") 
 
 def _again(case: Case) -> Case:
     if case.state is CaseState.PARKED:
-        return move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0)
+        waited = case.parking is not None and case.parking.reason is ParkReason.JOINED
+        again = move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0)
+        return replace(again, alone=True, joined="") if waited else again
     if CaseState.WITHDRAWN in CASE_MOVES[case.state]:
         case = move(case, CaseState.WITHDRAWN, token=case.token)
     if case.state not in REOPENABLE:
@@ -148,10 +192,11 @@ def _closed(case: Case, note: str) -> Case:
     raise IllegalMove(f"Case {case.case_id} is {case.state}: there is nothing to close.")
 
 
-def _row(case: Case, repeats: int) -> CaseRow:
+def _row(case: Case, repeats: int, waits_for: str) -> CaseRow:
     return CaseRow(
         case=case.case_id,
         state=case.state.value,
+        waits=waits_for,
         verdict=case.verdict.value if case.verdict else "",
         title=case.title,
         environment=case.environment,

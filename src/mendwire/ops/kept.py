@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +13,7 @@ from mendwire.docket.releases import Releases
 from mendwire.errors import ConfigError
 from mendwire.model.delivery import Received
 from mendwire.model.printable import printable
+from mendwire.model.standing import Kept
 from mendwire.ops.reentry import enter, original_of
 from mendwire.wire.burial import ENCODING, PART, place
 from mendwire.wire.bus import Ack
@@ -21,22 +22,6 @@ from mendwire.wire.jetstream import JetStreamBus
 MOST: Final = 1000
 _LARGEST: Final = 1 << 24
 _LAST: Final = 1 << 62
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
-    """One of them; every text but the payload is safe to print."""
-
-    seq: int
-    subject: str
-    origin: str
-    """The stream it came from; empty for a result."""
-    reason: str
-    message: str
-    """The first 100 characters of the error's message."""
-    at: str
-    """The server's time of keeping it, ISO 8601, UTC."""
-    payload: bytes
 
 
 async def kept(bus: JetStreamBus, kind: str) -> list[Kept]:
@@ -143,6 +128,7 @@ def _kept(received: Received) -> Kept:
         reason=printable(headers.get("Mendwire-Reason", "") or str(reason or ""), 200),
         message=printable(str(body.get("error", ""))),
         at=datetime.fromtimestamp(received.published_ns / 1e9, tz=UTC).isoformat(),
+        trust=printable(headers.get("Mendwire-Trust", ""), 20),
         payload=payload,
     )
 

@@ -11,52 +11,14 @@ from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Sighting, presences
 from mendwire.docket.slots import SLOT_S, Slots, slot_of
 from mendwire.docket.switch import Halt, Switch
-from mendwire.model.case import HELD
+from mendwire.model.case import HELD, is_observed
+from mendwire.model.standing import Alive, Queue, Rate
 from mendwire.ops.queue_checks import queues, sightings, stuck_in
 from mendwire.ops.server_checks import server_now_ns
 from mendwire.ops.shelf import Shelf
 
 HOUR_SLOTS = 3600 // SLOT_S
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Queue:
-    """One error stream."""
-
-    stream: str
-    waiting: int
-    """Not handed out yet."""
-    in_work: int
-    stuck: int
-    """Out of deliveries."""
-    oldest_s: float
-    """Age of the oldest message in seconds; 0 where there is none."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rate:
-    """Errors of one service in one environment, repeats included."""
-
-    environment: str
-    service: str
-    last_hour: int
-    """In the last 60 to 70 minutes."""
-    day: int
-    """In the last 24 hours."""
-    by_hour: tuple[int, ...]
-    """Oldest hour first; the last one is the hour that ends now."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Alive:
-    """One worker."""
-
-    worker: str
-    host: str
-    heartbeat_s: float
-    """Seconds since its last one."""
-    cases: int
-    """What it holds."""
+_KEPT = {"DEAD": "dead.>", "QUARANTINE": "quarantine.*"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +47,7 @@ class Pulse:
     queues: tuple[Queue, ...]
     rates: tuple[Rate, ...]
     cases: Mapping[str, int]
-    """By state."""
+    """By state; what is only counted stands apart from the parked ones, as ``observed``."""
     workers: tuple[Alive, ...]
     specialists: tuple[Playing, ...]
     spent_usd: float
@@ -99,20 +61,26 @@ class CaseBook:
     """Where each case stands; read once, then only what changed."""
 
     docket: Docket
-    _stands: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Issue to state and holder."""
+    _stands: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """Issue to state, holder and verdict."""
     _revision: int = 0
 
     async def read(self) -> tuple[Counter[str], Counter[str]]:
         """Cases by state, and how many each worker holds."""
         async for filed in self.docket.cases(after=self._revision):
             case = filed.case
+            state = "observed" if is_observed(case) else case.state.value
             holder = case.holder if case.state in HELD else ""
-            self._stands[case.issue] = (case.state.value, holder)
+            self._stands[case.issue] = (state, holder, case.verdict or "")
             self._revision = max(self._revision, filed.revision)
         stands = self._stands.values()
-        held = Counter(holder for _, holder in stands if holder)
-        return Counter(state for state, _ in stands), held
+        held = Counter(holder for _, holder, _ in stands if holder)
+        return Counter(state for state, _, _ in stands), held
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        """Cases by verdict, as of the last reading; those without one are left out."""
+        return Counter(verdict for _, _, verdict in self._stands.values() if verdict)
 
 
 async def queue_depths(shelf: Shelf, now_ns: int) -> tuple[Queue, ...]:
@@ -174,8 +142,8 @@ async def pulse(
         ),
         spent_usd=await book.docket.spent(f"{datetime.now(UTC):%Y%m%d}"),
         day_usd=day_usd,
-        dead=await _count(shelf, "DEAD", "dead.>"),
-        quarantine=await _count(shelf, "QUARANTINE", "quarantine.*"),
+        dead=await kept_of(shelf, "DEAD"),
+        quarantine=await kept_of(shelf, "QUARANTINE"),
     )
 
 
@@ -207,9 +175,10 @@ def _rate(place: tuple[str, str], counts: Counter[int], hours: int) -> Rate:
     )
 
 
-async def _count(shelf: Shelf, kind: str, subject: str) -> int:
+async def kept_of(shelf: Shelf, kind: str) -> int:
+    """Messages of DEAD or QUARANTINE that wait for a person."""
     stream = await shelf.bus.stream(shelf.bus.names.stream(kind))
     if stream is None or not stream["state"]["messages"]:
         return 0
-    pattern = f"{shelf.bus.names.namespace}.{subject}"
+    pattern = f"{shelf.bus.names.namespace}.{_KEPT[kind]}"
     return sum((await shelf.subjects(await shelf.find(kind), pattern)).values())

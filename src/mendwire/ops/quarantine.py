@@ -19,6 +19,7 @@ from mendwire.docket.releases import Release, Releases
 from mendwire.errors import ConfigError
 from mendwire.model.delivery import Received
 from mendwire.model.printable import printable
+from mendwire.model.standing import HeldRow
 from mendwire.ops.kept import body_of, unpacked
 from mendwire.ops.reentry import enter, original_of
 from mendwire.wire.burial import KIND, ORIGIN, REASON, RULES, SCORE, SHA256, place
@@ -47,28 +48,6 @@ class Step(StrEnum):
 
 
 OnStep = Callable[[Step], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HeldRow:
-    """One held report; every text is safe to print."""
-
-    seq: int
-    """Its number in ``mendwire quarantine``."""
-    at: str
-    """When it was held, the server's time, ISO 8601, UTC."""
-    origin: str
-    """The subject that it was published to."""
-    reason: str
-    rules: str
-    """Ids of the rules that spoke, joined by commas."""
-    score: float | None
-    """Of the screen, 0 to 1; None where it broke the screen."""
-    trust: str
-    message: str
-    bytes: int
-    more: int
-    """How many of its kind were counted and not kept whole."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,12 +30,20 @@ SCALES: Final = ((140, 70), (360, 180))
 """Lengths of windows and how far the next one begins behind, in letters."""
 SMOOTH: Final = 100.0
 """Features that every window is taken to have besides its own, for short ones say little."""
+SENSE: Final = 4
+"""A feature of word classes counts as so many others: there are few of them in a text."""
+_SENTENCE: Final = (24, 260)
+"""The shortest and the longest sentence that is a window of its own, in letters."""
 _FLOOR: Final = -2.2
 """Log-odds below which a piece is nothing to speak of."""
 _MIN_LETTERS: Final = 8
 _RULERS: Final = re.compile(r"([^\w\s]|_)(?:\1{3,}|(?: \1){3,})")
 _JOINTS: Final = re.compile(r"[^a-z0-9]+")
 _SHOWN: Final = 90
+_REMEMBERED: Final = 8_192
+"""Pieces whose judgement is kept, ..."""
+_LONGEST_KEPT: Final = 600
+"""... of at most so many letters: some five million altogether."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,11 +76,16 @@ class Model:
         return len(self.table).bit_length() - 1
 
 
+_Judged = tuple[float, str] | None
+"""Log-odds and excerpt of a piece; None for nothing to speak of."""
+
+
 class Classifier:
     """The spaCy component ``mendwire_classifier``; ``found`` works without a document too."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._known: dict[str, _Judged] = {}
 
     def __call__(self, doc: Doc) -> Doc:
         """Write what is found in a document's pieces to ``doc.user_data["mendwire_scored"]``."""
@@ -80,35 +94,61 @@ class Classifier:
         return doc
 
     def found(self, pieces: Sequence[str]) -> list[Scored]:
-        """The pieces that read like instructions, with the strongest part of each."""
+        """The pieces that read like instructions, with the strongest part of each.
+
+        What was judged before is remembered: reports repeat their frames and their sentences, and
+        a piece is judged by itself.
+        """
+        known = self._known
+        fresh = [piece for piece in dict.fromkeys(pieces) if piece not in known]
+        judged = dict(zip(fresh, self._judged(fresh), strict=True)) if fresh else {}
+        found = []
+        for at, piece in enumerate(pieces):
+            one = judged[piece] if piece in judged else known[piece]
+            if one is not None:
+                found.append(Scored(piece=at, odds=one[0], excerpt=one[1]))
+        self._remember(judged)
+        return found
+
+    def _remember(self, judged: Mapping[str, _Judged]) -> None:
+        if len(self._known) + len(judged) > _REMEMBERED:
+            self._known = {}
+        for piece, one in judged.items():
+            if len(piece) <= _LONGEST_KEPT:
+                self._known[piece] = one
+
+    def _judged(self, pieces: Sequence[str]) -> list[_Judged]:
         asked = [(at, text) for at, piece in enumerate(pieces) if (text := readable(piece))]
+        judged: list[_Judged] = [None] * len(pieces)
         if not asked:
-            return []
+            return judged
         given = grams([text for _, text in asked], self._model.bits)
         sums = self._running(given)
         begins, ends, owners = windows(given)
         odds = self._odds(sums, given, begins, ends)
         if odds.max() <= _FLOOR:
-            return []
+            return judged
         order = np.lexsort((-odds, owners))
         first = order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
-        found = []
         for at in first[odds[first] > _FLOOR].tolist():
             number, text = asked[owners[at]]
             start = int(given.starts[owners[at]])
             here = sums[begins[at] : ends[at] + 1]
             excerpt = _strongest(text[max(0, begins[at] - start - 1) : ends[at] - start], here)
-            found.append(Scored(piece=number, odds=round(float(odds[at]), 4), excerpt=excerpt))
-        return found
+            judged[number] = (round(float(odds[at]), 4), excerpt)
+        return judged
 
     def _running(self, given: Grams) -> NDArray[np.int32]:
         """Sums of the weights up to each letter; a window's is a difference of two."""
         table = self._model.table
         sums = np.zeros(given.letters.shape[1] + 1, np.int32)
         here = sums[1:]
-        np.sum(table[given.letters], axis=0, dtype=np.int32, out=here)
-        here[given.word_starts] += np.sum(table[given.words], axis=0, dtype=np.int32)
-        np.cumsum(here, out=here)
+        np.add.reduce(table.take(given.letters), axis=0, dtype=np.int32, out=here)
+        here[given.word_starts] += np.add.reduce(table.take(given.words), axis=0, dtype=np.int32)
+        if len(given.senses):
+            weights = table.take(given.senses).astype(np.int32) * np.int32(SENSE)
+            np.add.at(here, given.sense_starts, weights)
+        np.add.accumulate(here, out=here)
         return sums
 
     def _odds(
@@ -119,10 +159,12 @@ class Classifier:
         ends: NDArray[np.int64],
     ) -> NDArray[np.float64]:
         """Calibrated log-odds of each window."""
-        model, words = self._model, given.word_starts
+        model, words, meant = self._model, given.word_starts, given.sense_starts
         count = len(given.letters) * (ends - begins) + len(given.words) * (
             words.searchsorted(ends) - words.searchsorted(begins)
         )
+        if len(meant):
+            count += SENSE * (meant.searchsorted(ends) - meant.searchsorted(begins))
         raw = (sums[ends] - sums[begins]) * model.scale / np.sqrt(count + SMOOTH)
         return (raw + (model.bias - model.zero)) * model.slope
 
@@ -136,23 +178,35 @@ def _strongest(window: str, sums: NDArray[np.int32]) -> str:
 
 
 def windows(given: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Begin, end and piece of every window: short ones, and long ones where a piece is longer."""
-    lengths = given.ends - given.starts
-    owners = np.arange(len(lengths))
+    """Begin, end and piece of every window: short ones, and long ones where a piece is longer.
+
+    Sentences are windows too, since an instruction drowns in a sentence beside it otherwise.
+    """
     width, _ = SCALES[0]
-    if lengths.max() <= width:
-        return given.starts, given.ends, owners
-    long = lengths > width
-    found = [(given.starts[~long], given.ends[~long], owners[~long])]
-    starts, ends, owners = given.starts[long], given.ends[long], owners[long]
+    long: list[tuple[int, int, int]] = []
+    found: list[tuple[int, int, int]] = []
+    for owner, (start, end) in enumerate(zip(given.starts, given.ends, strict=True)):
+        (long if end - start > width else found).append((start, end, owner))
+    found += _sentences(given)
     for width, step in SCALES:
-        count = np.maximum(0, -((width - (ends - starts)) // step)) + 1
-        owner = np.repeat(np.arange(len(starts)), count)
-        number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-        begin = starts[owner] + number * step
-        found.append((begin, np.minimum(begin + width, ends[owner]), owners[owner]))
-    begins, stops, pieces = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return begins, stops, pieces
+        for start, end, owner in long:
+            found += [
+                (at, min(at + width, end), owner)
+                for at in range(start, max(start + 1, end - width + step), step)
+            ]
+    begins, ends, owners = np.array(found, np.int64).T
+    return begins, ends, owners
+
+
+def _sentences(given: Grams) -> Iterator[tuple[int, int, int]]:
+    """The sentences of pieces that have several."""
+    least, most = _SENTENCE
+    for owner, breaks in enumerate(given.breaks):
+        if breaks:
+            edges = [given.starts[owner], *breaks, given.ends[owner]]
+            for begin, end in pairwise(edges):
+                if least <= end - begin <= most:
+                    yield begin, end, owner
 
 
 def readable(piece: str) -> str:

@@ -20,6 +20,7 @@ from mendwire.screen.decide import believed, decide, weighed
 from mendwire.screen.extensions import Extension, load_extensions
 from mendwire.screen.language import Pipeline, check, load_pipeline
 from mendwire.screen.normalise import hidden
+from mendwire.screen.normalise.ciphers import written
 from mendwire.screen.pieces import WINDOW, Piece, in_windows, pieces, segments_of
 from mendwire.screen.rules import Rules, load_rules
 from mendwire.screen.segments import Segment, segments
@@ -40,6 +41,7 @@ class Detector:
         self._rules = rules.rules
         self._pipeline = pipeline
         self._extensions = extensions
+        written()  # now, so that no report pays for it within its seconds
 
     def of_report(
         self, report: ErrorReport, sha256: str, trust: Trust, seconds: float = SECONDS

@@ -10,13 +10,15 @@ import re
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mendwire.errors import ScreenBroken, ScreenUnavailable
 from mendwire.model.printable import printable
 from mendwire.model.screening import CLASSIFIER
+from mendwire.screen.repeats import without_long_repeats
 from mendwire.screen.rules import Chain, Rules
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ _APART: Final = 10_000
 """Tokens of two pieces are this far from each other, more than any gap spans."""
 _MAX_SPANS: Final = 50
 _AROUND: Final = 40
+_REMEMBERED: Final = 8_192
+_LONGEST_KEPT: Final = 600
 
 # Scripts that write no spaces are compared letter by letter.
 _WORD: Final = re.compile(
@@ -66,17 +70,24 @@ class Pipeline:
 
     def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
         """What is found in folded texts; ScreenBroken past ``deadline`` (monotonic)."""
+        glances = self._matcher.glances(pieces)
+        by_regex = [
+            Hit(rule=rule, piece=number, joined=False, excerpt=excerpt)
+            for number, glance in enumerate(glances)
+            for rule, excerpt in glance.by_regex
+        ]
+        check(deadline)
+        if not self._matcher.may_match(glances):
+            return [*by_regex, *_scored(self._classifier.found(pieces))]
         words: list[str] = []
         starts: list[int] = []
         for piece in pieces:
             starts.append(len(words))
-            words += _WORD.findall(piece)
+            words += without_long_repeats(_WORD.findall(piece))
             check(deadline)
-        if not self._matcher.may_match(words, pieces):
-            return _scored(self._classifier.found(pieces))
         # The zone frees this text's words: the vocabulary must not grow with what strangers send.
         with self._lock, self._nlp.memory_zone():
-            return self._run(words, starts, pieces)
+            return [*by_regex, *self._run(words, starts, pieces)]
 
     def _run(self, words: list[str], starts: list[int], pieces: Sequence[str]) -> list[Hit]:
         from spacy.tokens import Doc  # noqa: PLC0415 - the extra is loaded already here
@@ -156,7 +167,9 @@ class RuleMatcher:
         self._tokens = Matcher(vocab, validate=True)
         for number, (rule, patterns) in enumerate(rules.tokens):
             self._tokens.add(f"{number} {rule}", list(patterns))
-        self._regexes = rules.regexes
+        self._regexes: dict[tuple[str, ...], list[tuple[str, re.Pattern[str]]]] = defaultdict(list)
+        for rule, needs, pattern in rules.regexes:
+            self._regexes[needs].append((rule, pattern))
         self._build_first_words(rules)
         if not rules.tokens:
             # Nothing asks for shapes and the like, and computing them is half the time.
@@ -164,35 +177,69 @@ class RuleMatcher:
 
     def _build_first_words(self, rules: Rules) -> None:
         self._bits = bits = {name: 1 << number for number, name in enumerate(rules.lists)}
+        self._alone: dict[str, int] = {}
         self._first: dict[str, list[tuple[frozenset[str], int]]] = {}
         for name, phrases in rules.lists.items():
             for phrase in phrases:
                 word, *others = _WORD.findall(phrase)
-                self._first.setdefault(word, []).append((frozenset(others), bits[name]))
+                if others:
+                    self._first.setdefault(word, []).append((frozenset(others), bits[name]))
+                else:
+                    self._alone[word] = self._alone.get(word, 0) | bits[name]
+        in_several = [others for known in self._first.values() for others, _ in known]
+        self._several = frozenset(self._first).union(*in_several)
         self._needed = [_needed(chain, bits) for chain in rules.chains]
+        self._seen: dict[str, _Glance] = {}
 
-    def may_match(self, words: Sequence[str], pieces: Sequence[str]) -> bool:
+    def glances(self, pieces: Sequence[str]) -> list[_Glance]:
+        """What each piece has that a rule may need."""
+        return [self._seen.get(piece) or self._glance(piece) for piece in pieces]
+
+    def may_match(self, glances: Sequence[_Glance]) -> bool:
         """Whether it is worth making a document: most genuine errors end here."""
         if len(self._tokens):
-            return bool(words)
-        there, present = 0, set(words)
-        for word in present & self._first.keys():
+            return bool(glances)
+        there = 0
+        several: set[str] = set()
+        for glance in glances:
+            there |= glance.there
+            several |= glance.several
+        for word in several & self._first.keys():
             for others, bit in self._first[word]:
-                if not others or others <= present:
+                if others <= several:
                     there |= bit
+        if not there:
+            return False
         for certain, steps in self._needed:
             if there & certain == certain and all(map(there.__and__, steps)):
                 return True
-        return bool(self._by_regex(pieces))
+        return False
+
+    def _glance(self, piece: str) -> _Glance:
+        present = set(_WORD.findall(piece))
+        there = 0
+        for word in present & self._alone.keys():
+            there |= self._alone[word]
+        glance = _Glance(
+            there=there,
+            several=present & self._several,
+            by_regex=tuple(self._by_regex(piece)),
+        )
+        if len(piece) <= _LONGEST_KEPT:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen = {}
+            self._seen[piece] = glance
+        return glance
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the hits to ``doc.user_data[FOUND]``."""
-        starts, pieces = doc.user_data[PIECES]
-        found = [*self._by_regex(pieces), *self._by_tokens(doc, starts)]
-        places: dict[str, list[tuple[int, int]]] = {}
-        for name, start, end in self._gate(doc):
-            places.setdefault(self._names[name], []).append((start, end))
-        there = sum(self._bits[name] for name in places)
+        starts, _ = doc.user_data[PIECES]
+        found = self._by_tokens(doc, starts)
+        by_number: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for number, start, end in self._gate(doc):
+            by_number[number].append((start, end))
+        places = _Places({self._names[number]: found for number, found in by_number.items()})
+        there = sum(self._bits[name] for name in places.named)
         tokens = _tokens_of(starts, len(doc))
         for chain, (certain, steps) in zip(self._chains, self._needed, strict=True):
             if there & certain == certain and all(map(there.__and__, steps)):
@@ -200,19 +247,15 @@ class RuleMatcher:
         doc.user_data[FOUND] = found
         return doc
 
-    def _by_regex(self, pieces: Sequence[str]) -> list[Hit]:
-        found = []
-        everything = "\n".join(pieces)
-        for rule, needs, pattern in self._regexes:
-            if not _holds(everything, needs) or not pattern.search(everything):
+    def _by_regex(self, piece: str) -> Iterator[tuple[str, str]]:
+        """Rules and excerpts."""
+        for needs, patterns in self._regexes.items():
+            if needs and not any(map(piece.__contains__, needs)):
                 continue
-            for index, piece in enumerate(pieces):
-                match = pattern.search(piece)
-                if match:
+            for rule, pattern in patterns:
+                if match := pattern.search(piece):
                     begin = max(0, match.start() - 20)
-                    excerpt = printable(piece[begin : match.end() + 40])
-                    found.append(Hit(rule=rule, piece=index, joined=False, excerpt=excerpt))
-        return found
+                    yield rule, printable(piece[begin : match.end() + 40])
 
     def _by_tokens(self, doc: Doc, starts: list[int]) -> list[Hit]:
         if not len(self._tokens):
@@ -227,6 +270,18 @@ class RuleMatcher:
                     excerpt = _excerpt(doc, at + begin, at + stop, (start, end))
                     found.append(Hit(rule=rule, piece=index, joined=False, excerpt=excerpt))
         return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Glance:
+    """What one piece has that a rule may need; remembered, since reports repeat their pieces."""
+
+    there: int
+    """The lists that one of its words is in, as bits."""
+    several: frozenset[str] | set[str]
+    """Its words that phrases of several are made of."""
+    by_regex: tuple[tuple[str, str], ...]
+    """What regular expressions found: rules and excerpts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -259,17 +314,25 @@ def _needed(chain: Chain, bits: Mapping[str, int]) -> tuple[int, list[int]]:
     return certain, [step for step in steps if step.bit_count() > 1]
 
 
-def _holds(text: str, needs: Sequence[str]) -> bool:
-    # No generator: it runs some hundred times for every report.
-    for need in needs:
-        if need in text:
-            return True
-    return not needs
+class _Places:
+    """Where the phrases of each list stand in a document: (start, end) in tokens."""
+
+    def __init__(self, named: dict[str, list[tuple[int, int]]]) -> None:
+        self.named = named
+        self._together: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+
+    def of(self, lists: tuple[str, ...]) -> list[tuple[int, int]]:
+        """Those of several lists, in order."""
+        if len(lists) == 1:
+            return self.named.get(lists[0], [])
+        found = self._together.get(lists)
+        if found is None:
+            found = sorted(place for name in lists for place in self.named.get(name, ()))
+            self._together[lists] = found
+        return found
 
 
-def _by_chain(
-    chain: Chain, places: dict[str, list[tuple[int, int]]], tokens: _Tokens, doc: Doc
-) -> list[Hit]:
+def _by_chain(chain: Chain, places: _Places, tokens: _Tokens, doc: Doc) -> list[Hit]:
     starts, piece = tokens.starts, tokens.piece
     for joined in (False, True):
         if joined and (chain.at_start or chain.at_end or len(chain.steps) < 2):  # noqa: PLR2004 - one word cannot be split
@@ -297,37 +360,23 @@ def _end_of(piece: int, starts: list[int], doc: Doc) -> int:
     return starts[piece + 1] if piece + 1 < len(starts) else len(doc)
 
 
-def _walk(
-    chain: Chain, places: dict[str, list[tuple[int, int]]], spread: Sequence[int]
-) -> list[tuple[int, int]]:
+def _walk(chain: Chain, places: _Places, spread: Sequence[int]) -> list[tuple[int, int]]:
     """(start, end) of each way through the chain, the shortest for each end."""
-    reached = [
-        (spread[end - 1] + 1, end, start) for start, end in _of(chain.steps[0].lists, places)
-    ]
-    frontier = [(key, start) for key, _, start in reached]
-    ends = {key: end for key, end, _ in reached}
+    frontier = [(spread[end - 1] + 1, start, end) for start, end in places.of(chain.steps[0].lists)]
     for step in chain.steps[1:]:
         frontier.sort()
-        keys = [key for key, _ in frontier]
-        following: list[tuple[int, int]] = []
-        ends = {}
-        for start, end in _of(step.lists, places):
+        keys = [key for key, _, _ in frontier]
+        gap = step.gap
+        following: list[tuple[int, int, int]] = []
+        for start, end in places.of(step.lists):
             at = spread[start]
             nearest = bisect_right(keys, at) - 1
-            if nearest >= 0 and at - keys[nearest] <= step.gap:
-                key = spread[end - 1] + 1
-                following.append((key, frontier[nearest][1]))
-                ends[key] = end
+            if nearest >= 0 and at - keys[nearest] <= gap:
+                following.append((spread[end - 1] + 1, frontier[nearest][1], end))
         frontier = following
         if not frontier:
             return []
-    return [(start, ends[key]) for key, start in frontier]
-
-
-def _of(lists: Sequence[str], places: dict[str, list[tuple[int, int]]]) -> list[tuple[int, int]]:
-    if len(lists) == 1:
-        return places.get(lists[0], [])
-    return sorted(place for name in lists for place in places.get(name, ()))
+    return [(start, end) for _, start, end in frontier]
 
 
 def _bounds(place: tuple[int, int], starts: list[int], doc: Doc) -> tuple[int, int]:

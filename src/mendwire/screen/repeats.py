@@ -14,6 +14,34 @@ _FRESH: Final = 0.75
 """Share of different words from which on nothing is looked for."""
 
 
+_REACH: Final = 128
+"""Words that no rule reaches over."""
+_MANY: Final = 400
+"""Words from which on long repetitions are looked for."""
+
+
+def without_long_repeats(words: list[str]) -> list[str]:
+    """Words of which the middle of a stretch that repeats on and on was taken out.
+
+    Whole copies go, and ``_REACH`` words stay on either side: what stands within reach of each
+    other still does, and nothing does that did not before.
+    """
+    if len(words) < _MANY or len(set(words)) > len(words) // 2:
+        return words
+    number = {word: at for at, word in enumerate(words)}
+    said = np.fromiter(map(number.__getitem__, words), np.int32, len(words))
+    kept = np.ones(len(said), bool)
+    for period in range(1, _LONGEST + 1):
+        same = np.zeros(len(said) - period + 2, bool)
+        np.equal(said[period:], said[:-period], out=same[1:-1])
+        edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
+        for begin, end in edges[edges[:, 1] - edges[:, 0] > 2 * _REACH].tolist():
+            spare = (end - begin - 2 * _REACH) // period * period
+            if kept[begin : end + period].all():
+                kept[begin + _REACH : begin + _REACH + spare] = False
+    return [words[at] for at in np.flatnonzero(kept).tolist()]
+
+
 def without_repeats(text: str) -> str:
     """The text without the stretches of words that follow their own copy; else the very text.
 

@@ -102,6 +102,10 @@ class Screen:
         )
         return Screened(screening=screening, passed=passed)
 
+    async def verdict(self, payload: bytes, trust: Trust) -> Screening:
+        """What it says of a report, whatever becomes of it. Raises as ``screen`` does."""
+        return await self._judged(payload, trust)
+
     async def weigh(self, text: str) -> Screening:
         """Judge a text that is no report: what a specialist said. Raises as ``screen`` does."""
         if not text.strip():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from signal import valid_signals
 from typing import Any, Final
 
@@ -21,6 +21,15 @@ from mendwire.model.work import AgentAnswer, Role
 
 OURS: Final = frozenset({400, 413, 422})
 """Statuses that say something about the request; all others are the provider's."""
+_TOKENS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "input": (("inputTokens",), ("input_tokens",)),
+    "output": (("outputTokens",), ("output_tokens",)),
+    "cached": (
+        ("cacheReadInputTokens", "cacheCreationInputTokens"),
+        ("cache_read_input_tokens", "cache_creation_input_tokens"),
+    ),
+}
+"""Names in the program's own sums, and in a message's usage."""
 _MONEY: Final = re.compile(r"credit balance|billing|quota|usage limit|spend", re.IGNORECASE)
 _LOGIN: Final = re.compile(
     r"not logged in|/login|authenticat|invalid api key|oauth|x-api-key", re.IGNORECASE
@@ -42,6 +51,20 @@ def cost_of(result: Mapping[str, Any]) -> float:
         return float(sum(cost for cost in costs if isinstance(cost, int | float)))
     total = result.get("total_cost_usd")
     return float(total) if isinstance(total, int | float) else 0.0
+
+
+def tokens_of(stream: Stream) -> dict[str, int]:
+    """Tokens by kind: by the program's own count, else of every message heard."""
+    models = (stream.result or {}).get("modelUsage")
+    if isinstance(models, dict) and models:
+        used = [model for model in models.values() if isinstance(model, dict)]
+        return {kind: _summed(used, names) for kind, (names, _) in _TOKENS.items()}
+    return {kind: _summed(stream.usages, names) for kind, (_, names) in _TOKENS.items()}
+
+
+def _summed(used: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> int:
+    found = (one.get(name) for one in used for name in names)
+    return sum(int(number) for number in found if isinstance(number, int | float) and number > 0)
 
 
 def judge(role: Role, done: Completed | None, stream: Stream, *, limit_s: float) -> AgentAnswer:

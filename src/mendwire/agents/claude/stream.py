@@ -64,6 +64,11 @@ class Stream:
         return "\n".join(self._log)
 
     @property
+    def usages(self) -> tuple[Mapping[str, Any], ...]:
+        """What each message of a model says of its tokens."""
+        return tuple(self._usage.values())
+
+    @property
     def spent_at_most_usd(self) -> float:
         """An estimate on the high side from the tokens of every message heard."""
         return sum(

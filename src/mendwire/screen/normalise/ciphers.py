@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from mendwire.screen.normalise.words import COMMON
@@ -110,7 +111,9 @@ CIPHERS: Final[tuple[Cipher, ...]] = (
 REVERSED_WORDS: Final = Cipher(name="reversed-words", made=_backwards, undo=_by_words(_backwards))
 
 
-def _written() -> dict[str, tuple[int, ...]]:
+@cache
+def written() -> dict[str, tuple[int, ...]]:
+    """What common words look like in cipher, and the numbers of the ciphers; half a second once."""
     table: dict[str, list[int]] = {}
     for word in COMMON:
         if len(word) < _MIN_LENGTH:
@@ -123,15 +126,12 @@ def _written() -> dict[str, tuple[int, ...]]:
     return {image: tuple(numbers) for image, numbers in table.items()}
 
 
-WRITTEN: Final = _written()
-"""What common words look like in cipher, and the numbers of the ciphers."""
-
-
 def suspected(words: Iterable[str]) -> list[Cipher]:
     """The ciphers that several of the words agree on, the likeliest first."""
+    table = written()
     scores: dict[int, tuple[int, int]] = {}
     for word in words:
-        for number in WRITTEN[word]:
+        for number in table[word]:
             count, score = scores.get(number, (0, 0))
             scores[number] = count + 1, score + len(word) - 2
     likely = sorted(

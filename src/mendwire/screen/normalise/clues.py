@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mendwire.screen.normalise.blobs import MIN_BLOB, candidates, opened
-from mendwire.screen.normalise.ciphers import WRITTEN
+from mendwire.screen.normalise.ciphers import written
 from mendwire.screen.normalise.mending import guessed, is_leet, mended
 from mendwire.screen.normalise.prose import VOCABULARY
 
@@ -22,7 +22,7 @@ _NUMBER: Final = re.compile(
     r"(?:0[xbo]|\\x)?(?:[0-9a-fA-F]{2,4}|[01]{7,8}|[0-7]{3})h?|\d{1,3}|\d{1,2}(?:[-.]\d{1,2})+"
 )
 _CODES: Final = re.compile(
-    r"(?:\d{1,6}\D{1,7}){10}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42}"
+    r"(?=[\da-fA-F])(?:(?:\d{1,6}\D{1,7}){10}|(?:[0-9a-fA-F]{2}[^0-9a-fA-F]{1,3}){7}|[01]{42})"
 )
 MANY: Final = 8
 """Codes in one word that make it worth a look by itself."""
@@ -99,12 +99,13 @@ def _clue(word: str) -> Clue:
     marks = _marks(word, core, lower)
     if lower in VOCABULARY:
         return Clue(word=word, marks=marks) if marks else _NOTHING
-    image = lower if lower in WRITTEN else word.lower()
+    known = written()
+    image = lower if lower in known else word.lower()
     better = mended(core)
     guess = "" if better else guessed(core)
     if not core.isalpha() and is_leet(core):
         marks |= LEET
-    if not (marks or better or guess or image in WRITTEN):
+    if not (marks or better or guess or image in known):
         return _NOTHING
     many = (marks & NUMBER and _CODES.search(core)) or (marks & LETTER and len(core) > 1)
     weight = MANY if many else 1
@@ -114,7 +115,7 @@ def _clue(word: str) -> Clue:
         weight=weight,
         mended=better and word.replace(core, better, 1),
         guess=guess and word.replace(core, guess, 1),
-        image=image if image in WRITTEN else "",
+        image=image if image in known else "",
     )
 
 

@@ -11,12 +11,15 @@ from typing import Final
 from mendwire.screen.normalise.view import Piece
 
 _ESCAPE: Final = re.compile(
-    r"""(?x) (?P<bytes>(?:\\x[0-9a-fA-F]{2})+|(?:%[0-9a-fA-F]{2})+|(?:\\[0-3][0-7]{2})+)
+    r"""(?P<bytes>(?:\\x[0-9a-fA-F]{2})+|(?:%[0-9a-fA-F]{2})+|(?:\\[0-3][0-7]{2})+)
     | (?P<units>(?:\\u[0-9a-fA-F]{4})+|(?:%u[0-9a-fA-F]{4})+)
     | (?:\\[ux]\{|\\U(?=[0-9a-fA-F]{8})|\bU\+)(?P<point>[0-9a-fA-F]{1,8})(?:\}|[ ](?=U\+)|)
     | (?P<entity>&(?:\#[xX]?[0-9a-fA-F]{1,8};?|[A-Za-z][A-Za-z0-9]{1,30};))
-    | \\(?P<letter>[bfnrtv"'`/\\])"""
+    | \\(?P<letter>[bfnrtv"'`/\\])""",
+    re.VERBOSE,
 )
+_CUT: Final = re.compile(f"({re.sub('[?]P<[a-z]+>', '?:', _ESCAPE.pattern)})", re.VERBOSE)
+"""The same, with what it finds as its only group."""
 _SIGNS: Final = re.compile(
     r"[\\%&U](?:[0-9a-fA-F]{2}|u[0-9a-fA-F{]|x[0-9a-fA-F{]|U[0-9a-fA-F]|\+[0-9a-fA-F]|\#"
     r"|[A-Za-z][A-Za-z0-9]{1,30};|[bfnrtv\"'`/\\])"
@@ -68,7 +71,7 @@ def escapes(text: str) -> list[Piece]:
     """Backslash, URL and HTML escapes; runs of bytes are read as UTF-8."""
     if not _SIGNS.search(text):
         return []
-    pieces = _replaced(text, _ESCAPE, _escaped)
+    pieces = _unescaped(text)
     if pieces and "%" in text and "+" in text and " " not in text:
         return [(part.replace("+", " "), start, end) for part, start, end in pieces]
     return pieces
@@ -127,9 +130,32 @@ def _replaced(
     return pieces
 
 
-def _escaped(mark: re.Match[str]) -> str:
-    kind = mark.lastgroup or ""
-    run = mark[kind]
+def _unescaped(text: str) -> list[Piece]:
+    """The same for escapes, of which a hostile text has ten thousand: cut at all of them at once.
+
+    Each is read by itself, whatever stands beside it (but for a look back at letters: ``U+``).
+    """
+    pieces: list[Piece] = []
+    known: dict[str, str] = {}
+    at = 0
+    for number, part in enumerate(_CUT.split(text)):
+        end = at + len(part)
+        if number % 2:
+            said = known.get(part)
+            if said is None:
+                said = known[part] = _escaped(part)
+            pieces.append((said, at, end))
+        elif part:
+            pieces.append((part, at, end))
+        at = end
+    return pieces if len(pieces) > 1 or (pieces and pieces[0][0] != text) else []
+
+
+def _escaped(mark: str) -> str:
+    found = _ESCAPE.match(mark)
+    assert found is not None
+    kind = found.lastgroup or ""
+    run = found[kind]
     return _known(kind, run) if len(run) <= _SHORT else _read(kind, run)
 
 

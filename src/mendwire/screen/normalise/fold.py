@@ -55,7 +55,8 @@ def plain(text: str) -> str:
         text = _TERMINAL.sub(_untyped, text)
     if text.isascii():
         return text
-    text = _BEYOND.sub(_folded_run, text)
+    runs = _Runs()
+    text = _BEYOND.sub(lambda run: runs[run[0]], text)
     return _unmixed(text) if _OTHER.search(text) else text
 
 
@@ -108,8 +109,12 @@ class _Folding(dict[int, str]):
 _FOLDING: Final = _Folding()
 
 
-def _folded_run(run: re.Match[str]) -> str:
-    return run.group().translate(_FOLDING)
+class _Runs(dict[str, str]):
+    """What runs of other letters fold to, within one text: hostile ones repeat theirs."""
+
+    def __missing__(self, run: str) -> str:
+        folded = self[run] = run.translate(_FOLDING)
+        return folded
 
 
 def _folded(char: str) -> str:
@@ -140,8 +145,7 @@ def _unmixed(text: str) -> str:
     """
     among_latin = _LATIN.search(text) is not None
 
-    def unmix(match: re.Match[str]) -> str:
-        word = match.group()
+    def unmixed(word: str) -> str:
         if not _OTHER.search(word):
             return word
         latin = word.translate(_LOOK_TABLE)
@@ -149,5 +153,13 @@ def _unmixed(text: str) -> str:
             return latin
         whole = among_latin and len(word) >= _MIN_WHOLE and latin.lower() in COMMON
         return latin if whole else word
+
+    known: dict[str, str] = {}
+
+    def unmix(match: re.Match[str]) -> str:
+        word = match[0]
+        if word not in known:
+            known[word] = unmixed(word)
+        return known[word]
 
     return _WORD.sub(unmix, text)

@@ -43,8 +43,9 @@ def is_prose(text: str) -> bool:
     if not text:
         return False
     if not text.isprintable():
-        printable = sum(char.isprintable() or char in "\r\n\t" for char in text)
-        if printable < _PRINTABLE * len(text):
+        counts = Counter(text)
+        printable = [char for char in counts if char.isprintable() or char in "\r\n\t"]
+        if sum(map(counts.__getitem__, printable)) < _PRINTABLE * len(text):
             return False
     words = _WORD.findall(text)
     letters = sum(map(len, words))

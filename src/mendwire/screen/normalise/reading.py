@@ -17,6 +17,12 @@ _SHOWN: Final = 3
 """Characters of all views for each of the text's, ..."""
 _SPARE: Final = 8_192
 """... and these besides."""
+_REMEMBERED: Final = 4_096
+"""Readings that are kept, since reports repeat each other, ..."""
+_LONGEST_KEPT: Final = 400
+"""... of texts of at most so many characters, ..."""
+_LARGEST_KEPT: Final = 2_000
+"""... with so many characters and pieces in all views: a short text may hide a long one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +42,17 @@ def views(text: str) -> list[View]:
 
 def read(text: str) -> Reading:
     """A text with all its views; those with nothing in them are left out."""
+    if (known := _known.get(text)) is not None:
+        return known
+    reading = _read(text)
+    if len(text) <= _LONGEST_KEPT and _size(reading) <= _LARGEST_KEPT:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        _known[text] = reading
+    return reading
+
+
+def _read(text: str) -> Reading:
     found: dict[str, View] = {}
     left = _SHOWN * len(text) + _SPARE
     cut = False
@@ -59,6 +76,15 @@ def read(text: str) -> Reading:
             cut = cut or not layer.pieces
             waiting.append((joined(layer.pieces), layer, depth + 1))
     return Reading(views=tuple(found.values()), cut=cut)
+
+
+_known: dict[str, Reading] = {}
+
+
+def _size(reading: Reading) -> int:
+    layers = (view.undone for view in reading.views if view.undone is not None)
+    pieces = sum(len(layer.pieces) for layer in layers)
+    return pieces + sum(len(view.text) + len(view.unfolded) for view in reading.views)
 
 
 def _undone(outer: str, shown: str, words: Sequence[str], below: Layer | None) -> Iterator[Layer]:

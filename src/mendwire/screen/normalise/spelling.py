@@ -14,11 +14,11 @@ _AZ: Final = "abcdefghijklmnopqrstuvwxyz"
 _SPELT: Final = re.compile(r"(?<![^\W_])[^\W_](?:[\W_]{1,8}[^\W_](?![^\W_])){4,}")
 _GAP: Final = re.compile(r"[\W_]+")
 _MAX_RUNS: Final = 12
-_HEX: Final = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}h?[ :;,|\\/._+\[\]\n-]{0,2}){8,}")
+_HEX: Final = re.compile(r"(?:(?:0x|\\x)?+[0-9a-fA-F]{2}h?[ :;,|\\/._+\[\]\n-]{0,2}){8,}")
 _BITS: Final = re.compile(r"(?:[01]{7,8}[ ,;|\n]{0,2}){6,}")
-_OCTAL: Final = re.compile(r"(?:\\?0?o?[01][0-7]{2}[ ,;|\n]{1,2}){6,}[01][0-7]{2}")
-_CODES: Final = re.compile(r"(?<![\d.])(?:\d{2,6}[^\d]{1,7}){6,}\d{2,6}(?![\d.])")
-_PLACES: Final = re.compile(r"(?<![\d.])\d{1,2}(?:[ ,./|_-]{1,3}\d{1,2}){6,}(?![\d.])")
+_OCTAL: Final = re.compile(r"(?:\\?+0?o?[01][0-7]{2}[ ,;|\n]{1,2}+){6,}[01][0-7]{2}")
+_CODES: Final = re.compile(r"(?<![\d.])(?:\d{2,6}+[^\d]{1,7}+){6,}\d{2,6}(?![\d.])")
+_PLACES: Final = re.compile(r"(?<![\d.])\d{1,2}+(?:[ ,./|_-]{1,3}+\d{1,2}+){6,}(?![\d.])")
 _MORSE_RUN: Final = re.compile(r"(?:[.\-_·•−–—]{1,6}[ /|]{1,3}){4,}[.\-_·•−–—]{1,6}")
 _MORSE: Final = dict(
     zip(
@@ -61,10 +61,11 @@ def spelt(text: str) -> list[Piece]:
 
 def _unspelt(run: re.Match[str]) -> list[Piece]:
     letters = run.group()
-    gaps = [gap.group() for gap in _GAP.finditer(letters)]
+    gaps = _GAP.findall(letters)
     narrow = min(map(len, gaps))
     usual = Counter(gaps).most_common(1)[0][0]
-    if not any(_parts_words(gap, usual, narrow) for gap in gaps):
+    parting = {gap for gap in set(gaps) if _parts_words(gap, usual, narrow)}
+    if not parting:
         bare = _GAP.sub("", letters)
         apart = respaced(bare.lower())
         return [(apart or bare, run.start(), run.end())]
@@ -73,7 +74,7 @@ def _unspelt(run: re.Match[str]) -> list[Piece]:
     for gap in _GAP.finditer(letters):
         start, end = run.start() + gap.start(), run.start() + gap.end()
         pieces.append((run.string[at:start], at, start))
-        if _parts_words(gap.group(), usual, narrow):
+        if gap[0] in parting:
             pieces.append((" ", start, end))
         at = end
     return [*pieces, (run.string[at : run.end()], at, run.end())]
@@ -116,7 +117,7 @@ def _from_bits(run: str) -> str:
 
 
 def _from_octal(run: str) -> str:
-    return _of_bytes(bytes(int(code[-3:], 8) for code in re.findall(r"[0-7]{3,4}", run)))
+    return _of_bytes(bytes([int(code[-3:], 8) for code in re.findall(r"[0-7]{3,4}", run)]))
 
 
 def _from_codes(run: str) -> str:

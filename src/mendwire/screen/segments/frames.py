@@ -7,6 +7,7 @@ frame is called is judged as a name in any case.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from mendwire.model.report import Frame
@@ -110,6 +111,8 @@ _MARKED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 """The others, by a mark within it."""
 MAX_LINE: Final = 1_000
+_REMEMBERED: Final = 4_096
+_LONGEST_KEPT: Final = 200
 _MIN_FRAME: Final = 4
 _MAX_LINES: Final = 5_000
 
@@ -118,6 +121,10 @@ def frame_in(line: str) -> re.Match[str] | None:
     """The frame that a line is, as a match with the groups file, line and function, if it has."""
     if len(line) > MAX_LINE:
         return None
+    return _frame_seen(line) if len(line) <= _LONGEST_KEPT else _frame(line)
+
+
+def _frame(line: str) -> re.Match[str] | None:
     bare = line.strip(" \t\r\n|")
     if len(bare) < _MIN_FRAME and bare.strip("^~"):
         return None
@@ -128,6 +135,9 @@ def frame_in(line: str) -> re.Match[str] | None:
         if mark in bare and (found := pattern.fullmatch(bare)):
             return found
     return None
+
+
+_frame_seen = lru_cache(_REMEMBERED)(_frame)
 
 
 def names_in(frame: re.Match[str]) -> list[str]:

@@ -1,0 +1,181 @@
+"""Several issues, one fix: shared when it is proven, awaited when it is near, else each its own."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from mendwire.investigate.joining import Joining
+from mendwire.model.case import Case, CaseState, ParkReason, Verdict, move
+from mendwire.model.delivery import DeliveryState
+from mendwire.model.work import Change, Finding, Proof, ProofStatus, Reproduction
+from mendwire.ops.cases import listing, retry, shares
+from mendwire.wire.jetstream import JetStreamBus
+from tests.wire.test_rules import Crew, Shift, eventually, publish, shift
+
+PATCH = "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@\n x\n-old {}\n+new\n y\n"
+FRAME = {"file": "/app/a.py", "function": "f", "in_app": True}
+SHARED = Proof(status=ProofStatus.VALID, reasons=("It passes with the other fix.",))
+
+
+@dataclass
+class Neighbours(Crew):
+    """All find the same place; whose fix mends whose is scripted."""
+
+    shared: bool = True
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def shares(self, case: Case, fix: Case) -> Proof | None:
+        self.asked.append((case.title, fix.title))
+        return SHARED if self.shared else None
+
+    async def research(self, _case: Case) -> tuple[Finding, float]:
+        self.calls.append("research")
+        return Finding(summary="s", confidence=1.0, files=("a.py",)), self.cost
+
+    async def implement(self, case: Case) -> tuple[Change, Reproduction | None, float]:
+        self.calls.append("implement")
+        if self.calls.count("implement") == 1:
+            await self.going.wait()
+        return Change(patch=PATCH.format(case.issue), files=("a.py",), added=1), None, self.cost
+
+
+def join(mine: Shift, crew: Crew) -> Joining:
+    joining = Joining(docket=mine.docket, shares=crew.shares, later=mine.sweeper.take)
+    mine.investigation.joining = joining
+    return joining
+
+
+async def two(bus: JetStreamBus, **more: Any) -> None:
+    await publish(bus, frames=[FRAME])
+    await publish(bus, type="ValueError", error="ValueError: y", frames=[FRAME], **more)
+
+
+async def case_of(mine: Shift, kind: str) -> Case:
+    cases = [filed.case async for filed in mine.docket.cases()]
+    return next(case for case in cases if case.title.startswith(kind))
+
+
+async def handle(mine: Shift, seq: int) -> DeliveryState:
+    return (await mine.orchestrator.handle(await mine.message(seq))).state
+
+
+async def test_an_open_fix_that_mends_another_issue_is_the_fix_of_both(bus: JetStreamBus) -> None:
+    """Without a token spent, and with one delivery; each has its own verdict."""
+    await two(bus)
+    crew = Neighbours()
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        assert await handle(mine, 1) is DeliveryState.SETTLED
+        paid = list(crew.calls)
+        assert await handle(mine, 2) is DeliveryState.SETTLED
+        first, second = await case_of(mine, "KeyError"), await case_of(mine, "ValueError")
+        assert crew.calls == paid
+        assert mine.delivered == [first.case_id]
+        assert (second.state, second.verdict) == (CaseState.FIXED, Verdict.FIXED)
+        assert (second.joined, second.delivered) == (first.case_id, first.delivered)
+        assert second.proof == SHARED
+        assert second.reason.startswith(f"The fix of case {first.case_id} mends it, too: ")
+        assert await shares(mine.docket, second) == f"{first.case_id} (fixed)"
+        subjects = [f"results.fixed.{one.case_id}" for one in (first, second)]
+        for subject in subjects:
+            stream = bus.names.stream("RESULTS")
+            kept = [r.ref.subject async for r in bus.walk(stream, 10, 1 << 62)]
+            assert sum(one.endswith(subject) for one in kept) == 1
+
+
+async def test_a_case_waits_for_an_earlier_one_at_the_same_place(bus: JetStreamBus) -> None:
+    await two(bus)
+    crew = Neighbours()
+    crew.going.clear()
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        first = asyncio.create_task(mine.orchestrator.handle(await mine.message(1)))
+        await eventually(lambda: "implement" in crew.calls)
+        assert await handle(mine, 2) is DeliveryState.PARKED
+        waiting = await case_of(mine, "ValueError")
+        assert waiting.parking is not None
+        assert waiting.parking.reason is ParkReason.JOINED
+        awaited = (await case_of(mine, "KeyError")).case_id
+        assert waiting.joined == awaited
+        assert f"for {awaited}" in {row.waits for row in await listing(mine.docket)}
+        crew.going.set()
+        await first
+        async with mine.sweeper:
+            await asyncio.wait_for(mine.sweeper.swept(), 20)
+        second = await case_of(mine, "ValueError")
+        assert (second.state, second.joined) == (CaseState.FIXED, awaited)
+        assert crew.calls.count("research") == 2
+        assert crew.calls.count("implement") == 1
+        assert mine.delivered == [awaited]
+
+
+async def test_what_the_other_fix_does_not_mend_waits_for_the_lines_not_for_ever(
+    bus: JetStreamBus,
+) -> None:
+    """Its own change meets an open fix: that one is merged or closed first, or a person says so."""
+    await two(bus)
+    crew = Neighbours(shared=False)
+    async with shift(bus, crew) as mine:
+        joining = join(mine, crew)
+        await handle(mine, 1)
+        assert await handle(mine, 2) is DeliveryState.PARKED
+        first, second = await case_of(mine, "KeyError"), await case_of(mine, "ValueError")
+        assert mine.delivered == [first.case_id]
+        assert second.parking is not None
+        assert "the same lines" in second.parking.note
+        assert await joining.still_waits(second)
+        # Laid aside once more while that is so, at no cost.
+        paid = list(crew.calls)
+        filed = await mine.docket.get(second.issue)
+        assert filed is not None
+        opened = await mine.sweeper._unpark(filed)
+        await mine.orchestrator.inherit(opened)
+        assert crew.calls == paid
+        assert (await case_of(mine, "ValueError")).state is CaseState.PARKED
+        again = await retry(mine.docket, second.case_id)
+        assert (again.alone, again.joined) == (True, "")
+        async with mine.sweeper:
+            await eventually(lambda: is_fixed(mine))
+        assert mine.delivered == [first.case_id, second.case_id]
+
+
+async def is_fixed(mine: Shift) -> bool:
+    return (await case_of(mine, "ValueError")).state is CaseState.FIXED
+
+
+async def test_once_the_awaited_fix_is_gone_the_case_begins_at_the_new_base(
+    bus: JetStreamBus,
+) -> None:
+    await two(bus)
+    crew = Neighbours(shared=False)
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        await handle(mine, 1)
+        await handle(mine, 2)
+        first = await mine.docket.get((await case_of(mine, "KeyError")).issue)
+        waiting = await mine.docket.get((await case_of(mine, "ValueError")).issue)
+        assert first is not None
+        assert waiting is not None
+
+        await mine.docket.change(
+            first, lambda now: move(now, CaseState.MERGED, token=now.token, landed="e" * 40)
+        )
+        crew.calls.clear()
+        await mine.orchestrator.inherit(await mine.sweeper._unpark(waiting))
+        assert crew.calls == ["implement", "prove", "review"], "research is not paid for twice"
+        second = await case_of(mine, "ValueError")
+        assert (second.state, second.joined, len(mine.delivered)) == (CaseState.FIXED, "", 2)
+
+
+async def test_another_repositorys_cases_are_no_neighbours(bus: JetStreamBus) -> None:
+    await two(bus, service="billing")
+    crew = Neighbours()
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        object.__setattr__(mine.orchestrator.intake, "home", lambda report: report.service)
+        await handle(mine, 1)
+        await handle(mine, 2)
+        assert crew.asked == []
+        assert len(mine.delivered) == 2
