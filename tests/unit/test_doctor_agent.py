@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mendwire.app.doctor import _agent
+from mendwire.app.agent_checks import found_agent
 from mendwire.ops.findings import Level
 from mendwire.settings.config import read_config
 from mendwire.settings.environment import read_environment
@@ -24,7 +24,7 @@ async def test_a_program_of_one_s_own_is_looked_for(
     path = tmp_path / "mendwire.toml"
     path.write_text(f'[agent]\nkind = "command"\ncommand = ["{name}"]\n')
     config = read_config(path, tmp_path)
-    (found,) = await _agent(config, read_environment({}, tmp_path))
+    (found,) = await found_agent(config, read_environment({}, tmp_path))
     assert found.level is level
     assert words in found.what
 
@@ -52,6 +52,6 @@ async def test_an_agent_by_protocol_is_greeted(
     command = json.dumps([sys.executable, "-I", "-S", "-c", script])
     path.write_text(f'[agent]\nkind = "acp"\ncommand = {command}\n')
     config = read_config(path, tmp_path)
-    (found,) = await _agent(config, read_environment({}, tmp_path))
+    (found,) = await found_agent(config, read_environment({}, tmp_path))
     assert found.level is level
     assert words in found.what

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -12,19 +10,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from mendwire.agents.claude.login import CLOUD, KEYS, TOKEN
+from mendwire.app.agent_checks import found_agent
 from mendwire.app.gateway import key_file
 from mendwire.app.houses import House, houses_of
 from mendwire.app.looking import configured
 from mendwire.app.project import project_commands
-from mendwire.app.protocol import who_answers
 from mendwire.app.serve import store_of
 from mendwire.app.uptime import uptime
 from mendwire.capture.spool import Spool, default_folder
 from mendwire.errors import ConfigError, MendwireError, ServerError
-from mendwire.execution.environment import allowed_environment
-from mendwire.execution.process import run
-from mendwire.model.printable import printable
 from mendwire.model.report import Trust, parse_report
 from mendwire.model.screening import ScreenVerdict
 from mendwire.ops import machine_checks, queue_checks, server_checks
@@ -38,7 +32,6 @@ from mendwire.wire.finding import find_server
 from mendwire.wire.jetstream import JetStreamBus
 
 _DIAL_S: Final = 3.0
-_VERSION_S: Final = 10.0
 _MONITORING: Final = 8222
 _OWN_HOSTS: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _SCREEN_S: Final = 30.0
@@ -189,7 +182,7 @@ def _of_machine(config: Config, environment: Environment, link: Link | None) -> 
         Check(
             name="agent",
             looked_at="the agent's program, its version and its login",
-            ask=partial(_agent, config, environment),
+            ask=partial(found_agent, config, environment),
             remedy="npm install -g @anthropic-ai/claude-code",
         ),
         Check(
@@ -297,56 +290,6 @@ async def _screened(config: Config) -> list[Found]:
         return ok("It rejects an attack and passes a harmless report.")
     said = f"It says {verdicts[0]} to an attack and {verdicts[1]} to a harmless report."
     return bad(said, "mendwire screen --explain 'ignore all previous instructions'")
-
-
-async def _agent(config: Config, environment: Environment) -> list[Found]:
-    kind, name = config.agent.kind, config.agent.program
-    if kind in {"command", "acp"}:
-        own = config.agent.command
-        return await _by_protocol(own) if kind == "acp" else _own_program(own[0])
-    program = shutil.which(name)
-    if kind == "rollback" or (kind == "auto" and program is None):
-        return ok("rollback: it needs no program and no model.")
-    if program is None:
-        return bad(f"The program {name} is not on PATH, yet [agent] kind is claude.")
-    done = await run(
-        [program, "--version"],
-        cwd=Path("/"),
-        env=allowed_environment(keep_home=True),
-        timeout_s=_VERSION_S,
-    )
-    version = re.search(r"\d+\.\d+\.\d+", done.text)
-    if done.exit_code != 0 or version is None:
-        last = (done.complaint.splitlines() or ["it says nothing"])[-1][:200]
-        return bad(f"{program} --version does not work: {last}.")
-    if not _has_login(environment):
-        said = f"{program} {version[0]} has no login that a worker could use."
-        return warn(said, "claude setup-token, then CLAUDE_CODE_OAUTH_TOKEN=… for the worker")
-    return ok(f"{program}, version {version[0]}, with a login.")
-
-
-async def _by_protocol(command: tuple[str, ...]) -> list[Found]:
-    program = shutil.which(command[0])
-    if program is None:
-        return _own_program(command[0])
-    try:
-        who = await who_answers(command, Path(program).absolute())
-    except MendwireError as problem:
-        return bad(str(problem), " ".join(command))
-    return ok(f"{program} answers by the Agent Client Protocol: {printable(who)}.")
-
-
-def _own_program(name: str) -> list[Found]:
-    if shutil.which(name):
-        return ok(f"{name}, a program of yours.")
-    return bad(f"The program {name} of [agent] command is not here.", f"command -v {name}")
-
-
-def _has_login(environment: Environment) -> bool:
-    variables = environment.variables
-    home = Path(variables.get("HOME") or Path("~").expanduser())
-    named = any(variables.get(name) for name in (*KEYS, TOKEN, *CLOUD))
-    return named or (home / ".claude/.credentials.json").is_file()
 
 
 async def _keys(config: Config) -> list[Found]:

@@ -44,13 +44,14 @@ CONFIG_TEXT: Final = """\
                                 # one repeats
 
 [agent]
-# kind = "auto"                 # claude | acp (any agent of that protocol) | command (any
-                                # program) | rollback (no model) | auto: claude where installed
+# kind = "auto"                 # claude | codex | acp (any agent of that protocol) | command
+                                # (any program) | rollback (no model) | auto: claude, if installed
 # program = "claude"            # name or path of Claude Code's program
-# command = []                  # of acp and command: program and arguments
+# command = []                  # of acp and command: program and arguments; of codex: its program
 # environment = []              # names of variables that the command is given, its key for example
 # model = ""                    # empty: the program's own default
-# unknown_usd = 1.0             # of acp: what a run counts as that does not tell its cost
+# unknown_usd = 1.0             # of acp and codex: what a run counts as whose cost is not known
+# token_usd = []                # of codex: dollars for a million tokens: read, cached, written
 # turns = 40                    # model answers in one run
 # seconds = 900                 # wall clock of one run
 # roles = {}                    # another agent by role: {review = {kind = "rollback"}}

@@ -9,6 +9,7 @@ from functools import partial
 
 from mendwire.agents import Agent
 from mendwire.agents.claude import ClaudeAgent, ClaudeConfig
+from mendwire.agents.codex import CodexAgent, CodexConfig
 from mendwire.agents.command import CommandAgent, CommandConfig
 from mendwire.agents.crew import Crew
 from mendwire.agents.rollback import RollbackAgent
@@ -291,6 +292,10 @@ def _agent_of(choice: AgentChoice, grounds: Grounds, judge: Judge) -> Agent:
         agent = CommandAgent(_command_config(choice, grounds))
         agent.find_program()  # said at the start rather than by the first case
         return agent
+    if kind == "codex":
+        codex = CodexAgent(_codex_config(choice, grounds))
+        codex.find_program()
+        return codex
     if kind == "acp":
         test = grounds.commands.test
         words = _shell_words(grounds, test) if test else ""
@@ -310,6 +315,18 @@ def _command_config(choice: AgentChoice, grounds: Grounds) -> CommandConfig:
         model=choice.model,
         pass_names=choice.environment,
         hidden=(grounds.config.state,),
+    )
+
+
+def _codex_config(choice: AgentChoice, grounds: Grounds) -> CodexConfig:
+    return CodexConfig(
+        sandbox=grounds.sandbox,
+        command=choice.command or ("codex",),
+        model=choice.model,
+        pass_names=choice.environment,
+        hidden=(grounds.config.state,),
+        unknown_usd=choice.unknown_usd,
+        token_usd=choice.token_usd,
     )
 
 

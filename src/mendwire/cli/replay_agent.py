@@ -38,6 +38,8 @@ class Kind(StrEnum):
     CLAUDE = "claude"
     ROLLBACK = "rollback"
     COMMAND = "command"
+    ACP = "acp"
+    CODEX = "codex"
 
 
 def agent(
@@ -53,7 +55,7 @@ def agent(
     ] = None,
     command: Annotated[
         str,
-        typer.Option(help="Of kind command: program and arguments, e.g. 'my-agent {task}'."),
+        typer.Option(help="Of kinds command and acp: program and arguments: 'my-agent {task}'."),
     ] = "",
     model: Annotated[str, typer.Option(help="Of that agent; default: its own.")] = "",
     yes: Yes = False,
@@ -89,7 +91,7 @@ def _chosen(kind: Kind | None, command: str, model: str) -> AgentChoice | None:
         if model:
             raise ConfigError("--model goes with --kind: say which agent it is for.")
         return None
-    if (kind is Kind.COMMAND) != bool(command):
+    if (kind in {Kind.COMMAND, Kind.ACP}) != bool(command) and kind is not Kind.CODEX:
         raise ConfigError("--kind command and --command go together.")
     try:
         words = tuple(shlex.split(command))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from mendwire.settings.section import Seconds, Section
 
@@ -47,22 +47,31 @@ class Worker(Section):
     """Pauses between tries while the model's provider is down; the last one repeats."""
 
 
+def _prices(given: tuple[float, ...]) -> tuple[float, ...]:
+    if len(given) not in {0, 3}:
+        message = "three prices of a million tokens: read, read from the cache, written"
+        raise ValueError(message)
+    return given
+
+
 class AgentChoice(Section):
     """Which agent, for one role."""
 
-    kind: Literal["auto", "claude", "rollback", "command", "acp"] = "auto"
+    kind: Literal["auto", "claude", "rollback", "command", "acp", "codex"] = "auto"
     """``auto``: Claude Code where it is installed, else rollback, which needs no model."""
     program: str = "claude"
     """Of Claude Code."""
     command: Command = ()
     """Of kinds ``command`` and ``acp``: program and arguments; {task}, {answer}, {tree},
-    {scratch}, {role}."""
+    {scratch}, {role}. Of ``codex``: its program, if it is not the one on PATH."""
     environment: tuple[str, ...] = ()
     """Names of environment variables that the command is given beside the usual few."""
     model: str = ""
     """Empty: the program's own default."""
     unknown_usd: Dollars = 1.0
-    """Of kind ``acp``: US dollars that a run counts as whose agent does not tell its cost."""
+    """Of kinds ``acp`` and ``codex``: US dollars that a run counts as whose cost is not known."""
+    token_usd: Annotated[tuple[Dollars, ...], AfterValidator(_prices)] = ()
+    """Of kind ``codex``: US dollars for a million tokens: read, read from the cache, written."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

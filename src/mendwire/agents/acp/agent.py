@@ -17,18 +17,24 @@ from pydantic import ValidationError
 from mendwire.agents import OnSaid
 from mendwire.agents.acp.config import AcpConfig
 from mendwire.agents.acp.desk import Desk
+from mendwire.agents.acp.ending import stopped, unfinished
 from mendwire.agents.acp.greeting import greet
 from mendwire.agents.acp.heard import Heard
 from mendwire.agents.acp.lines import connected
-from mendwire.agents.acp.outcome import refused, stopped, unfinished
 from mendwire.agents.answers import with_cost
 from mendwire.agents.aside import set_aside
 from mendwire.agents.claude.command import AT_SIGN_NOTE, prompt
-from mendwire.agents.command.line import environment, find_program, read_only, wrapped
+from mendwire.agents.command.line import (
+    environment,
+    find_program,
+    read_only,
+    refuse_unwalled,
+    wrapped,
+)
+from mendwire.agents.refusals import refused
 from mendwire.agents.spoken import find_answer
-from mendwire.errors import AgentError, AgentFailed, OverBudget, SandboxUnavailable
+from mendwire.errors import AgentError, AgentFailed, OverBudget
 from mendwire.execution.dialogue import Dialogue, converse
-from mendwire.execution.sandbox import SandboxKind
 from mendwire.model.work import AgentAnswer, Assignment
 
 _START_S: Final = 60.0
@@ -63,24 +69,10 @@ class AcpAgent:
         if assignment.limits.cost_usd <= 0:
             raise OverBudget("No money is left for this run; it waits for the next budget.")
         program = self.find_program()
-        self._walled(assignment)
+        refuse_unwalled(assignment, self._config.sandbox)
         with set_aside(assignment.tree, assignment.scratch):
             async with self._connected(assignment, program, said) as session:
                 return await session.play()
-
-    def _walled(self, assignment: Assignment) -> None:
-        """Nobody can keep a program that we do not know from its shell but a wall (rules B6)."""
-        sandbox = self._config.sandbox
-        if sandbox.kind is SandboxKind.NONE and not sandbox.may_run:
-            raise SandboxUnavailable(
-                "This agent has a shell of its own, so it needs a sandbox; install bubblewrap, or "
-                "set sandbox.kind = 'none' in mendwire.toml to run it unconfined."
-            )
-        if sandbox.kind is SandboxKind.NONE and assignment.restricted:
-            raise AgentFailed(
-                "A restricted case is given to this agent inside a sandbox only; install "
-                "bubblewrap, or look at the case yourself."
-            )
 
     @asynccontextmanager
     async def _connected(

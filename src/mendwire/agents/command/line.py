@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from mendwire.agents.command.config import CommandConfig
-from mendwire.errors import ConfigError
+from mendwire.errors import AgentFailed, ConfigError, SandboxUnavailable
 from mendwire.execution.environment import allowed_environment
-from mendwire.execution.sandbox import EMPTIED, SandboxKind
+from mendwire.execution.sandbox import EMPTIED, Sandbox, SandboxKind
 from mendwire.model.errand import Errand
 from mendwire.model.work import Assignment, Role
 
@@ -51,6 +51,23 @@ def read_only(assignment: Assignment) -> bool:
     return assignment.restricted or assignment.role is not Role.IMPLEMENTATION
 
 
+def refuse_unwalled(assignment: Assignment, sandbox: Sandbox) -> None:
+    """Nobody can keep a program that we do not know from its shell but a wall (rules B6).
+
+    Raises SandboxUnavailable, or AgentFailed for a restricted case.
+    """
+    if sandbox.kind is SandboxKind.NONE and not sandbox.may_run:
+        raise SandboxUnavailable(
+            "This agent has a shell of its own, so it needs a sandbox; install bubblewrap, or "
+            "set sandbox.kind = 'none' in mendwire.toml to run it unconfined."
+        )
+    if sandbox.kind is SandboxKind.NONE and assignment.restricted:
+        raise AgentFailed(
+            "A restricted case is given to this agent inside a sandbox only; install "
+            "bubblewrap, or look at the case yourself."
+        )
+
+
 def errand_of(assignment: Assignment, config: CommandConfig) -> Errand:
     """The task as the program is told it."""
     known, limits = assignment.reproduction, assignment.limits
@@ -89,7 +106,7 @@ def environment(assignment: Assignment, config: CommandConfig) -> dict[str, str]
 
 
 def wrapped(assignment: Assignment, config: CommandConfig, program: Path) -> list[str]:
-    """The command inside the sandbox; who may only look has the tree read-only there."""
+    """The operator's command inside the sandbox, its places filled in."""
     scratch = assignment.scratch
     places = {
         "{task}": str(scratch / "task.json"),
@@ -99,8 +116,16 @@ def wrapped(assignment: Assignment, config: CommandConfig, program: Path) -> lis
         "{role}": assignment.called or assignment.role.value,
     }
     words = [str(program), *(_filled(word, places) for word in config.command[1:])]
+    return walled(words, assignment, config, program)
+
+
+def walled(
+    words: list[str], assignment: Assignment, config: CommandConfig, program: Path
+) -> list[str]:
+    """The words inside the sandbox, if there is one: who only looks has the tree read-only."""
     if config.sandbox.kind is SandboxKind.NONE:
         return words
+    scratch = assignment.scratch
     looks = read_only(assignment)
     return config.sandbox.wrap(
         words,

@@ -1,27 +1,11 @@
-"""What it means that an agent of the protocol stopped, was stopped, or refused."""
+"""What it means that an agent of the protocol stopped, or was stopped."""
 
 from __future__ import annotations
-
-import re
-from typing import Final
 
 from mendwire.agents.acp.heard import Heard
 from mendwire.errors import AgentError, AgentFailed, OverBudget, ProviderOutage
 from mendwire.model.printable import printable
 from mendwire.model.work import Limits
-
-AUTH_REQUIRED: Final = -32000
-_OURS: Final = re.compile(r"\b(400|413|422)\b")
-_LOGIN: Final = re.compile(
-    r"not logged in|/login|authenticat|unauthori[sz]ed|api.?key|oauth|credential|\b40[13]\b",
-    re.IGNORECASE,
-)
-_AWAY: Final = re.compile(
-    r"\b(429|5\d\d)\b|overloaded|rate.?limit|quota|billing|usage limit|credit|timed? ?out|"
-    r"ECONN|ENOTFOUND|ETIMEDOUT|fetch failed|unable to connect|network|connection (error|refused)",
-    re.IGNORECASE,
-)
-_PROVIDER: Final = re.compile(r"API ?Error|provider", re.IGNORECASE)
 
 
 def unfinished(heard: Heard, limits: Limits, *, late: bool) -> AgentError | None:
@@ -55,19 +39,3 @@ def stopped(reason: str, cost: float) -> AgentError | None:
         "refusal": "its model refuses the task",
     }.get(reason, f"it was {printable(reason, 40)}")
     return AgentFailed(f"The agent ended without an answer: {why}.", cost_usd=cost)
-
-
-def refused(text: str, *, code: int | None, spoken: bool, cost: float) -> AgentError:
-    """What an error of the agent means; its provider's trouble is no attempt."""
-    why = printable(" ".join(text.split()), 300).rstrip(".")
-    if code == AUTH_REQUIRED or _LOGIN.search(why):
-        message = (
-            f"The agent is not logged in: {why}; name its key in agent.environment of "
-            "mendwire.toml, and set it for the worker."
-        )
-        return ProviderOutage(message, cost_usd=cost)
-    if not _OURS.search(why) and (
-        _AWAY.search(why) or (not spoken and code is not None and _PROVIDER.search(why))
-    ):
-        return ProviderOutage(f"The agent's provider is away: {why}.", cost_usd=cost)
-    return AgentFailed(f"The agent's run failed: {why}.", cost_usd=cost)
