@@ -160,7 +160,8 @@ async def test_limits_end_a_run_while_it_works(
 
 def asleep() -> bool:
     """Whether what the agent started is there: it may have another number in there."""
-    return any(one.info["cmdline"][-1:] == ["98765"] for one in psutil.process_iter(["cmdline"]))
+    every = psutil.process_iter(["cmdline"])
+    return any((one.info["cmdline"] or [])[-1:] == ["98765"] for one in every)
 
 
 async def test_a_cancelled_run_leaves_nobody_behind(tmp_path: Path, program: str) -> None:

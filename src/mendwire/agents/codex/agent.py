@@ -21,7 +21,7 @@ from mendwire.agents.command.line import (
 from mendwire.errors import AgentError, OverBudget, ProviderOutage
 from mendwire.execution.process import Completed, run
 from mendwire.execution.sandbox import SandboxKind
-from mendwire.model.work import AgentAnswer, Assignment
+from mendwire.model.work import AgentAnswer, Assignment, Limits
 
 
 class CodexAgent:
@@ -63,15 +63,8 @@ class CodexAgent:
         self, assignment: Assignment, program: Path, home: CodexHome, said: OnSaid
     ) -> AgentAnswer:
         config, limits = self._config, assignment.limits
-        problem: AgentError | None = None
-
-        def look() -> None:
-            nonlocal problem
-            problem = problem or excess(heard, limits, self._known(heard))
-            if problem is not None:
-                child.cancel()
-
-        heard = Heard(said, Counts(home.sessions), look)
+        watch = _Watch(limits, config.token_usd, silence_s=config.api_timeout_s)
+        heard = Heard(said, Counts(home.sessions), lambda: watch.look(heard))
         child = asyncio.ensure_future(
             run(
                 walled(_words(assignment, config, program, home), assignment, config, program),
@@ -83,35 +76,62 @@ class CodexAgent:
                 on_line=heard.hear,
             )
         )
-        done = await _ended(child)
-        cost = self._cost(heard)
-        if problem is not None:
-            problem.cost_usd = cost
-            raise problem
+        done = await watch.over(child, heard)
+        known = heard.tokens.usd(config.token_usd) if config.token_usd else None
+        cost = (config.unknown_usd if heard.spoken else 0.0) if known is None else known
+        if watch.problem is not None:
+            watch.problem.cost_usd = cost
+            raise watch.problem
         if done is None:
             raise asyncio.CancelledError
         return judge(assignment.role, done, heard, cost=cost, limit_s=limits.seconds)
 
-    def _known(self, heard: Heard) -> float | None:
-        prices = self._config.token_usd
-        return heard.tokens.usd(prices) if prices else None
 
-    def _cost(self, heard: Heard) -> float:
-        known = self._known(heard)
-        if known is not None:
-            return known
-        return self._config.unknown_usd if heard.spoken else 0.0
+class _Watch:
+    """Ends a run that costs, does or waits too much."""
 
+    def __init__(self, limits: Limits, prices: tuple[float, ...], *, silence_s: float) -> None:
+        self.problem: AgentError | None = None
+        """Why it was ended."""
+        self._limits = limits
+        self._prices = prices
+        self._silence_s = silence_s
+        self._child: asyncio.Task[Completed] | None = None
 
-async def _ended(child: asyncio.Task[Completed]) -> Completed | None:
-    """What came of the child; None where we ended it. Our own cancellation goes on."""
-    try:
-        return await child
-    except asyncio.CancelledError:
-        ours = asyncio.current_task()
-        if ours is not None and ours.cancelling():
-            raise
-        return None
+    def look(self, heard: Heard) -> None:
+        """After each word of it."""
+        cost = heard.tokens.usd(self._prices) if self._prices else None
+        if problem := excess(heard, self._limits, cost):
+            self._end(problem)
+
+    async def over(self, child: asyncio.Task[Completed], heard: Heard) -> Completed | None:
+        """What came of it; None where we ended it. Our own cancellation goes on."""
+
+        def silent() -> None:
+            if not heard.spoken:
+                self._end(
+                    ProviderOutage(
+                        f"The model behind Codex said nothing for {self._silence_s:g} s, as when "
+                        "its provider is away; try again later."
+                    )
+                )
+
+        self._child = child
+        silence = asyncio.get_running_loop().call_later(self._silence_s, silent)
+        try:
+            return await child
+        except asyncio.CancelledError:
+            ours = asyncio.current_task()
+            if ours is not None and ours.cancelling():
+                raise
+            return None
+        finally:
+            silence.cancel()
+
+    def _end(self, problem: AgentError) -> None:
+        self.problem = self.problem or problem
+        if self._child is not None:
+            self._child.cancel()
 
 
 def _words(
