@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mendwire.app.agent_checks import found_agent
+from mendwire.errors import ConfigError
 from mendwire.ops.findings import Level
 from mendwire.settings.config import read_config
 from mendwire.settings.environment import read_environment
@@ -55,3 +56,15 @@ async def test_an_agent_by_protocol_is_greeted(
     (found,) = await found_agent(config, read_environment({}, tmp_path))
     assert found.level is level
     assert words in found.what
+
+
+async def test_codex_is_looked_for_and_its_prices_are_three(tmp_path: Path) -> None:
+    path = tmp_path / "mendwire.toml"
+    path.write_text('[agent]\nkind = "codex"\ncommand = ["no-such-codex"]\n')
+    config = read_config(path, tmp_path)
+    (found,) = await found_agent(config, read_environment({}, tmp_path))
+    assert found.level is Level.BAD
+    assert "kind is codex" in found.what
+    path.write_text('[agent]\nkind = "codex"\ntoken_usd = [1.0]\n')
+    with pytest.raises(ConfigError, match="three prices"):
+        read_config(path, tmp_path)
