@@ -25,6 +25,8 @@ from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import JetStreamBus
 
 EVERY_S: Final = 60.0
+_AFTER_S: Final = 0.05
+"""After a soak's end, so that it is over when it is looked at."""
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +71,7 @@ def loop_of(
 
 @asynccontextmanager
 async def following(*loops: ClosedLoop, every_s: float = EVERY_S) -> AsyncIterator[asyncio.Event]:
-    """Look at every fix on its way each minute, while the block runs.
+    """Look at every fix on its way each minute, and when its soak ends, while the block runs.
 
     The event is set after the first round.
     """
@@ -83,12 +85,15 @@ async def following(*loops: ClosedLoop, every_s: float = EVERY_S) -> AsyncIterat
 
 async def _rounds(loops: Sequence[ClosedLoop], every_s: float, looked: asyncio.Event) -> None:
     while True:
+        pause_s = every_s
         for loop in loops:
             try:
                 await loop.round()
+                due_s = await loop.due_s()
+                pause_s = min(pause_s, every_s if due_s is None else due_s + _AFTER_S)
             except MendwireError as problem:
                 emit("connection.lost", url=f"following fixes waits: {problem}")
             except Exception:
                 log.exception("following fixes failed; the next round tries again")
         looked.set()
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,87 @@
+"""``mendwire alive``: say that a release answers, where it has no error that would show it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+
+from mendwire.app.following import loop_of
+from mendwire.app.looking import Sight
+from mendwire.cli.asking import AsJson, see
+from mendwire.errors import ConfigError
+from mendwire.execution.git import CaseRepository
+from mendwire.model.case import CaseState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Soaking:
+    """A fix in the place that answers."""
+
+    case: str
+    title: str
+    state: str
+
+
+def alive(
+    env: Annotated[str, typer.Option("--env", help="Environment, as in `mendwire deploy`.")],
+    release: Annotated[str, typer.Option(help="Release that answers.")],
+    service: Annotated[
+        str, typer.Option(help="Service, as in `mendwire deploy`. Default: all of them.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say that a deployed release runs and answers, for example from your health check.
+
+    A fix counts as verified when it stayed quiet while its service was heard from.
+
+    Any report of the release shows that; where nothing fails at all, this does.
+    """
+
+    async def told(sight: Sight) -> list[_Soaking]:
+        config = sight.config
+        repository = await CaseRepository.open(config.repository, config.state)
+        loop = loop_of(config, sight.bus, sight.docket, repository)
+        if not await loop.deployments.hear(env, service, release):
+            known = await loop.deployments.of(env, service) or await loop.deployments.of(env, "")
+            newest = f"its newest is {known[-1].release}" if known else "it has no deployment"
+            place = f"{env} {service}".strip()
+            raise ConfigError(
+                f"{release} is not the newest release of {place}: {newest} "
+                "(mendwire deployments). Nothing was noted."
+            )
+        before = await _soaking(sight, env, service)
+        await loop.round()
+        return [await _now(sight, issue) for issue in before]
+
+    fixes = see(told)
+    if as_json:
+        print(json.dumps({"fixes": [asdict(one) for one in fixes]}))
+        return
+    print(f"{release} answers; that is noted.")
+    for one in fixes:
+        print(f"{one.case}  {one.state:<9} {one.title}")
+
+
+async def _soaking(sight: Sight, env: str, service: str) -> list[str]:
+    cases = [filed.case async for filed in sight.docket.cases()]
+    return [
+        case.issue
+        for case in cases
+        if (case.state, case.environment) == (CaseState.SOAKING, env)
+        and (case.service == service or "" in {case.service, service})
+    ]
+
+
+async def _now(sight: Sight, issue: str) -> _Soaking:
+    filed = await sight.docket.get(issue)
+    assert filed is not None, "a case is never taken out of the docket"
+    case = filed.case
+    return _Soaking(case=case.case_id, title=case.title, state=case.state.value)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command("alive")(alive)
