@@ -287,8 +287,8 @@ class ClosedLoop:
             filed = await self.docket.change(
                 filed, lambda case: move(case, to, token=token, **changes)
             )
-        except (Fenced, IllegalMove):
-            return filed  # another worker was quicker, or a person
+        except (Fenced, IllegalMove):  # another worker was quicker, or a person
+            return await self.docket.get(filed.case.issue) or filed
         await self.tell(filed.case, then)
         if self.requests is not None:
             await self.requests.tell(filed.case)
