@@ -12,8 +12,11 @@ ROOT: Final = Path(__file__).parents[1]
 _FENCE: Final = re.compile(r" {0,3}```(\w*)")
 _SHELLS: Final = frozenset({"bash", "console", "sh", "shell"})
 _PROGRAMS: Final = frozenset(
-    "apt claude curl docker echo export gcloud git java make mendwire mkdir nats npm openssl "
-    "printf python python3 set ssh systemctl tail useradd".split()
+    re.findall(
+        r"\w+",
+        "apt claude curl docker echo export gcloud git java make mendwire mkdir nats npm openssl "
+        "printf python python3 set ssh systemctl tail useradd",
+    )
 )
 """What the first line of an indented block begins with where it is for a shell."""
 
@@ -38,9 +41,7 @@ class Block:
                 self.language == "text" and self.text.startswith("mendwire ")
             )
         begins = re.match(r"(?:[A-Z_]+=\S+ )?([\w./~-]+)(?: |$)", self.text)
-        return begins is not None and (
-            begins[1] in _PROGRAMS or begins[1].startswith(("~/", "./"))
-        )
+        return begins is not None and (begins[1] in _PROGRAMS or begins[1].startswith(("~/", "./")))
 
     @property
     def commands(self) -> tuple[str, ...]:

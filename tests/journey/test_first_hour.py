@@ -25,7 +25,7 @@ from tests.sinks import Webhook, webhook
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bwrap, which the page asks for"),
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bwrap"),
     pytest.mark.skipif(not PROGRAM.exists(), reason=f"there is no {PROGRAM}"),
 ]
 ENVIRONMENT: Final = "~/.mendwire-env"
@@ -155,9 +155,9 @@ def edited(settings: str, block: str) -> str:
             section = line
             continue
         name = re.escape(line.split(" = ")[0])
-        pattern = rf"(?ms)(^{re.escape(section)}.*?)^# {name} = [^\n]*$"
-        settings, count = re.subn(pattern, lambda found, new=line: found[1] + new, settings, count=1)  # type: ignore[misc]
-        assert count == 1, line
+        found = re.search(rf"(?ms)^{re.escape(section)}.*?^(# {name} = [^\n]*)$", settings)
+        assert found, line
+        settings = settings[: found.start(1)] + line + settings[found.end(1) :]
     return settings
 
 
