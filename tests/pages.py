@@ -46,7 +46,8 @@ class Block:
     @property
     def commands(self) -> tuple[str, ...]:
         """What is typed, a command each, without what stands there for people alone."""
-        lines = self.text.replace("\\\n", " ").splitlines()
+        whole = re.sub(r"(\|\|?|&&)\n", r"\1 ", self.text.replace("\\\n", " "))
+        lines = whole.splitlines()
         if self.language == "console":
             lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
         plain = (re.sub(r"\s+# .*$|^#.*$", "", line).strip() for line in lines)

@@ -17,6 +17,8 @@ from typing import Final
 _PROMPT: Final = "\x1eready:"
 """With the last exit code behind it; no program here prints the first character."""
 _READY: Final = re.compile(re.escape(_PROMPT) + r"(\d+)\x1e")
+_ASKS: Final = "[y/N]: "
+_READY_OR_ASKED: Final = re.compile(f"{_READY.pattern}|{re.escape(_ASKS)}")
 _ENDED: Final = f"(?P<ready>{re.escape(_PROMPT)})"
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 PATIENCE_S: Final = 60.0
@@ -37,19 +39,17 @@ class Terminal:
     _read: int = 0
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def type(self, line: str, *answers: tuple[str, str]) -> str:
+    async def type(self, line: str, *, always: str = "") -> str:
         """Run one line to its good end; what it showed.
 
-        Each answer is typed when its question has been shown.
+        ``always`` is the answer to every question.
         """
+        begun = len(self.shown)
         self.begin(line)
-        for question, answer in answers:
-            await self.until(question)
-            os.write(self.device, f"{answer}\n".encode())
-        begun = self._read
-        code = (await self.until(_READY))[1]
+        while (ended := await self.until(_READY_OR_ASKED))[0] == _ASKS:
+            os.write(self.device, f"{always}\n".encode())
         told = self.shown[begun : self._read]
-        if code != "0":
+        if (code := ended[1]) != "0":
             raise WentWrong(f"{line}: exit code {code}\n{told}")
         return _READY.sub("", told)
 
@@ -60,8 +60,8 @@ class Terminal:
 
     async def until(self, wanted: str | re.Pattern[str]) -> re.Match[str]:
         """Wait until something not read before is shown, and go on reading behind it."""
-        pattern = _READY
-        if wanted is not _READY:
+        pattern = _READY_OR_ASKED
+        if wanted is not _READY_OR_ASKED:
             words = re.escape(wanted) if isinstance(wanted, str) else wanted.pattern
             pattern = re.compile(f"{words}|{_ENDED}")
         try:
@@ -72,14 +72,14 @@ class Terminal:
         except TimeoutError:
             raise WentWrong(f"waited for {pattern.pattern!r}:\n{self.shown[-4000:]}") from None
         self._read = found.end()
-        if found.lastgroup == "ready" and pattern is not _READY:
+        if found.lastgroup == "ready":
             raise WentWrong(f"it ended before {wanted!r}:\n{self.shown[-4000:]}")
         return found
 
     async def interrupt(self) -> None:
         """Ctrl-C, and wait for the prompt."""
         os.write(self.device, b"\x03")
-        await self.until(_READY)
+        await self.until(_READY_OR_ASKED)
 
     def take(self) -> None:
         """Read what the device has."""
@@ -116,7 +116,7 @@ async def terminal(folder: Path, environment: Mapping[str, str]) -> AsyncIterato
     person = Terminal(device=ours, shell=shell)
     asyncio.get_running_loop().add_reader(ours, person.take)
     try:
-        await person.until(_READY)
+        await person.until(_READY_OR_ASKED)
         yield person
     finally:
         asyncio.get_running_loop().remove_reader(ours)

@@ -205,10 +205,10 @@ async def it_breaks_and_is_mended(
 
 async def thrown_away(tutorial: Tutorial, person: Terminal) -> None:
     pause, crash, report, purge, resume = tutorial.next("mendwire consumers pause").commands
-    await person.type(pause, ("[y/N]", "y"))
+    await person.type(pause, always="y")
     await person.type(f"{crash}; test $? = 1")
     assert re.search(r"SHOP_STAGING_ERRORS\D+1 ", await person.type(report))
-    assert "Purged 1 message" in await person.type(purge, ("[y/N]", "y"))
+    assert "Purged 1 message" in await person.type(purge, always="y")
     await person.type(resume)
 
 
