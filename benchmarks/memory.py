@@ -17,7 +17,7 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,6 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 import nats
-import psutil
 from nats.js import JetStreamContext
 
 from benchmarks import load
@@ -33,7 +32,8 @@ from benchmarks.box import Box, box
 from benchmarks.envelopes import bodies, capture
 from benchmarks.figures import Figure, Row, Table, arguments, figure, tell
 from benchmarks.gateway import HEAD, ROOT, Told
-from benchmarks.processes import Processes, running, until_told
+from benchmarks.processes import running, until_told
+from benchmarks.shares import Share, shares, total
 from mendwire.demo.shop import build_repository
 
 NAMESPACE = "bench"
@@ -59,18 +59,6 @@ port = 0
 [dashboard]
 port = 0
 """
-_NAMES = {"nats-server": "NATS server", "mendwire.screen.child": "screen"}
-_WHOLE = "worker, gateway, dashboard"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """What one process, or some, take; in megabytes."""
-
-    who: str
-    pss: float
-    """Pages shared with others counted by their share."""
-    rss: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,35 +73,10 @@ class Stack:
     jetstream: JetStreamContext
     told: Told
 
-    def shares(self) -> list[Share]:
-        """By process; what works on cases (git, tests) is one."""
-        found: dict[str, Share] = {}
-        for process in Processes([self.pid]).all():
-            with suppress(psutil.Error, OSError):
-                one = _share(process, self.pid)
-                before = found.get(one.who, Share(who=one.who, pss=0, rss=0))
-                found[one.who] = Share(
-                    who=one.who, pss=before.pss + one.pss, rss=before.rss + one.rss
-                )
-        return sorted(found.values(), key=lambda one: -one.pss)
-
     async def accounted(self) -> tuple[int, int]:
         """(stored, counted as repeats) since the start."""
         stored = (await self.jetstream.stream_info(STREAM)).state.last_seq
         return stored, await self.told.read(self.jetstream)
-
-
-def _share(process: psutil.Process, whole: int) -> Share:
-    words = " ".join(process.cmdline())
-    who = next((name for sign, name in _NAMES.items() if sign in words), "work on cases")
-    text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-    found = re.findall(r"(?m)^(\w+): +(\d+) kB", text)
-    sizes = {name: int(size) * 1024 / 1e6 for name, size in found}
-    return Share(
-        who=_WHOLE if process.pid == whole else who,
-        pss=sizes["Pss"] + sizes.get("SwapPss", 0.0),
-        rss=sizes["Rss"],
-    )
 
 
 @asynccontextmanager
@@ -175,15 +138,10 @@ class Peak:
     async def watch(self, stack: Stack) -> None:
         """Until cancelled."""
         while True:
-            now = await asyncio.to_thread(stack.shares)
+            now = await asyncio.to_thread(shares, stack.pid)
             if total(now).pss > total(self.shares).pss:
                 self.shares = now
             await asyncio.sleep(LOOK_S)
-
-
-def total(shares: Iterable[Share]) -> Share:
-    kept = list(shares)
-    return Share(who="all", pss=sum(one.pss for one in kept), rss=sum(one.rss for one in kept))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,13 +196,13 @@ async def loaded(stack: Stack, asked: Namespace, file: Path) -> Under:
     )
 
 
-def memory_table(title: str, shares: list[Share]) -> Table:
+def memory_table(title: str, several: list[Share]) -> Table:
     return Table(
         title=title,
         columns={"PSS": 0, "RSS": 0},
         rows=[
             Row(what=one.who, figures={"PSS": only(one.pss), "RSS": only(one.rss)})
-            for one in (*shares, total(shares))
+            for one in (*several, total(several))
         ],
     )
 
@@ -288,7 +246,7 @@ async def main() -> int:
         folder = Path(name)
         async with stack(folder, ours) as built:
             await asyncio.sleep(1.0 if asked.quick else SETTLED_S)
-            tell(memory_table("Megabytes at rest", built.shares()), as_json=asked.json)
+            tell(memory_table("Megabytes at rest", shares(built.pid)), as_json=asked.json)
             under = await loaded(built, asked, folder / "load")
             rate = f"{asked.rate:.0f} errors a second for {asked.seconds:.0f} s"
             tell(memory_table(f"Megabytes at the peak, {rate}", under.peak), as_json=asked.json)

@@ -15,9 +15,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 from playwright.async_api import Page, expect
 
+from benchmarks.shares import shares, total
 from tests.chromium import PROGRAM, chromium
 from tests.pages import ROOT, Block, page
 from tests.person import Terminal, terminal
@@ -69,6 +71,8 @@ async def test_a_persons_first_hour(tmp_path: Path) -> None:
             await a_project_with_a_bug(tutorial, first, shop)
             await set_up(tutorial, first, shop, hook)
             url = await started(tutorial, first)
+            (up,) = psutil.Process(first.shell.pid).children()
+            assert total(shares(up.pid)).pss < IDLE_MB, shares(up.pid)
             async with terminal(shop, surroundings(tmp_path)) as second:
                 token = await second.type(tutorial.next("export").text.replace("\n", " && "))
                 async with logged_in(url, token.split()[-1]) as dashboard:
@@ -80,6 +84,8 @@ async def test_a_persons_first_hour(tmp_path: Path) -> None:
     tutorial.end()
 
 
+IDLE_MB: Final = 250.0
+"""For server, gateway, worker with its screen and dashboard together (docs/operations.md)."""
 TITLE: Final = "[shop] critical: ValueError in total (shop.py)"
 
 
@@ -139,7 +145,8 @@ async def set_up(tutorial: Tutorial, person: Terminal, shop: Path, hook: Webhook
     for line in tutorial.next("mendwire init").commands:
         await person.type(line)
     settings = shop / "mendwire.toml"
-    settings.write_text(edited(settings.read_text(), tutorial.next("[agent]").text))
+    text = edited(settings.read_text(), tutorial.next("[agent]").text)
+    settings.write_text(edited(text, "[gateway]\nenabled = true\nport = 0"))  # to weigh it, too
     tell, test = tutorial.next("echo 'MENDWIRE_ALERTS=").commands
     await person.type(re.sub(r"=\S+'", f"={hook.url}'", tell))
     assert "taken" in await person.type(test)
