@@ -1,12 +1,12 @@
 """How much memory the whole stack takes: idle, and under a hundred errors a second.
 
-    python -m benchmarks.memory [--quick] [--json] [--rate 100] [--seconds 60] [--limit-mb 1000]
+    python -m benchmarks.memory [--quick] [--json] [--rate 100] [--seconds 60] [--kinds 10]
 
 The stack is one ``mendwire up`` with everything in it: the embedded NATS server, the gateway, a
 worker with its screen, the dashboard. It runs on two cores in a control group of a gigabyte, where
 one can be made. Errors come as sentry-sdk sends them (6 kB), through the gateway, at their rate
-whatever the answers take, a tenth of them of a kind that was not there before. Nothing is lost if
-each that was answered 200 is in the stream or counted as a repeat.
+whatever the answers take; with ``--kinds 10`` a tenth of them is of a kind that was not there
+before, with ``--kinds 1`` each of them. Nothing is lost if each that was answered 200 is in the stream or counted as a repeat.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ NAMESPACE = "bench"
 STREAM = "BENCH_PRODUCTION_ERRORS"
 KEPT = ("BENCH_DEAD", "BENCH_QUARANTINE")
 SIZE = 6_000
-FRESH = 10
-"""One of so many errors is of a new kind."""
 SETTLED_S = 10.0
 """After the start, before memory at rest is measured."""
 LOOK_S = 0.5
@@ -165,7 +163,7 @@ async def loaded(stack: Stack, asked: Namespace, file: Path) -> Under:
     """Send at the rate, watch, and account for each."""
     count = int(asked.rate * asked.seconds)
     template = capture(SIZE)
-    made = bodies(template, count, groups=max(1, count // FRESH), event=1, group=0)
+    made = bodies(template, count, groups=max(1, count // asked.kinds), event=1, group=0)
     head = HEAD.format(path=stack.path, port=stack.port, key=stack.key)
     await asyncio.to_thread(load.write, file, made, head)
     peak = Peak(shares=[])
@@ -235,10 +233,11 @@ async def main() -> int:
     parser = arguments((__doc__ or "").splitlines()[0])
     parser.add_argument("--rate", type=float, default=100.0, help="errors a second")
     parser.add_argument("--seconds", type=float, default=60.0, help="for so long")
+    parser.add_argument("--kinds", type=int, default=10, help="one of so many is of a new kind")
     parser.add_argument("--limit-mb", type=float, default=1000.0, help="megabytes for the stack")
     asked = parser.parse_args()
     if asked.quick:
-        asked.rate, asked.seconds = 20.0, 2.0
+        asked.rate, asked.seconds = 20.0, 1.0
     with (
         TemporaryDirectory(prefix="mendwire-bench-") as name,
         box(int(asked.limit_mb * 1e6)) as ours,
@@ -248,7 +247,8 @@ async def main() -> int:
             await asyncio.sleep(1.0 if asked.quick else SETTLED_S)
             tell(memory_table("Megabytes at rest", shares(built.pid)), as_json=asked.json)
             under = await loaded(built, asked, folder / "load")
-            rate = f"{asked.rate:.0f} errors a second for {asked.seconds:.0f} s"
+            rate = f"{asked.rate:.0f} errors a second for {asked.seconds:.0f} s, "
+            rate += f"one of {asked.kinds} of a new kind"
             tell(memory_table(f"Megabytes at the peak, {rate}", under.peak), as_json=asked.json)
             tell(account(under, ours), as_json=asked.json)
     return 0
