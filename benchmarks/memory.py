@@ -6,7 +6,8 @@ The stack is one ``mendwire up`` with everything in it: the embedded NATS server
 worker with its screen, the dashboard. It runs on two cores in a control group of a gigabyte, where
 one can be made. Errors come as sentry-sdk sends them (6 kB), through the gateway, at their rate
 whatever the answers take; with ``--kinds 10`` a tenth of them is of a kind that was not there
-before, with ``--kinds 1`` each of them. Nothing is lost if each that was answered 200 is in the stream or counted as a repeat.
+before, with ``--kinds 1`` each of them. Nothing is lost if each that was answered 200 is in the
+stream or counted as a repeat.
 """
 
 from __future__ import annotations

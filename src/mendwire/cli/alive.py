@@ -11,6 +11,7 @@ import typer
 from mendwire.app.following import loop_of
 from mendwire.app.looking import Sight
 from mendwire.cli.asking import AsJson, see
+from mendwire.cli.deploy import checked_environment
 from mendwire.errors import ConfigError
 from mendwire.execution.git import CaseRepository
 from mendwire.model.case import CaseState
@@ -39,6 +40,7 @@ def alive(
 
     Any report of the release shows that; where nothing fails at all, this does.
     """
+    checked_environment(env)
 
     async def told(sight: Sight) -> list[_Soaking]:
         config = sight.config
