@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from mendwire.app.following import loop_of
+from mendwire.app.houses import house_named, house_serving
 from mendwire.app.looking import Sight
 from mendwire.cli.asking import AsJson, see
 from mendwire.cli.deploy import checked_environment
 from mendwire.errors import ConfigError
-from mendwire.execution.git import CaseRepository
 from mendwire.model.case import CaseState
+from mendwire.model.deployment import whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +33,10 @@ def alive(
     service: Annotated[
         str, typer.Option(help="Service, as in `mendwire deploy`. Default: all of them.")
     ] = "",
+    repository: Annotated[
+        str,
+        typer.Option(help="Of several repositories: all services of this one.", metavar="NAME"),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Say that a deployed release runs and answers, for example from your health check.
@@ -42,23 +47,24 @@ def alive(
     """
     checked_environment(env)
 
-    async def told(sight: Sight) -> list[_Soaking]:
+    async def noted(sight: Sight) -> list[_Soaking]:
         config = sight.config
-        repository = await CaseRepository.open(config.repository, config.state)
-        loop = loop_of(config, sight.bus, sight.docket, repository)
-        if not await loop.deployments.hear(env, service, release):
-            known = await loop.deployments.of(env, service) or await loop.deployments.of(env, "")
-            newest = f"its newest is {known[-1].release}" if known else "it has no deployment"
-            place = f"{env} {service}".strip()
+        house = house_named(config, repository) if repository else house_serving(config, service)
+        loop = loop_of(house.config, sight.bus, sight.docket, await house.open(), name=house.name)
+        deployments, place = loop.deployments, service or whole(repository)
+        if not await deployments.hear(env, place, release, house.name):
+            wider = [await deployments.of(env, name) for name in (place, whole(house.name), "")]
+            newest = next((known[-1].release for known in wider if known), "")
+            told = f"its newest is {newest}" if newest else "it has no deployment"
             raise ConfigError(
-                f"{release} is not the newest release of {place}: {newest} "
+                f"{release} is not the newest release of {f'{env} {place}'.strip()}: {told} "
                 "(mendwire deployments). Nothing was noted."
             )
         before = await _soaking(sight, env, service)
         await loop.round()
         return [await _now(sight, issue) for issue in before]
 
-    fixes = see(told)
+    fixes = see(noted)
     if as_json:
         print(json.dumps({"fixes": [asdict(one) for one in fixes]}))
         return
