@@ -165,7 +165,7 @@ async def loaded(stack: Stack, asked: Namespace, file: Path) -> Under:
     count = int(asked.rate * asked.seconds)
     template = capture(SIZE)
     # Numbered steps read like somebody's instructions to the screen; these are to be worked on.
-    template = replace(template, text=template.text.replace("step_", "total_of_"))
+    template = replace(template, text=template.text.replace("step_", "part_"))
     made = bodies(template, count, groups=max(1, count // asked.kinds), event=1, group=0)
     head = HEAD.format(path=stack.path, port=stack.port, key=stack.key)
     await asyncio.to_thread(load.write, file, made, head)
@@ -177,6 +177,9 @@ async def loaded(stack: Stack, asked: Namespace, file: Path) -> Under:
     )
     out, _ = await sender.communicate()
     found = load.Load(**json.loads(out))
+    if sender.returncode or set(found.statuses) - {"200", *map(str, load.AGAIN)}:
+        message = f"errors were refused, or not answered: {found.statuses}"
+        raise RuntimeError(message)
     deadline = monotonic() + COUNTED_WITHIN_S
     while sum(await stack.accounted()) < found.accepted and monotonic() < deadline:  # noqa: ASYNC110 - other processes work
         await asyncio.sleep(0.5)

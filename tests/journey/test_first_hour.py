@@ -37,6 +37,8 @@ OFFLINE: Final = {
     "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say yes
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
 }
+NOT_THERE: Final = ("mendwire", "_editable", "pytest_", "hypothesis", "_hypothesis")
+"""What is made and installed here, and what a person has not, and pytest would load each time."""
 IN_THE_SANDBOX: Final = {"pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"}
 WHO: Final = {
     f"GIT_{role}_{what}": value
@@ -120,7 +122,7 @@ def _there_already(packages: Path) -> None:
     (ours,) = {path for path in map(Path, sys.path) if path.name == "site-packages"}
     for path in ours.iterdir():
         copy = packages / path.name
-        if "mendwire" in path.name or copy.exists():
+        if copy.exists() or path.name.startswith(NOT_THERE):
             continue
         if path.name in IN_THE_SANDBOX:  # which may not see where the others are
             (shutil.copytree if path.is_dir() else shutil.copy)(path, copy)
