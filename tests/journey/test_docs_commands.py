@@ -170,13 +170,13 @@ class Reader:
 @asynccontextmanager
 async def reader(folder: Path) -> AsyncIterator[tuple[Reader, Yard]]:
     """A project with a server of its own, and a terminal in it."""
-    async with own_repository(folder / "shop", folder / "home") as yard:
-        laid_out(yard.folder)
-        server = await yard.spawn("server")
-        assert server.stdout is not None
-        async with asyncio.timeout(60):
-            assert await server.stdout.readline()
-        with quick_line(folder / "bin") as programs:
+    with quick_line(folder / "bin") as programs:
+        async with own_repository(folder / "shop", folder / "home") as yard:
+            laid_out(yard.folder)
+            server = await yard.spawn("server")
+            assert server.stdout is not None
+            async with asyncio.timeout(60):
+                assert await server.stdout.readline()
             path = f"{programs}:{os.environ['PATH']}"
             surroundings = {"HOME": str(folder / "home"), "PATH": path, "LC_ALL": "C.UTF-8"}
             async with terminal(yard.folder, surroundings) as person:

@@ -79,8 +79,8 @@ async def test_a_persons_first_hour(tmp_path: Path) -> None:
                 token = await second.type(tutorial.next("export").text.replace("\n", " && "))
                 async with logged_in(url, token.split()[-1]) as dashboard:
                     await it_breaks_and_is_mended(tutorial, first, second, dashboard)
-                    assert hook.next().body["title"] == TITLE
                     await thrown_away(tutorial, second)
+                    assert hook.next().body["title"] == TITLE
                     await deployed_and_verified(tutorial, second, dashboard)
                 await stopped(tutorial, first)
     tutorial.end()
