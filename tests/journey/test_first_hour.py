@@ -88,6 +88,7 @@ async def test_a_persons_first_hour(tmp_path: Path) -> None:
 
 IDLE_MB: Final = 250.0
 """For server, gateway, worker with its screen and dashboard together (docs/operations.md)."""
+PATIENT_MS: Final = 60_000
 TITLE: Final = "[shop] critical: ValueError in total (shop.py)"
 
 
@@ -185,10 +186,13 @@ async def started(tutorial: Tutorial, person: Terminal) -> str:
 async def logged_in(url: str, token: str) -> AsyncIterator[Page]:
     async with chromium() as browser:
         pane = await browser.new_page()
+        pane.set_default_timeout(PATIENT_MS)
         await pane.goto(url)
         await pane.get_by_label("Token for shop").fill(token)
         await pane.keyboard.press("Enter")
-        await expect(pane.get_by_role("heading", level=1)).to_contain_text("well")
+        await expect(pane.get_by_role("heading", level=1)).to_contain_text(
+            "well", timeout=PATIENT_MS
+        )
         yield pane
 
 
@@ -199,12 +203,14 @@ async def it_breaks_and_is_mended(
     shown = await second.type(f"{crash}; test $? = 1")
     assert "ValueError: max()" in shown
     await dashboard.get_by_role("link", name="Cases").first.click()
-    await dashboard.get_by_role("link", name="ValueError in total").click(timeout=30_000)
-    await expect(dashboard.get_by_text("Research").first).to_be_visible()
+    await dashboard.get_by_role("link", name="ValueError in total").click()
+    await expect(dashboard.get_by_text("Research").first).to_be_visible(timeout=PATIENT_MS)
     for line in tutorial.next("message.received").text.splitlines():
         event = re.split(r"\s", line)[0]
         await first.until(re.compile(rf"\] {re.escape(event)} "))
-    await expect(dashboard.locator(".run.red pre").first).to_contain_text("ValueError")
+    await expect(dashboard.locator(".run.red pre").first).to_contain_text(
+        "ValueError", timeout=PATIENT_MS
+    )
     fixed, story = tutorial.next("mendwire cases list").commands
     assert re.search(r"fixed +fixed +ValueError in total", await second.type(fixed))
     assert "The proof, computed by Mendwire:" in await second.type(story)
@@ -229,7 +235,7 @@ async def deployed_and_verified(tutorial: Tutorial, person: Terminal, dashboard:
     assert "soaking   has the fix" in await person.type(deploy)
     assert "answers; that is noted" in await person.type(alive)
     way = dashboard.get_by_role("list", name="How far it came")
-    await expect(way.locator(".done")).to_have_count(9, timeout=30_000)
+    await expect(way.locator(".done")).to_have_count(9, timeout=PATIENT_MS)
     listed = await person.type(tutorial.next("mendwire cases list").text)
     assert "verified" in listed
 
