@@ -87,7 +87,7 @@ ELSEWHERE: Final = (
     (r"in-a-session", r".", "needs Claude Code; test_slash_command, test_mcp"),
     (r"back-up", r"^mendwire restore BACKUP", "needs an empty server; tests/wire/test_backup"),
     (r"screen\.md", r"^python -m training", "needs a clone and minutes; test_screen_training"),
-    (r"several-repositories", r" billing$", "needs several; test_repositories"),
+    (r"several-repositories", r" billing$", "needs several; test_one_fix"),
     (r"deliver-fixes", r"^export", "needs a forge; test_requests"),
     (r"replay", r"agent", "test_replay_command; it needs a server of its own"),
     (r"alerts", r"alerts (show|ack|silence|test)", "needs an alert; test_alerts"),
@@ -144,6 +144,8 @@ def test_every_reason_is_for_something() -> None:
             1 for name, text in all_typed if re.search(pages, name) and re.search(commands, text)
         ]
         assert fits, why
+        for named in re.findall(r"test_\w+", why):
+            assert list((ROOT / "tests").glob(f"*/{named}*.py")), why
 
 
 @dataclass(kw_only=True)
