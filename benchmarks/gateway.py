@@ -121,7 +121,7 @@ async def ours(folder: Path, sync: str, workers: int) -> AsyncIterator[Side]:
         stack.push_async_callback(client.close)
         jetstream = client.jetstream(timeout=60)
         await _until_there(jetstream)
-        told = _Told()
+        told = Told()
 
         async def digested() -> int:
             stored = (await jetstream.stream_info(STREAM)).state.messages
@@ -164,7 +164,7 @@ async def _until_there(jetstream: JetStreamContext) -> None:
 
 
 @dataclass(kw_only=True)
-class _Told:
+class Told:
     """The counts in the stream of occurrences, added up as they come."""
 
     upto: int = 0

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -77,12 +77,26 @@ class Peak:
 
 @asynccontextmanager
 async def running(
-    words: Sequence[str], *, cwd: Path, env: dict[str, str], log: Path
+    words: Sequence[str],
+    *,
+    cwd: Path,
+    env: dict[str, str],
+    log: Path,
+    enter: Callable[[], None] | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A program in a group of its own; all of the group is dead at the end."""
+    """A program in a group of its own; all of the group is dead at the end.
+
+    ``enter`` is called in the child before it begins.
+    """
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            *words, cwd=cwd, env=env, stdout=output, stderr=output, start_new_session=True
+            *words,
+            cwd=cwd,
+            env=env,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=enter,
         )
     try:
         yield process

@@ -103,6 +103,15 @@ async def test_a_quick_run_of_scrubbing_tells_what_it_costs_beside_decoding() ->
     assert all(row["ms a MB"]["median"] > 0 for row in long["rows"])
 
 
+async def test_a_quick_run_over_memory_accounts_for_every_error() -> None:
+    out = await _ran("benchmarks.memory", "--json")
+    rest, peak, account = map(json.loads, out.splitlines())
+    assert [row["what"] for row in rest["rows"]][-2:] == ["NATS server", "all"]
+    assert peak["rows"][-1]["PSS"]["median"] >= rest["rows"][-1]["PSS"]["median"] > 0
+    became = {row["what"]: row[""]["median"] for row in account["rows"]}
+    assert (became["answered 200"], became["lost"]) == (became["sent"], 0)
+
+
 async def test_a_quick_run_of_the_gateway_alone_prints_its_tables_as_json() -> None:
     """Without Bugsink, which would have to be installed for it."""
     out = await _ran("benchmarks.gateway", "--alone", "--json", "--workers", "2")

@@ -148,3 +148,13 @@ async def test_what_nobody_could_follow_is_refused_in_a_sentence(tmp_path: Path)
         code, _, err = await set_up.run("deploy", "--env", ENV, *again)
         assert (code, len(err.splitlines())) == (2, 1)
         assert "a release of its own" in err
+        for words, said in (
+            (("--env", "a.b", "--release", "shop@2"), "environment"),
+            (("--env", ENV, "--release", "shop@1"), "its newest is shop@2"),
+            (("--env", "staging", "--release", "shop@2"), "it has no deployment"),
+        ):
+            code, out, err = await set_up.run("alive", *words)
+            assert (code, out, len(err.splitlines())) == (2, "", 1), err
+            assert said in err
+        code, out, err = await set_up.run("alive", "--env", ENV, "--release", "shop@2", "--json")
+        assert (code, json.loads(out)) == (0, {"fixes": []}), err

@@ -361,7 +361,7 @@ async def test_work_that_is_not_committed_is_noticed_and_left_alone(
     (repository.path / "README.md").write_text("mine\n")
     base = await ours.base_commit()
     assert base.commit == repository.git("rev-parse", "HEAD")
-    assert "1 changed files" in base.notices[0]
+    assert "1 changed file in" in base.notices[0]
     assert (repository.path / "README.md").read_text() == "mine\n"
     assert await ours.read_file(base.commit, "README.md") == b"shop\n"
 
@@ -378,7 +378,7 @@ async def test_a_change_of_the_same_size_in_the_second_of_the_index_is_noticed(
         seconds = {int(path.stat().st_mtime) for path in (readme, index)}
     while time.time() < min(seconds) + 1:
         await asyncio.sleep(0.01)  # git counts in seconds: an index of the next one would be newer
-    assert "1 changed files" in (await ours.base_commit()).notices[0]
+    assert "1 changed file in" in (await ours.base_commit()).notices[0]
 
 
 async def test_linked_worktrees_and_cut_history(repository: Generated, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mendwire.cli.asking import print_fields
 from mendwire.cli.case_telling import told
 from mendwire.model.case import Case, CaseState, Parking, ParkReason, Verdict
+from mendwire.model.deployment import Deployment
 from mendwire.model.work import Change, Finding, Proof, ProofStatus, Reproduction, Run
 
 OUTPUT = "\n".join(f"line {number}" for number in range(30))
@@ -80,3 +83,17 @@ def test_each_field_stands_under_its_name_and_is_safe(
     assert "        patch  --- a\n               +++ b\n" in out
     assert "\x1b" not in out
     assert '       report  {"error": "ValueError: ' in out
+
+
+def test_a_fix_that_soaks_says_what_it_waits_for() -> None:
+    ran = Deployment(
+        environment="staging",
+        service="shop",
+        release="2",
+        commit="0" * 40,
+        order=1,
+        at_ns=1_795_654_723_742_654_122,
+    )
+    fields = told(replace(CASE, state=CaseState.SOAKING, verdict=Verdict.FIXED, deployed=ran))
+    assert "mendwire alive" in str(fields["waits"])
+    assert fields["deployed"] == "2 at 2026-11-26 00:58:43+00:00"

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mendwire.app.init import CONFIG_TEXT, IGNORED, initialise, namespace_from
+from mendwire.errors import ConfigError
 from mendwire.model.names import namespace
+from mendwire.settings.config import read_config
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -89,3 +91,11 @@ def test_a_folder_gives_a_namespace(folder: str, name: str) -> None:
 @given(st.text())
 def test_every_folder_gives_a_usable_namespace(folder: str) -> None:
     assert namespace(namespace_from(folder))
+
+
+def test_a_section_that_is_written_once_more_is_told_where_its_lines_belong(tmp_path: Path) -> None:
+    initialise(tmp_path, "shop")
+    file = tmp_path / "mendwire.toml"
+    file.write_text(file.read_text() + '[alerts]\nto = ["env:NIGHT"]\n')
+    with pytest.raises(ConfigError, match=r"alerts.* twice .* put your lines below its first line"):
+        read_config(file, tmp_path)

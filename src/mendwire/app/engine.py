@@ -229,7 +229,7 @@ async def engine(
             loop_of(one.config, bus, docket, one.repository, one.forge, one.layout.name)
             for one in every
         ]
-        looked = await stack.enter_async_context(following(*loops))
+        looked = await stack.enter_async_context(following(loops, bus))
         await stack.enter_async_context(worker)
         yield Engine(
             grounds=grounds,

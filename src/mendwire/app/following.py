@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Final
 
@@ -18,13 +18,17 @@ from mendwire.docket.deployments import Deployments
 from mendwire.errors import MendwireError
 from mendwire.execution.git import CaseRepository
 from mendwire.model.bodies import Progress
-from mendwire.model.case import Case
+from mendwire.model.case import Case, CaseState
 from mendwire.settings.config import Config
 from mendwire.telemetry import emit
 from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import JetStreamBus
 
 EVERY_S: Final = 60.0
+_AFTER_S: Final = 0.05
+"""After a soak's end, so that it is over when it is looked at."""
+_SOAKS: Final = f'"status": "{CaseState.SOAKING.value}"'.encode()
+"""In the progress that `teller` publishes."""
 log = logging.getLogger(__name__)
 
 
@@ -68,27 +72,43 @@ def loop_of(
 
 
 @asynccontextmanager
-async def following(*loops: ClosedLoop, every_s: float = EVERY_S) -> AsyncIterator[asyncio.Event]:
-    """Look at every fix on its way each minute, while the block runs.
+async def following(
+    loops: Sequence[ClosedLoop], bus: JetStreamBus, every_s: float = EVERY_S
+) -> AsyncIterator[asyncio.Event]:
+    """Look at every fix on its way each minute, and when a soak ends, while the block runs.
 
     The event is set after the first round.
     """
-    looked = asyncio.Event()
-    task = asyncio.create_task(_rounds(loops, every_s, looked), name="closed loop")
-    try:
-        yield looked
-    finally:
-        await ended(task)
+    looked, soaks = asyncio.Event(), asyncio.Event()
+
+    def hear(_subject: str, payload: bytes, _headers: object) -> None:
+        """`mendwire deploy` is another process: this tells that there is a soak to wait for."""
+        if _SOAKS in payload:
+            soaks.set()
+
+    async with bus.hearing((bus.names.every_progress,), "", hear):
+        task = asyncio.create_task(_rounds(loops, every_s, looked, soaks), name="closed loop")
+        try:
+            yield looked
+        finally:
+            await ended(task)
 
 
-async def _rounds(loops: Sequence[ClosedLoop], every_s: float, looked: asyncio.Event) -> None:
+async def _rounds(
+    loops: Sequence[ClosedLoop], every_s: float, looked: asyncio.Event, soaks: asyncio.Event
+) -> None:
     while True:
+        soaks.clear()
+        pause_s = every_s
         for loop in loops:
             try:
                 await loop.round()
+                due_s = await loop.due_s()
+                pause_s = min(pause_s, every_s if due_s is None else due_s + _AFTER_S)
             except MendwireError as problem:
                 emit("connection.lost", url=f"following fixes waits: {problem}")
             except Exception:
                 log.exception("following fixes failed; the next round tries again")
         looked.set()
-        await asyncio.sleep(every_s)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(soaks.wait(), pause_s)

@@ -8,11 +8,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from mendwire.model.case import Case, Parking
+from mendwire.model.case import Case, CaseState, Parking
 from mendwire.model.work import Change, Finding, Proof, ProofStatus, Run
 
 _LINES: Final = 12
 """Last lines of a run's output that are shown where the proof does not hold."""
+_SOAKS: Final = (
+    "to stay quiet for delivery.soak_hours after its deployment, and for a sign that the release "
+    "runs: any report of it, or mendwire alive"
+)
 Fields = dict[str, object]
 
 
@@ -25,12 +29,13 @@ def told(case: Case, waits: str = "", shares: str = "") -> Fields:
     ``--json`` has everything; here the keeping of leases and the text of scripts is left out.
     """
     delivered = case.delivered
+    soaks = case.state is CaseState.SOAKING
     return {
         "case": case.case_id,
         "title": case.title,
         "error": _error(case.report),
         "state": f"{case.state}, restricted" if case.restricted else str(case.state),
-        "waits": _waits(case.parking, waits) if case.parking else "",
+        "waits": _waits(case.parking, waits) if case.parking else _SOAKS if soaks else "",
         "verdict": str(case.verdict or ""),
         "reason": case.reason,
         "from": " ".join(filter(None, (case.environment, case.service, case.release))),
@@ -51,7 +56,9 @@ def told(case: Case, waits: str = "", shares: str = "") -> Fields:
         "patch file": delivered.patch_path if delivered else "",
         "merged as": case.landed,
         "reverted by": case.reverted,
-        "deployed": case.deployed.release if case.deployed else "",
+        "deployed": f"{case.deployed.release} at {_at(case.deployed.at_ns)}"
+        if case.deployed
+        else "",
         "cost": f"${case.cost_usd:.2f}" if case.cost_usd else "",
         "report": case.report.decode("utf-8", "replace"),
     }

@@ -49,10 +49,7 @@ def deploy(
     """
     if not release or release == UNKNOWN_RELEASE:
         raise ConfigError("A deployment needs the release that its reports will name.")
-    try:
-        environment(env)
-    except InvalidName as problem:
-        raise ConfigError(str(problem)) from None
+    checked_environment(env)
 
     async def told(sight: Sight) -> tuple[Deployment, list[Landing]]:
         config = sight.config
@@ -84,6 +81,14 @@ def deployments(as_json: AsJson = False) -> None:
 
     rows = [_row(one) for one in see(known)]
     print_table(rows, _COLUMNS, as_json, "No deployment yet: mendwire deploy --help.")
+
+
+def checked_environment(name: str) -> None:
+    """Raises ConfigError for what is no environment's name (rules B10)."""
+    try:
+        environment(name)
+    except InvalidName as problem:
+        raise ConfigError(str(problem)) from None
 
 
 async def _commit(repository: CaseRepository, revision: str) -> str:

@@ -27,6 +27,7 @@ _MODULES: Final = {
     "tasks": ("tasks",),
     "specialist": ("specialist",),
     "deploy": ("deploy", "deployments"),
+    "alive": ("alive",),
     "halt": ("halt", "resume"),
     "doctor": ("doctor",),
     "capacity": ("capacity",),

@@ -129,6 +129,16 @@ class ClosedLoop:
         """A case from before there were several repositories is looked for in each of them."""
         return not self.name or case.repository in {"", self.name}
 
+    async def due_s(self) -> float | None:
+        """Seconds until the next fix has soaked long enough; None where none soaks any more."""
+        now = time.time_ns()
+        ends = [
+            filed.case.deployed.at_ns + int(self.soak_s * 1e9) - now
+            async for filed in self._on_their_way()
+            if filed.case.state is CaseState.SOAKING and filed.case.deployed
+        ]
+        return min((end / 1e9 for end in ends if end > 0), default=None)
+
     async def deployed(self, new: Deployment) -> list[Landing]:
         """Move the cases whose fix ``new`` brings, and note the fixes that it takes back."""
         await self.round()
@@ -277,8 +287,8 @@ class ClosedLoop:
             filed = await self.docket.change(
                 filed, lambda case: move(case, to, token=token, **changes)
             )
-        except (Fenced, IllegalMove):
-            return filed  # another worker was quicker, or a person
+        except (Fenced, IllegalMove):  # another worker was quicker, or a person
+            return await self.docket.get(filed.case.issue) or filed
         await self.tell(filed.case, then)
         if self.requests is not None:
             await self.requests.tell(filed.case)

@@ -81,22 +81,26 @@ class Deployments:
 
     async def hear(
         self, environment: str, service: str, release: str, repository: str = ""
-    ) -> None:
+    ) -> bool:
         """Note that a service speaks, if its newest release does; once a minute for each release.
 
-        Only what a trusted source says counts (rules A12, B2): the caller sees to that.
+        Only what a trusted source says counts (rules A12, B2): the caller sees to that. Whether
+        anything was noted now.
         """
+        noted = False
         speaker = (environment, service, release)  # an old release must not drown the new one
         now = time.monotonic()
         if now - self._heard.get(speaker, -HEAR_EVERY_S) < HEAR_EVERY_S:
-            return
+            return False
         for place in dict.fromkeys((service, "", whole(repository))):  # or told for all at once
             known = await self.of(environment, place)
             if known and order_of(known, release) == known[-1].order:
                 await self.bucket.put(_key("heard", environment, place), b"%d" % time.time_ns())
+                noted = True
         if len(self._heard) >= _MOST_SPEAKERS:
             self._heard.clear()  # publishers choose the names
         self._heard[speaker] = now
+        return noted
 
     async def heard(self, environment: str, service: str) -> int:
         """When it last was heard from, nanoseconds since the epoch; 0 for never."""

@@ -61,9 +61,11 @@ class CaseRepository(Objects):
         commit = await self.origin.commit_of(revision)
         notices = []
         if dirty := await self._uncommitted(commit):
+            these = "1 changed file" if len(dirty) == 1 else f"{len(dirty)} changed files"
+            are = "is" if len(dirty) == 1 else "are"
             notices.append(
-                f"{len(dirty)} changed files in {self.origin.top} are not committed and not part "
-                f"of what is fixed (first: {dirty[0]})."
+                f"{these} in {self.origin.top} {are} not committed and not part of what is fixed "
+                f"(first: {dirty[0]})."
             )
         if self.origin.shallow:
             notices.append(

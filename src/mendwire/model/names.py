@@ -82,6 +82,11 @@ class Names:
         """``ai_tutor.investigation.status.<case id>``."""
         return f"{self.namespace}.investigation.status.{token(case_id)}"
 
+    @property
+    def every_progress(self) -> str:
+        """``ai_tutor.investigation.status.*``."""
+        return f"{self.namespace}.investigation.status.*"
+
     def task(self, kind: str, priority: str, to: str) -> str:
         """``ai_tutor.tasks.investigation.high.architect``; ``any`` is whoever is free."""
         return f"{self.raw_task(kind)}.{token(priority)}.{token(to)}"

@@ -6,6 +6,7 @@ The file is read from the operator's own checkout, never from a tree an agent wo
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Self
@@ -118,7 +119,9 @@ def read_config(path: Path | None, start: Path) -> Config:
         message = f"{path} cannot be read: {problem.strerror}."
         raise ConfigError(message) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        message = f"{path} is not valid TOML: {problem}."
+        twice = " A section may stand there once: put your lines below its first line."
+        hint = twice if re.match(r"Cannot (declare|overwrite)", str(problem)) else ""
+        message = f"{path} is not valid TOML: {problem}.{hint}"
         raise ConfigError(message) from None
     try:
         return Config(**{**raw, "root": path.parent})
