@@ -100,6 +100,11 @@ class Forge(Section):
     """Branch that requests ask to be merged to; empty: the forge's default branch."""
     draft: bool = True
     """Requests begin as drafts."""
+    feedback: bool = True
+    """Whether what people with write permission say on a request is taken up by another round of
+    implementation, on the same branch."""
+    rounds: Annotated[int, Field(ge=0, le=10)] = 3
+    """Such rounds for one fix, at most; each also keeps within ``limits``."""
 
 
 class Gateway(Section):
