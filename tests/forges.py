@@ -68,7 +68,7 @@ class Forge(ABC):
 class GitHub(Forge):
     """``description`` is GitHub's own."""
 
-    def answer(  # noqa: PLR0911 - a table of paths
+    def answer(  # noqa: C901, PLR0911 - a table of paths
         self, method: str, url: str, body: dict[str, Any]
     ) -> tuple[int, Any]:
         path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
@@ -107,7 +107,9 @@ class GitHub(Forge):
                     return 404, {"message": "Not Found"}
                 name = "repository-collaborator-permission-response-if-user-has-admin-permissions"
                 role = "write" if login in self.writers else "read"
-                return 200, self._example(name, permission=role, role_name=role)
+                told = self._example(name, permission=role, role_name=role)
+                told["user"]["role_name"] = role  # required, and not in GitHub's own example
+                return 200, told
         return 404, {"message": "Not Found"}
 
     def close(self, number: int, *, merged_as: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +11,7 @@ import pytest
 
 from mendwire.app.forging import forge_of
 from mendwire.deliver.feedback import Feedback
-from mendwire.deliver.requests import Request, RequestState, is_ours, marked
+from mendwire.deliver.requests import Request, RequestState, Wanted, is_ours, marked
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import Fenced
 from mendwire.model.case import Answer, Case, CaseState, Delivered, Step, Verdict
@@ -103,6 +102,11 @@ def fixed(**more: object) -> Case:
     return replace(usual, **more)  # type: ignore[arg-type]  # fields by name
 
 
+WANTED = Wanted(
+    case=f"{ISSUE}-e1", branch="b", commit="a" * 40, base="", title="T", text="T", draft=True
+)
+
+
 def request(head: str = "a" * 40) -> Request:
     return Request(number=1, url="", state=RequestState.OPEN, text="", head=head)
 
@@ -112,6 +116,8 @@ def listening(there: Forge, shelf: Shelf, **more: object) -> Feedback:
     chosen = Chosen(kind=kind, repository=REPOSITORY, url=there.url)
     forge = forge_of(Config(forge=chosen), {"MENDWIRE_FORGE_TOKEN": TOKEN})
     assert forge is not None
+    if not there.requests:
+        forge.open(WANTED)
 
     async def passes(text: str) -> bool:
         return "ignore all" not in text
@@ -196,7 +202,7 @@ async def test_what_the_screen_holds_begins_no_round(there: Forge) -> None:
 
 @pytest.mark.parametrize("there", ["github"], indirect=True)
 async def test_a_wish_becomes_one_more_commit_whatever_dies(there: Forge, tmp_path: Path) -> None:
-    """Killed with SIGKILL after the push, and after the answer was posted."""
+    """Killed with SIGKILL after the new commit was pushed and before that was noted."""
     command = f"command = {json.dumps(['python3', '-c', AGENT])}\n"
     config = CONFIG.format(url=there.url)
     async with stage(tmp_path, agent="command", agent_more=command, config=config) as built:
@@ -230,14 +236,6 @@ async def test_a_wish_becomes_one_more_commit_whatever_dies(there: Forge, tmp_pa
         assert second.cost_usd == first.cost_usd + 0.25
         assert len(await built.kept("RESULTS")) == 1
         there.request(1)["head"]["sha"] = tip
-        if second.answer is not None:
-            there.mute = True
-            died = await built.spawn("work", "--until-empty", MENDWIRE_FORGE_TOKEN=TOKEN)
-            await asyncio.to_thread(there.made.wait, 60)
-            died.kill()
-            await died.communicate()
-            there.mute = False
-            there.ended.set()
         last = await _worked(built)
         assert (last.state, last.answer, last.reworks) == (CaseState.FIXED, None, 1)
         ((_, text),) = there.comments

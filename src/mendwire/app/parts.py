@@ -234,8 +234,8 @@ def orchestrator_of(
             issue_usd=config.limits.issue_usd,
             day_usd=config.limits.day_usd,
             at_once=config.limits.at_once,
-            autonomy=config.delivery.autonomy,
         ),
+        autonomy=partial(_autonomy, by_name),
         boundary=boundary,
         outages=Outages(
             pause=worker.pause,
@@ -255,6 +255,12 @@ def orchestrator_of(
     return orchestrator, worker
 
 
+def _autonomy(by_name: Mapping[str, Grounds], case: Case) -> str:
+    """How far a case's fix may go, by its repository, its environment and a person's word."""
+    grounds = by_name.get(case.repository) or next(iter(by_name.values()))
+    return grounds.config.delivery.up_to(case.environment, case.approved)
+
+
 async def _delivered(by_name: Mapping[str, Grounds], case: Case) -> Delivered:
     if len(by_name) > 1 and case.repository not in by_name:
         raise RepositoryUnfit(
@@ -265,6 +271,7 @@ async def _delivered(by_name: Mapping[str, Grounds], case: Case) -> Delivered:
     wanted = grounds.config.delivery
     if case.rework is not None:
         return await _moved_on(grounds, case)
+    level = _autonomy(by_name, case)
     delivered = await deliver(
         case,
         grounds.repository,
@@ -272,14 +279,14 @@ async def _delivered(by_name: Mapping[str, Grounds], case: Case) -> Delivered:
         contains_secret=find_secret,
         identity=f"{wanted.author_name} <{wanted.author_email}>",
         branch_prefix=wanted.branch_prefix,
-        propose_only=wanted.autonomy == "propose",
+        propose_only=level == "propose",
     )
     if not (wanted.push and delivered.branch and case.trust is Trust.TRUSTED):
         return delivered
     top = grounds.repository.origin.top
     await push(top, wanted.push, delivered.branch, delivered.commit)
     delivered = replace(delivered, remote=wanted.push)
-    if grounds.forge is None or wanted.autonomy != "request":
+    if grounds.forge is None or level != "request":
         return delivered
     return await requested(grounds.forge, grounds.config, case, delivered)
 

@@ -22,8 +22,6 @@ class Bounds:
     day_usd: float = 20.0
     at_once: float = 1.0
     """Share of the day's money that may be spent as soon as the day begins."""
-    autonomy: str = "branch"
-    """``investigate`` ends with the finding; ``propose`` and ``branch`` hand a fix over."""
 
 
 def is_spent(case: Case, bounds: Bounds) -> bool:

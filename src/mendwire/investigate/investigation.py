@@ -72,6 +72,8 @@ class Investigation:
     boundary: OnBoundary
     outages: Outages
     keep: Keep
+    autonomy: Callable[[Case], str] = lambda _case: "branch"
+    """How far a case's fix may go: ``investigate`` ends with the finding."""
     homes: Homes | None = None
     """Where there are several repositories: the specialists of each."""
     joining: Joining | None = None
@@ -203,8 +205,11 @@ class Investigation:
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
         if finding.confidence <= 0:
             return await self._decide(filed, Verdict.NEEDS_HUMAN, finding.summary, **known)
-        if self.bounds.autonomy == "investigate":
-            why = "Found, not mended: autonomy is set to investigate."
+        if self.autonomy(case) == "investigate":
+            why = (
+                "Found, not mended: autonomy is set to investigate. "
+                f"`mendwire cases approve {case.case_id}` lets it be mended."
+            )
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
         joining = self._joins(case)
         if joining and (other := await joining.ahead(replace(case, finding=finding))):

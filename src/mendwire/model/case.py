@@ -246,6 +246,9 @@ class Case:
     alone: bool = False
     """A person said that it waits for no other's fix."""
     delivered: Delivered | None = None
+    approved: str = ""
+    """How far a person lets this fix go beyond what the settings say: a word of ``autonomy``."""
+    approved_by: str = ""
     rework: Rework | None = None
     """While it is made anew for those who review it."""
     reworks: int = 0
