@@ -98,8 +98,8 @@ async def _push_once(top: Path, remote: str, reference: str, commit: str, after:
         return
     if tip != after:
         raise GitError(
-            f"The branch {branch} on {remote} is at {tip[:12] or 'no commit'}, and that is not "
-            "this fix: rename or remove it there, then `mendwire cases retry`."
+            f"The branch {branch} is on {remote} already, at {tip[:12] or 'no commit'}, and that "
+            "is not this fix: rename or remove it there, then `mendwire cases retry`."
         )
     # Nobody may have made or moved it since: the lease says where it is.
     await _git(
