@@ -32,6 +32,10 @@ class Forge(ABC):
     """Where an exchange is not as the vendor describes it."""
     fail: list[int] = field(default_factory=list)
     """Statuses that the next exchanges are answered with."""
+    talk: list[dict[str, Any]] = field(default_factory=list)
+    """What people said on requests: ``kind``, ``by``, ``text`` and what else that kind has."""
+    writers: set[str] = field(default_factory=set)
+    """Accounts that may write."""
     mute: bool = False
     """A request that is made is kept, and its answer never comes."""
     made: threading.Event = field(default_factory=threading.Event)
@@ -40,6 +44,16 @@ class Forge(ABC):
 
     def request(self, number: int) -> dict[str, Any]:
         return next(one for one in self.requests if number in (one.get("number"), one.get("iid")))
+
+    def say(self, by: str, text: str, kind: str = "comment", **more: Any) -> None:
+        """``kind`` is ``comment``, ``review`` or ``line``."""
+        self.talk.append({"kind": kind, "by": by, "text": text, "id": len(self.talk) + 1, **more})
+
+    def said(self) -> list[dict[str, Any]]:
+        """Ours as well."""
+        ours = [{"kind": "comment", "by": "us", "text": text} for _, text in self.comments]
+        numbered = enumerate(ours, start=1000)
+        return [*self.talk, *({**one, "id": number} for number, one in numbered)]
 
     @abstractmethod
     def answer(self, method: str, url: str, body: dict[str, Any]) -> tuple[int, Any]:
@@ -54,7 +68,7 @@ class Forge(ABC):
 class GitHub(Forge):
     """``description`` is GitHub's own."""
 
-    def answer(  # noqa: PLR0911 - a table of paths
+    def answer(  # noqa: C901, PLR0911 - a table of paths
         self, method: str, url: str, body: dict[str, Any]
     ) -> tuple[int, Any]:
         path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
@@ -81,6 +95,21 @@ class GitHub(Forge):
             case ("POST", "issues", number, "comments"):
                 self.comments.append((int(number), body["body"]))
                 return 201, self._example("issue-comment", body=body["body"])
+            case ("GET", "issues", _, "comments"):
+                return 200, [self._said(one, "issue-comment") for one in self._of("comment")]
+            case ("GET", "pulls", _, "reviews"):
+                return 200, [self._said(one, "pull-request-review") for one in self._of("review")]
+            case ("GET", "pulls", _, "comments"):
+                name = "pull-request-review-comment"
+                return 200, [self._said(one, name) for one in self._of("line")]
+            case ("GET", "collaborators", login, "permission"):
+                if login == "gone":
+                    return 404, {"message": "Not Found"}
+                name = "repository-collaborator-permission-response-if-user-has-admin-permissions"
+                role = "write" if login in self.writers else "read"
+                told = self._example(name, permission=role, role_name=role)
+                told["user"]["role_name"] = role  # required, and not in GitHub's own example
+                return 200, told
         return 404, {"message": "Not Found"}
 
     def close(self, number: int, *, merged_as: str = "") -> None:
@@ -119,6 +148,16 @@ class GitHub(Forge):
         pull["head"]["ref"], pull["base"]["ref"] = body["head"], body["base"]
         self.requests.append(pull)
         return 201, pull
+
+    def _of(self, kind: str) -> list[dict[str, Any]]:
+        return [one for one in self.said() if one["kind"] == kind]
+
+    def _said(self, one: dict[str, Any], name: str) -> dict[str, Any]:
+        item: dict[str, Any] = self._named(f"{name}-items")[0]
+        is_bot = one["by"].endswith("[bot]")
+        user = item["user"] | {"login": one["by"], "type": "Bot" if is_bot else "User"}
+        own = {key: value for key, value in one.items() if key not in {"kind", "by", "text"}}
+        return item | own | {"user": user, "body": one["text"]}
 
     def _simple(self, pull: dict[str, Any]) -> dict[str, Any]:
         """As lists have it: without what only a single one tells."""
@@ -163,7 +202,24 @@ class GitLab(Forge):
             case ("POST", "merge_requests", number, "notes"):
                 self.comments.append((int(number), body["body"]))
                 return 201, {"id": len(self.comments), "body": body["body"]}
+            case ("GET", "merge_requests", _, "notes"):
+                return 200, [self._note(one) for one in self.said()]
+            case ("GET", "members", "all", number):
+                level = 30 if int(number) in {_number(name) for name in self.writers} else 20
+                return 200, {"id": int(number), "state": "active", "access_level": level}
         return 404, {"message": "404 Not Found"}
+
+    def _note(self, one: dict[str, Any]) -> dict[str, Any]:
+        name = one["by"].replace("[bot]", "") if "[bot]" not in one["by"] else "project_7_bot_ab"
+        place = {"new_path": one["path"], "new_line": one["line"]} if "path" in one else None
+        return {
+            "id": one["id"],
+            "body": one["text"],
+            "author": {"id": _number(one["by"]), "username": name},
+            "system": one["kind"] == "system",
+            "resolved": one.get("state") == "APPROVED",
+            "position": place,
+        }
 
     def close(self, number: int, *, merged_as: str = "") -> None:
         state = "merged" if merged_as else "closed"
@@ -192,6 +248,11 @@ class GitLab(Forge):
             }
         )
         return 201, self.requests[-1]
+
+
+def _number(name: str) -> int:
+    """Of an account."""
+    return sum(name.encode())
 
 
 @contextmanager

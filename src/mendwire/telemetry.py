@@ -58,6 +58,9 @@ EVENTS: Final[dict[str, str]] = {
     "delivery.made": "case, branch, commit, patch, remote, request",
     "evidence.failed": "case, error: the verdict stands, its evidence could not be kept",
     "forge.failed": "case, error: a request could not be asked after or told",
+    "forge.heard": "case, remarks, held: people with write permission asked for something else "
+    "on a request; another round begins, without what the screen held",
+    "rework.failed": "case, reason: such a round came to nothing; what was delivered stands",
     "case.forgotten": "case: its texts were kept for as long as they may be",
     "result.published": "case, subject, seq",
     "capture.dropped": "count, reason",

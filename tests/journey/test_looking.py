@@ -64,7 +64,9 @@ async def _lost_and_rebuilt(set_up: Stage, issue: str) -> None:
 
 
 async def test_autonomy_ends_where_the_operator_says(tmp_path: Path) -> None:
-    async with stage(tmp_path, config='[delivery]\nautonomy = "propose"\n') as set_up:
+    """Per environment; and a person's word goes further."""
+    config = '[delivery]\nautonomy = "branch"\nenvironments.production.autonomy = "propose"\n'
+    async with stage(tmp_path, config=config) as set_up:
         await set_up.run("streams", "apply")
         await set_up.publish(coupon_report())
         assert (await set_up.run("work", "--until-empty"))[0] == 0
@@ -73,6 +75,19 @@ async def test_autonomy_ends_where_the_operator_says(tmp_path: Path) -> None:
         assert case.delivered is not None
         assert "COUPONS.get" in Path(case.delivered.patch_path).read_text()
         assert await set_up.branches() == []
+        code, out, err = await set_up.run("cases", "approve", case.issue)
+        assert (code, out) == (
+            0,
+            f"{case.case_id} is approved as branch; the next free worker hands it over.\n",
+        ), err
+        assert (await set_up.run("work", "--until-empty"))[0] == 0
+        (after,) = await set_up.cases()
+        assert (after.case_id, after.state) == (case.case_id, CaseState.FIXED)
+        assert (after.approved, after.cost_usd) == ("branch", case.cost_usd)
+        assert await set_up.branches() == [f"mendwire/{case.issue}"]
+        assert len(await set_up.kept("RESULTS")) == 1
+        code, _, err = await set_up.run("cases", "approve", case.issue)
+        assert (code, "handed over as far as that already (branch)" in err) == (1, True)
 
 
 async def test_kept_messages_are_shown_whole_and_safe_to_print(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ DEEDS = (
     "/cases/x/retry",
     "/cases/x/silence",
     "/cases/x/close",
+    "/cases/x/accept",
     "/cases/x/approve",
     "/quarantine/1/release",
     "/quarantine/1/discard",

@@ -167,6 +167,13 @@ class Operations:
         decision = await on_cases.unrestricted(self._desk(by), self.sight.docket, case, note)
         return f"Released: it waits as {decision.entered}, and opens a case of its own."
 
+    async def accept(self, by: str, case: str) -> str:
+        config = self.sight.config
+        level = on_cases.furthest(config.delivery, config.forge)
+        await self._note(by, "cases approve", case, level)
+        opened = await on_cases.approve(self.sight.docket, case, level, by)
+        return f"{opened.case_id} is approved as {level}; the next free worker hands it over."
+
     async def release(self, by: str, seq: int, note: str) -> str:
         await self._note(by, "quarantine release", f"QUARANTINE {seq}", note)
         decision = await self._desk(by).release(seq, note)

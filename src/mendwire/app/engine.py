@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mendwire.agents import Agent
-from mendwire.app.following import following, loop_of
+from mendwire.app.following import following, loop_of, passes_of
 from mendwire.app.forgetting import forgetting
 from mendwire.app.forging import forge_of
 from mendwire.app.houses import houses_of
@@ -190,7 +190,8 @@ async def engine(
         )
         grounds = every[0]
         remote = config.specialists.remote
-        screen = await _screen(stack, config) if remote or screener is None else None
+        hears = config.forge.feedback and any(one.forge is not None for one in every)
+        screen = await _screen(stack, config) if remote or hears or screener is None else None
         away = elsewhere_of(grounds, screen) if remote and screen else None
         crews: dict[str, Specialists] = {
             one.layout.name: specialists or specialists_of(one, agent, away) for one in every
@@ -226,7 +227,16 @@ async def engine(
         await stack.enter_async_context(metering(docket, slots))
         await stack.enter_async_context(forgetting(docket, config.retention.cases))
         loops = [
-            loop_of(one.config, bus, docket, one.repository, one.forge, one.layout.name)
+            loop_of(
+                one.config,
+                bus,
+                docket,
+                one.repository,
+                one.forge,
+                one.layout.name,
+                passes=passes_of(screen) if screen else None,
+                later=sweeper.take,
+            )
             for one in every
         ]
         looked = await stack.enter_async_context(following(loops, bus))

@@ -10,15 +10,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Final
 
+from mendwire.deliver.feedback import Feedback, Passes
 from mendwire.deliver.following import Requests
 from mendwire.deliver.loop import ClosedLoop
 from mendwire.deliver.requests import Forge
-from mendwire.docket.cases import Docket
+from mendwire.docket.cases import Docket, Filed
 from mendwire.docket.deployments import Deployments
 from mendwire.errors import MendwireError
 from mendwire.execution.git import CaseRepository
 from mendwire.model.bodies import Progress
 from mendwire.model.case import Case, CaseState
+from mendwire.model.screening import CLASSIFIER, ScreenVerdict
+from mendwire.model.scrub import find_secret
+from mendwire.screen import Screen
 from mendwire.settings.config import Config
 from mendwire.telemetry import emit
 from mendwire.wire.ending import ended
@@ -57,8 +61,28 @@ def loop_of(
     repository: CaseRepository,
     forge: Forge | None = None,
     name: str = "",
+    passes: Passes | None = None,
+    later: Callable[[Filed], None] | None = None,
 ) -> ClosedLoop:
-    """The closed loop of one repository and namespace."""
+    """The closed loop of one repository and namespace.
+
+    With ``passes``, the screen's word, what people say on requests is taken up.
+    """
+    requests = None
+    if forge is not None:
+        feedback = None
+        if passes is not None and config.forge.feedback:
+            feedback = Feedback(
+                docket=docket,
+                forge=forge,
+                passes=passes,
+                has_secret=find_secret,
+                rounds=config.forge.rounds,
+                run_usd=config.limits.run_usd,
+                issue_usd=config.limits.issue_usd,
+                later=later,
+            )
+        requests = Requests(forge=forge, feedback=feedback)
     return ClosedLoop(
         docket=docket,
         deployments=Deployments(bucket=bus.bucket(bus.names.bucket("DOCKET"))),
@@ -67,8 +91,23 @@ def loop_of(
         base=config.project.base,
         soak_s=config.delivery.soak_hours * 3600,
         name=name,
-        requests=Requests(forge=forge) if forge is not None else None,
+        requests=requests,
     )
+
+
+def passes_of(screen: Screen) -> Passes:
+    """Whether a remark may go on, by all of the screen but the classifier.
+
+    That one learned what error reports are like; people who review tell others what to do.
+    """
+
+    async def passes(text: str) -> bool:
+        screening = await screen.weigh(text)
+        if screening.verdict is not ScreenVerdict.REJECT:
+            return True
+        return all(reason.rule == CLASSIFIER for reason in screening.reasons)
+
+    return passes
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ CONFIG_TEXT: Final = """\
 #   paths = {"/app" = "src"}    # folders on servers, and what they are in the repository
 #   folder = "services/billing" # where the service lives, if not the whole: its tests run there
 #   concurrency = 1             # cases of it that one worker works on at once
+#   autonomy = "propose"        # instead of that under [delivery]; the more careful counts
 #   forge = "acme/billing"      # owner/name, or the path, of its requests
 
 [worker]
@@ -124,6 +125,7 @@ CONFIG_TEXT: Final = """\
 [delivery]
 # autonomy = "branch"           # investigate (finding only) | propose (patch file) | branch |
                                 # request (a pull or merge request; needs push and [forge])
+# environments = {}             # where it is otherwise: {production = {autonomy = "propose"}}
 # branch_prefix = "mendwire"    # fixes stand on <prefix>/<issue key>
 # push = ""                     # a remote's name, "origin": the branch is pushed there, too
 # soak_hours = 24.0             # quiet for so long after its deployment, a fix is verified
@@ -137,6 +139,8 @@ CONFIG_TEXT: Final = """\
 # token = "MENDWIRE_FORGE_TOKEN" # the variable that holds the token; agents never see it
 # base = ""                     # branch to be merged to; default: the forge's default branch
 # draft = true                  # requests begin as drafts
+# feedback = true               # what people with write permission say there is taken up
+# rounds = 3                    # so often for one fix
 
 [gateway]                       # reports over HTTP; keys are made by `mendwire gateway keys add`
 # enabled = false               # run it within `mendwire up` too; `mendwire gateway` runs it alone

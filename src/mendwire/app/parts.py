@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,16 +20,16 @@ from mendwire.app.forging import requested
 from mendwire.app.houses import Houses, rooms_of
 from mendwire.app.project import bench_of, policy_of
 from mendwire.app.protocol import protocol_agent
-from mendwire.deliver.branch import deliver
-from mendwire.deliver.requests import Forge
+from mendwire.deliver.branch import deliver, deliver_again
+from mendwire.deliver.requests import Forge, RequestState, patiently
 from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.releases import Releases
 from mendwire.docket.roster import Roster
-from mendwire.errors import RepositoryUnfit
+from mendwire.errors import GitError, RepositoryUnfit
 from mendwire.execution.commands import reproductions_on
 from mendwire.execution.git import CaseRepository
-from mendwire.execution.remote import push
+from mendwire.execution.remote import fetch, push
 from mendwire.execution.sandbox import Sandbox, SandboxKind
 from mendwire.investigate.budget import Bounds
 from mendwire.investigate.intake import Intake
@@ -234,8 +235,8 @@ def orchestrator_of(
             issue_usd=config.limits.issue_usd,
             day_usd=config.limits.day_usd,
             at_once=config.limits.at_once,
-            autonomy=config.delivery.autonomy,
         ),
+        autonomy=partial(_autonomy, by_name),
         boundary=boundary,
         outages=Outages(
             pause=worker.pause,
@@ -255,6 +256,12 @@ def orchestrator_of(
     return orchestrator, worker
 
 
+def _autonomy(by_name: Mapping[str, Grounds], case: Case) -> str:
+    """How far a case's fix may go, by its repository, its environment and a person's word."""
+    grounds = by_name.get(case.repository) or next(iter(by_name.values()))
+    return grounds.config.delivery.up_to(case.environment, case.approved)
+
+
 async def _delivered(by_name: Mapping[str, Grounds], case: Case) -> Delivered:
     if len(by_name) > 1 and case.repository not in by_name:
         raise RepositoryUnfit(
@@ -263,6 +270,9 @@ async def _delivered(by_name: Mapping[str, Grounds], case: Case) -> Delivered:
         )
     grounds = by_name.get(case.repository) or next(iter(by_name.values()))
     wanted = grounds.config.delivery
+    if case.rework is not None:
+        return await _moved_on(grounds, case)
+    level = _autonomy(by_name, case)
     delivered = await deliver(
         case,
         grounds.repository,
@@ -270,16 +280,40 @@ async def _delivered(by_name: Mapping[str, Grounds], case: Case) -> Delivered:
         contains_secret=find_secret,
         identity=f"{wanted.author_name} <{wanted.author_email}>",
         branch_prefix=wanted.branch_prefix,
-        propose_only=wanted.autonomy == "propose",
+        propose_only=level == "propose",
     )
     if not (wanted.push and delivered.branch and case.trust is Trust.TRUSTED):
         return delivered
     top = grounds.repository.origin.top
     await push(top, wanted.push, delivered.branch, delivered.commit)
     delivered = replace(delivered, remote=wanted.push)
-    if grounds.forge is None or wanted.autonomy != "request":
+    if grounds.forge is None or level != "request":
         return delivered
     return await requested(grounds.forge, grounds.config, case, delivered)
+
+
+async def _moved_on(grounds: Grounds, case: Case) -> Delivered:
+    """The fix made anew, on the branch that people review; raises ExecutionError."""
+    before = case.delivered
+    if before is None or not before.remote or grounds.forge is None:
+        raise GitError(f"Case {case.case_id} has no request any more that could be moved on.")
+    forge, top, wanted = grounds.forge, grounds.repository.origin.top, grounds.config.delivery
+    number = before.request_number
+    request = await patiently(lambda: asyncio.to_thread(forge.look, number))
+    if request.state is not RequestState.OPEN:
+        raise GitError(f"The request {number} is {request.state} meanwhile.")
+    if await grounds.repository.origin.names_of(before.commit) is None:
+        await fetch(top, before.remote, before.commit)
+    delivered = await deliver_again(
+        case,
+        grounds.repository,
+        grounds.config.state,
+        contains_secret=find_secret,
+        identity=f"{wanted.author_name} <{wanted.author_email}>",
+    )
+    commit = delivered.commit
+    await push(top, before.remote, before.branch, commit, after=before.commit)
+    return delivered
 
 
 def _agent_of(choice: AgentChoice, grounds: Grounds, judge: Judge) -> Agent:

@@ -27,6 +27,7 @@ from mendwire.cli.case_telling import told
 from mendwire.cli.tables import print_table
 from mendwire.docket.cases import Filed
 from mendwire.errors import ConfigError
+from mendwire.model.case import Case
 from mendwire.model.codec import encode
 from mendwire.model.printable import printable
 from mendwire.ops import cases as desk
@@ -73,6 +74,37 @@ def retry_case(case: CaseId, as_json: AsJson = False) -> None:
         print(json.dumps({"case": opened.case_id, "state": opened.state}))
     else:
         print(f"{opened.case_id} is open; the next free worker takes it.")
+
+
+@_cases.command("approve")
+def approve_case(
+    case: CaseId,
+    level: Annotated[
+        str, typer.Option("--as", help="branch or request; default: as far as it can go.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a proposed fix be handed over: as a branch, or as a pull or merge request.
+
+    Also where autonomy ended with the finding: then a fix is made for it first.
+    """
+    if level not in {"", "branch", "request"}:
+        raise ConfigError("--as takes branch or request.")
+
+    async def approved(sight: Sight) -> tuple[Case, str]:
+        config = sight.config
+        most = desk.furthest(config.delivery, config.forge)
+        if level == "request" and most != "request":
+            raise ConfigError("A request needs [forge] and delivery.push in mendwire.toml.")
+        found = await desk.approve(sight.docket, case, level or most, operator())
+        await sight.audit.note("cases approve", found.case_id, level or most)
+        return found, level or most
+
+    opened, how = see(approved)
+    if as_json:
+        print(json.dumps({"case": opened.case_id, "state": opened.state, "as": how}))
+    else:
+        print(f"{opened.case_id} is approved as {how}; the next free worker hands it over.")
 
 
 @_cases.command("silence")

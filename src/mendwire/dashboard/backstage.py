@@ -101,6 +101,10 @@ class Backstage(Protocol):
         """Lift the restriction of a case: agents read its report."""
         ...
 
+    async def accept(self, by: str, case: str) -> str:
+        """Let a proposed fix be handed over."""
+        ...
+
     async def release(self, by: str, seq: int, note: str) -> str:
         """Let a held report through the screen."""
         ...

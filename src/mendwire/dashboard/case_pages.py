@@ -93,6 +93,11 @@ async def approve(site: Site, request: Request, person: Person, form: Form) -> s
     return await site.backstage.approve(person.name, _wanted(request), needed_note(form))
 
 
+async def accept(site: Site, request: Request, person: Person, _form: Form) -> str:
+    """Let its fix be handed over."""
+    return await site.backstage.accept(person.name, _wanted(request))
+
+
 def note_of(form: Form) -> str:
     """The reason that was given, on one line."""
     return re.sub(r"\s+", " ", form.get("note", "")).strip()[:_NOTE]

@@ -87,6 +87,7 @@ def _deeds(site: Site) -> list[Route]:
         deed(f"{case}/retry", about_cases.retry),
         deed(f"{case}/silence", about_cases.silence),
         deed(f"{case}/close", about_cases.close),
+        deed(f"{case}/accept", about_cases.accept),
         deed(f"{case}/approve", about_cases.approve),
         deed(f"{held}/release", others.release, "/quarantine"),
         deed(f"{held}/discard", others.discard, "/quarantine"),

@@ -13,6 +13,7 @@ from mendwire.dashboard.casebook import said
 from mendwire.dashboard.diffs import DiffLine, diff_lines
 from mendwire.dashboard.marks import Marked, marked
 from mendwire.errors import Undecodable
+from mendwire.model.approval import reached
 from mendwire.model.bodies import Progress, Result
 from mendwire.model.case import (
     CASE_MOVES,
@@ -137,6 +138,8 @@ class Story:
     may_silence: bool
     may_close: bool
     may_approve: bool
+    may_accept: str
+    """What the button for a proposed fix says; empty where none waits for approval."""
 
 
 def story_of(
@@ -168,6 +171,7 @@ def story_of(
         may_silence=may_stop,
         may_close=may_stop or _S.WITHDRAWN in CASE_MOVES[case.state],
         may_approve=case.restricted and case.message is not None,
+        may_accept=_ACCEPT.get(reached(case), ""),
     )
 
 
@@ -246,6 +250,9 @@ def _evidence(case: Case) -> tuple[Evidence, ...]:
 def _pairs(run: Run, red: Run | None) -> bool:
     """Whether it is the same command after the change, by its first word."""
     return red is not None and run.what.split(" ")[0] == red.what.split(" ")[0]
+
+
+_ACCEPT: Final = {"investigate": "Let it be mended", "propose": "Approve the fix"}
 
 
 def _retry(case: Case) -> str:

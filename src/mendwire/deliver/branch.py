@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mendwire.deliver.message import belongs_to, commit_message
+from mendwire.deliver.message import belongs_to, commit_message, round_message
 from mendwire.errors import GitError
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.plumbing import write_atomically
@@ -54,6 +55,33 @@ async def deliver(
     commit = await repository.commit(tree, case.base, message, case.opened_ns, identity=identity)
     branch, delivered = await _put(case, repository, commit, _names(case, branch_prefix))
     return Delivered(branch=branch, commit=delivered, patch_path=str(patch))
+
+
+async def deliver_again(
+    case: Case,
+    repository: CaseRepository,
+    state: Path,
+    *,
+    contains_secret: ContainsSecret,
+    identity: str = IDENTITY,
+) -> Delivered:
+    """The case's newer change as one more commit on the branch that has its first; legal twice.
+
+    Raises GitError where people's commits are on the branch, or it is checked out.
+    """
+    before = case.delivered
+    if case.change is None or before is None or not before.branch:
+        raise GitError(f"Case {case.case_id} has no branch that could get another commit.")
+    message = round_message(case)
+    _refuse_secrets(case, message, contains_secret)
+    tree = await repository.apply_patch(case.base, case.change.patch)
+    when_ns = case.opened_ns + case.reworks * 1_000_000_000
+    commit = await repository.commit(tree, before.commit, message, when_ns, identity=identity)
+    await repository.origin.receive(await repository.pack(commit, before.commit))
+    await repository.origin.move_on(before.branch, before.commit, commit)
+    patch = state.absolute() / "patches" / f"{token(case.case_id)}.patch"
+    await asyncio.to_thread(_write, patch, case.change.patch)
+    return replace(before, commit=commit, patch_path=str(patch))
 
 
 async def _put(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Final, TypeVar
 
 from github import Auth, Github, GithubException, RateLimitExceededException
+from github.IssueComment import IssueComment
+from github.NamedUser import NamedUser
+from github.Organization import Organization
 from github.PullRequest import PullRequest
+from github.PullRequestComment import PullRequestComment
+from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
-from mendwire.deliver.requests import Away, Exists, Request, RequestState, Wanted
+from mendwire.deliver.requests import Away, Exists, Remark, Request, RequestState, Wanted
 from mendwire.errors import ForgeError
 from mendwire.model.printable import printable
 from mendwire.settings.secret import Secret
@@ -19,6 +25,11 @@ from mendwire.settings.secret import Secret
 TIMEOUT_S: Final = 20
 _MOST: Final = 50
 """Requests of one branch that are looked at."""
+_REMARKS: Final = 500
+"""Of each kind, that are read of one request."""
+_ASKS: Final = frozenset({"CHANGES_REQUESTED", "COMMENTED"})
+_WRITES: Final = frozenset({"admin", "write"})
+"""GitHub's role ``maintain`` is told as ``write`` there."""
 T = TypeVar("T")
 
 
@@ -84,6 +95,26 @@ class GitHubForge:
         pull = self._repository.get_pull
         self._asked("close a pull request", lambda: pull(number).edit(state="closed"))
 
+    def remarks(self, number: int) -> list[Remark]:
+        def ask() -> list[Remark]:
+            pull = self._repository.get_pull(number)
+            reviews = list(islice(pull.get_reviews(), _REMARKS))
+            lines = list(islice(pull.get_review_comments(), _REMARKS))
+            return [
+                *_comments(islice(pull.get_issue_comments(), _REMARKS)),
+                *_reviews(reviews),
+                *_lines(lines, {one.id: one.state for one in reviews}),
+            ]
+
+        return self._asked("read the comments of a pull request", ask)
+
+    def may_write(self, author: str) -> bool:
+        ask = self._repository.get_collaborator_permission
+        try:
+            return self._asked("ask who may write", lambda: ask(author)) in _WRITES
+        except Gone:
+            return False
+
     def _default_branch(self) -> str:
         return self._repository.default_branch
 
@@ -96,6 +127,46 @@ class GitHubForge:
             raise Away(
                 f"GitHub could not be reached to {what}: {type(problem).__name__}."
             ) from None
+
+
+class Gone(ForgeError):
+    """There is no such thing, or no such account."""
+
+
+def _comments(found: Iterable[IssueComment]) -> Iterator[Remark]:
+    for one in found:
+        yield _remark(f"comment-{one.id}", one.user, one.body)
+
+
+def _reviews(found: Iterable[PullRequestReview]) -> Iterator[Remark]:
+    for one in found:
+        is_wish = one.state in _ASKS
+        yield _remark(f"review-{one.id}", one.user, one.body, is_wish=is_wish)
+
+
+def _lines(found: Iterable[PullRequestComment], states: dict[int, str]) -> Iterator[Remark]:
+    for one in found:
+        is_wish = states.get(one.pull_request_review_id, "COMMENTED") in _ASKS
+        place = f"{one.path}:{one.line or one.original_line or 0}"
+        yield _remark(f"line-{one.id}", one.user, one.body, place=place, is_wish=is_wish)
+
+
+def _remark(
+    name: str,
+    user: NamedUser | Organization | None,
+    text: str | None,
+    *,
+    place: str = "",
+    is_wish: bool = True,
+) -> Remark:
+    is_person = user is not None and user.type == "User"
+    return Remark(
+        id=name,
+        author=user.login if user is not None else "",
+        text=text or "",
+        place=place,
+        is_wish=is_wish and is_person,
+    )
 
 
 def _request(pull: PullRequest) -> Request:
@@ -120,6 +191,8 @@ def _error(what: str, repository: str, problem: GithubException) -> ForgeError:
         return Away(f"GitHub could not {what} in {repository}: {said}.")
     if "already exists" in said:
         return Exists(f"GitHub could not {what} in {repository}: {said}.")
+    if problem.status == HTTPStatus.NOT_FOUND and what == "ask who may write":
+        return Gone(f"GitHub knows nobody of that name in {repository}.")
     hint = "read what it says, then `mendwire cases retry`"
     if "raft" in said:
         hint = "set forge.draft = false, then `mendwire cases retry`"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
 
-from mendwire.deliver.requests import Away, Exists, Request, RequestState, Wanted
+from mendwire.deliver.requests import Away, Exists, Remark, Request, RequestState, Wanted
 from mendwire.errors import ForgeError
 from mendwire.model.printable import printable
 from mendwire.settings.secret import Secret
@@ -20,6 +22,11 @@ TIMEOUT_S: Final = 20.0
 _MOST: Final = 50
 """Requests of one branch that are looked at."""
 _STATES: Final = {"merged": RequestState.MERGED, "closed": RequestState.CLOSED}
+_REMARKS: Final = 500
+"""That are read of one request."""
+_DEVELOPER: Final = 30
+"""The lowest role that may push."""
+_BOT: Final = re.compile(r"(?:project|group)_\d+_bot\w*|ghost|.*\[bot\]")
 T = TypeVar("T")
 
 
@@ -84,6 +91,28 @@ class GitLabForge:
         update = self._project.mergerequests.update
         self._asked("close a merge request", lambda: update(number, {"state_event": "close"}))
 
+    def remarks(self, number: int) -> list[Remark]:
+        def ask() -> list[Remark]:
+            request = self._project.mergerequests.get(number, lazy=True)
+            notes = request.notes.list(
+                sort="asc", order_by="created_at", per_page=100, iterator=True
+            )
+            return [_remark(note) for note in islice(notes, _REMARKS)]
+
+        return self._asked("read the comments of a merge request", ask)
+
+    def may_write(self, author: str) -> bool:
+        def ask() -> bool:
+            try:
+                member = self._project.members_all.get(int(author))
+            except GitlabError as problem:
+                if problem.response_code == HTTPStatus.NOT_FOUND:
+                    return False
+                raise
+            return member.state == "active" and int(member.access_level) >= _DEVELOPER
+
+        return self._asked("ask who may write", ask)
+
     def _asked(self, what: str, ask: Callable[[], T]) -> T:
         try:
             return ask()
@@ -93,6 +122,19 @@ class GitLabForge:
             raise Away(
                 f"GitLab could not be reached to {what}: {type(problem).__name__}."
             ) from None
+
+
+def _remark(note: Any) -> Remark:  # noqa: ANN401 - as below
+    author, position = note.author or {}, note.attributes.get("position") or {}
+    path, line = position.get("new_path") or "", position.get("new_line") or 0
+    is_person = not (note.system or _BOT.fullmatch(str(author.get("username", ""))))
+    return Remark(
+        id=f"note-{note.id}",
+        author=str(author.get("id") or ""),
+        text=note.body or "",
+        place=f"{path}:{line}" if path else "",
+        is_wish=is_person and not note.attributes.get("resolved"),
+    )
 
 
 def _request(one: Any) -> Request:  # noqa: ANN401 - python-gitlab's objects get their fields as they come

@@ -102,6 +102,8 @@ class ClosedLoop:
         moved = 0
         async for filed in self._on_their_way():
             state = filed.case.state
+            if self.requests is not None and self.requests.feedback is not None:
+                filed = await self.requests.feedback.answer(filed)  # noqa: PLW2901 - the same case, answered
             if state in {CaseState.FIXED, CaseState.MERGED}:
                 now = await self._handed_on(filed, tip, branches)
             elif state is CaseState.DEPLOYED:
@@ -185,7 +187,10 @@ class ClosedLoop:
     async def _by_people(self, filed: Filed, branches: Collection[str]) -> Filed:
         """What people did with a fix, as its request or its branch tells."""
         case = filed.case
-        request = await self.requests.ended(case) if self.requests else None
+        request = await self.requests.look(case) if self.requests else None
+        if request is not None and request.state is RequestState.OPEN:
+            feedback = self.requests.feedback if self.requests else None
+            return filed if feedback is None else await feedback.hear(filed, request)
         if request is not None and request.state is RequestState.MERGED:
             landed = request.merged_as
             return await self._move(filed, CaseState.MERGED, "deploy it", landed=landed)

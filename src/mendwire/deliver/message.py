@@ -28,6 +28,13 @@ def commit_message(case: Case) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def round_message(case: Case) -> str:
+    """Of the commit by which a delivered fix is made anew; the remarks are not repeated."""
+    why = "Made anew for what people who review this fix asked for, and proved again."
+    parts = [title(case, _report(case)), why, *_story(case, _report(case)), _trailers(case)]
+    return "\n\n".join(parts) + f"\nMendwire-Round: {case.reworks}\n"
+
+
 def title(case: Case, report: ErrorReport | None) -> str:
     """One line of safe words: ``Fix KeyError in checkout (shop/cart.py)``."""
     frame = crash_frame(report) if report else None

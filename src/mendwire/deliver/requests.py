@@ -61,6 +61,21 @@ class Wanted:
     draft: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """What somebody said on a request: a comment, a review, or a line of one."""
+
+    id: str
+    """Unlike any other of the same request."""
+    author: str
+    """As ``may_write`` takes it; empty where the account is gone."""
+    text: str
+    place: str = ""
+    """``path:line`` of what it is about."""
+    is_wish: bool = True
+    """Not an approval, not resolved, not a machine's."""
+
+
 class Away(ForgeError):
     """The forge did not answer, or says that it is busy: worth another try."""
 
@@ -85,6 +100,14 @@ class Forge(Protocol):
     def comment(self, number: int, text: str) -> None: ...
 
     def close(self, number: int) -> None: ...
+
+    def remarks(self, number: int) -> list[Remark]:
+        """What was said on a request, oldest first of each kind."""
+        ...
+
+    def may_write(self, author: str) -> bool:
+        """Whether that account has write permission in the repository."""
+        ...
 
 
 async def ensure(forge: Forge, wanted: Wanted) -> Request:
@@ -131,6 +154,16 @@ def _own(known: list[Request], wanted: Wanted) -> Request | None:
     marked = [one for one in known if is_marked(one.text, wanted.case)]
     same = [one for one in known if one.state is RequestState.OPEN and one.head == wanted.commit]
     return next(iter((*marked, *same)), None)
+
+
+def marked(text: str, case: str) -> str:
+    """A comment of ours, which is never taken for somebody else's."""
+    return f"{text}\n\n{MARK}: {case}\n"
+
+
+def is_ours(text: str) -> bool:
+    """Whether a comment ends with our line; one that is quoted begins otherwise."""
+    return text.replace("\r", "").rstrip().rpartition("\n")[2].startswith(f"{MARK}: ")
 
 
 def is_marked(text: str, case: str) -> bool:

@@ -101,6 +101,32 @@ class Origin:
                 return True
         return False
 
+    async def move_on(self, branch: str, before: str, commit: str) -> None:
+        """Move a branch of ours from exactly ``before`` to a commit made on it; legal twice.
+
+        Where it is missing it is made. Raises GitError where people's commits are on it, or where
+        it is checked out: their files would no longer be what it holds.
+        """
+        tip = await self.tip(branch)
+        if tip == commit or (tip is None and await self.create_branch(branch, commit)):
+            return
+        reference = f"refs/heads/{branch}"
+        trees = text_of((await self.git("worktree", "list", "--porcelain")).stdout).splitlines()
+        if f"branch {reference}" in trees:
+            raise GitError(f"The branch {branch} is checked out, so it was not moved.")
+        if tip != before:
+            raise GitError(f"The branch {branch} has commits that are not ours.")
+        words = ("update-ref", "--create-reflog", "-m", "mendwire: made anew", reference)
+        for wait_s in (*LOCK_WAITS_S, None):
+            try:
+                await self.git(*words, commit, before)
+            except GitError as problem:
+                if wait_s is None or ".lock" not in str(problem):
+                    raise
+                await asyncio.sleep(wait_s)
+            else:
+                return
+
 
 def _refused(branch: str, problem: GitError) -> GitError:
     said = str(problem)

@@ -40,18 +40,19 @@ _AWAY: Final = re.compile(
 )
 
 
-async def push(top: Path, remote: str, branch: str, commit: str) -> None:
+async def push(top: Path, remote: str, branch: str, commit: str, *, after: str = "") -> None:
     """Make ``branch`` on ``remote`` point at ``commit``, once; it is never moved (rules A11).
 
-    ``top`` is the operator's checkout. Raises GitError, with what to do, where the branch is
-    there with other commits, the remote is unknown or refuses, or it stays away.
+    But from ``after``, a commit of ours below this one, where that is given. ``top`` is the
+    operator's checkout. Raises GitError, with what to do, where the branch is there with other
+    commits, the remote is unknown or refuses, or it stays away.
     """
     if not _REMOTE.fullmatch(remote):
         raise GitError(f"{printable(remote, 60)!r} is no remote's name: correct delivery.push.")
     reference = f"refs/heads/{branch}"
     for wait_s in (*WAITS_S, None):
         try:
-            return await _push_once(top, remote, reference, commit)
+            return await _push_once(top, remote, reference, commit, after)
         except GitError as problem:
             if wait_s is None or not _AWAY.search(str(problem)):
                 raise
@@ -90,18 +91,20 @@ async def _fetched(top: Path, *words: str) -> None:
         await _git(top, "fetch", *words)
 
 
-async def _push_once(top: Path, remote: str, reference: str, commit: str) -> None:
+async def _push_once(top: Path, remote: str, reference: str, commit: str, after: str) -> None:
     branch = reference.removeprefix("refs/heads/")
     tip = await _tip(top, remote, reference)
     if tip == commit:
         return
-    if tip:
+    if tip != after:
         raise GitError(
-            f"The branch {branch} is on {remote} already, at {tip[:12]}, and that is not this "
-            "fix: rename or remove it there, then `mendwire cases retry`."
+            f"The branch {branch} is on {remote} already, at {tip[:12] or 'no commit'}, and that "
+            "is not this fix: rename or remove it there, then `mendwire cases retry`."
         )
-    # Nobody may have made it since: the lease says that there is none.
-    await _git(top, "push", f"--force-with-lease={reference}:", remote, f"{commit}:{reference}")
+    # Nobody may have made or moved it since: the lease says where it is.
+    await _git(
+        top, "push", f"--force-with-lease={reference}:{after}", remote, f"{commit}:{reference}"
+    )
 
 
 async def _tip(top: Path, remote: str, reference: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from mendwire.docket.cases import Docket, Filed
 from mendwire.investigate.pacing import Purse
 from mendwire.investigate.saving import Saver, today
-from mendwire.model.case import ParkReason
+from mendwire.model.case import Case, ParkReason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,8 +22,11 @@ class Bounds:
     day_usd: float = 20.0
     at_once: float = 1.0
     """Share of the day's money that may be spent as soon as the day begins."""
-    autonomy: str = "branch"
-    """``investigate`` ends with the finding; ``propose`` and ``branch`` hand a fix over."""
+
+
+def is_spent(case: Case, bounds: Bounds) -> bool:
+    """Whether another run is more than the issue's money can pay."""
+    return case.cost_usd + bounds.run_usd > max(bounds.issue_usd, bounds.run_usd)
 
 
 async def over_budget(filed: Filed, bounds: Bounds, docket: Docket, saver: Saver) -> Filed | None:
@@ -32,7 +35,7 @@ async def over_budget(filed: Filed, bounds: Bounds, docket: Docket, saver: Saver
     Else None, and the run's money is set aside until ``docket.unreserve``.
     """
     case = filed.case
-    if case.cost_usd + bounds.run_usd > max(bounds.issue_usd, bounds.run_usd):
+    if is_spent(case, bounds):
         note = (
             f"${case.cost_usd:.2f} of ${bounds.issue_usd:.2f} are spent on this issue: raise "
             "limits.issue_usd, then `mendwire cases retry`."

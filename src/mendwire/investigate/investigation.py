@@ -25,7 +25,7 @@ from mendwire.errors import (
     SpecialistsAway,
     WireError,
 )
-from mendwire.investigate.budget import Bounds, over_budget
+from mendwire.investigate.budget import Bounds, is_spent, over_budget
 from mendwire.investigate.joining import Joining, until_ns
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.ports import Deliver, Homes, Keep, Specialists
@@ -34,6 +34,7 @@ from mendwire.investigate.saving import Saver, next_day_ns
 from mendwire.investigate.verdict import verdict_of
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (
+    Answer,
     Case,
     CaseState,
     ParkReason,
@@ -47,6 +48,7 @@ from mendwire.model.delivery import DeliveryState, Outcome
 from mendwire.model.letter import PATCH_BYTES
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
+from mendwire.model.rework import standing
 from mendwire.model.work import Approval, Finding, Proof, ProofStatus
 from mendwire.telemetry import emit
 from mendwire.wire.bus import Bus
@@ -70,6 +72,8 @@ class Investigation:
     boundary: OnBoundary
     outages: Outages
     keep: Keep
+    autonomy: Callable[[Case], str] = lambda _case: "branch"
+    """How far a case's fix may go: ``investigate`` ends with the finding."""
     homes: Homes | None = None
     """Where there are several repositories: the specialists of each."""
     joining: Joining | None = None
@@ -112,7 +116,7 @@ class Investigation:
         return self.homes.of(case) if self.homes is not None else self.specialists
 
     def _joins(self, case: Case) -> Joining | None:
-        return None if case.alone else self.joining
+        return None if case.alone or case.rework else self.joining
 
     async def _step(self, filed: Filed) -> Filed:
         steps = {
@@ -135,13 +139,19 @@ class Investigation:
             return await self._timed(filed, step, self._found)  # it waited, and was paid for
         if not self.specialists.paid or step is Step.VERIFY:
             return await self._timed(filed, step, steps[step])
-        if parked := await over_budget(filed, self.bounds, self.docket, self._saver):
+        if parked := await self._unpaid(filed):
             return parked
         try:
             return await self._timed(filed, step, steps[step])
         finally:
             with suppress(WireError, ServerError):  # what stays set aside ends with the day
                 await self.docket.unreserve(filed.case.issue)
+
+    async def _unpaid(self, filed: Filed) -> Filed | None:
+        """The case laid aside, or its round for reviewers ended, where no run can be paid."""
+        if filed.case.rework is not None and is_spent(filed.case, self.bounds):
+            return await self._stands(filed, Answer.MONEY)
+        return await over_budget(filed, self.bounds, self.docket, self._saver)
 
     async def _timed(
         self, filed: Filed, step: Step, verb: Callable[[Filed], Awaitable[Filed]]
@@ -195,8 +205,11 @@ class Investigation:
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
         if finding.confidence <= 0:
             return await self._decide(filed, Verdict.NEEDS_HUMAN, finding.summary, **known)
-        if self.bounds.autonomy == "investigate":
-            why = "Found, not mended: autonomy is set to investigate."
+        if self.autonomy(case) == "investigate":
+            why = (
+                "Found, not mended: autonomy is set to investigate. "
+                f"`mendwire cases approve {case.case_id}` lets it be mended."
+            )
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
         joining = self._joins(case)
         if joining and (other := await joining.ahead(replace(case, finding=finding))):
@@ -277,6 +290,8 @@ class Investigation:
         finding = case.finding
         if written is not None and finding is not None and finding.reproduction is None:
             finding = replace(finding, reproduction=written)
+        if case.rework is not None and change.patch == case.rework.change.patch:
+            return await self._stands(filed, Answer.SAME, cost_usd=case.cost_usd + cost)
         if case.proof is not None and case.change and change.patch == case.change.patch:
             # Sent back, and the very same came again: another round would only cost as much.
             verdict, why = verdict_of(case.proof, review=case.review, restricted=case.restricted)
@@ -366,10 +381,20 @@ class Investigation:
         **changes: Any,  # noqa: ANN401 - as in move
     ) -> Filed:
         """Fix the one verdict in the docket, before anybody hears of it (rules A5)."""
+        if filed.case.rework is not None and verdict is not Verdict.FIXED:
+            emit("rework.failed", case=filed.case.case_id, reason=reason)
+            return await self._stands(
+                filed, Answer.UNPROVEN, cost_usd=changes.get("cost_usd", filed.case.cost_usd)
+            )
         to = CaseState.DELIVERING if verdict is Verdict.FIXED else CaseState.DELIVERED
         filed = await self._saver.save(filed, to, verdict=verdict, reason=reason, **changes)
         self.boundary(Boundary.DECIDED)
         return filed
+
+    async def _stands(self, filed: Filed, answer: Answer, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
+        """A round for reviewers that came to nothing: what was delivered stays the fix."""
+        known = {**standing(filed.case, answer), **changes}
+        return await self._saver.save(filed, CaseState.DELIVERED, **known)
 
     async def _hand_over(self, filed: Filed) -> Filed:
         filed = await self.docket.confirm(filed)
@@ -378,9 +403,15 @@ class Investigation:
         try:
             delivered = await self.deliver(filed.case)
         except ExecutionError as problem:
+            if filed.case.rework is not None:
+                emit("rework.failed", case=filed.case.case_id, reason=str(problem))
+                return await self._stands(filed, Answer.UNDELIVERED)
             return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
         self.boundary(Boundary.COMMITTED)
-        filed = await self._saver.save(filed, CaseState.DELIVERED, delivered=delivered, joined="")
+        done: dict[str, Any] = {"delivered": delivered, "joined": ""}
+        if filed.case.rework is not None:
+            done |= {"rework": None, "answer": Answer.AGAIN}
+        filed = await self._saver.save(filed, CaseState.DELIVERED, **done)
         emit(
             "delivery.made",
             case=filed.case.case_id,
@@ -487,6 +518,8 @@ class Investigation:
         attempts = case.attempts + 1
         until = next_day_ns() if attempts < self.bounds.attempts else 0
         cost = case.cost_usd + problem.cost_usd
+        if case.rework is not None and not until:
+            return await self._stands(filed, Answer.MONEY, cost_usd=cost)
         return await self._saver.park(
             filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, cost_usd=cost
         )

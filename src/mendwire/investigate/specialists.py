@@ -177,6 +177,8 @@ class AgentSpecialists:
                 change=case.change,
                 proof=case.proof,
                 feedback=case.feedback,
+                asked=case.rework.asked if case.rework else "",
+                stands=case.rework.change if case.rework else None,
             ),
             system=system_text(called, *await self._notes(case, called)),
             answer_schema=answer_schema(role),
@@ -188,7 +190,7 @@ class AgentSpecialists:
             restricted=case.restricted,
             finding=case.finding,
             change=case.change,
-            feedback=case.feedback,
+            feedback=_feedback(case),
             reproduction=await self._reproduction(case),
             limits=self.limits,
             may_run=self.may_run and not case.restricted,
@@ -237,6 +239,12 @@ class AgentSpecialists:
         key = f"{case.case_id}-{case.token}-{called or role.value}"
         async with self.workshop.place(commit, key) as place:
             yield place
+
+
+def _feedback(case: Case) -> str:
+    """Why the work is asked for again: people's remarks, and why the last try was sent back."""
+    asked = case.rework.asked if case.rework else ""
+    return "\n\n".join(filter(None, (asked, case.feedback)))
 
 
 def _teller(case: Case, role: str) -> OnSaid:

@@ -83,7 +83,8 @@ CASE_MOVES: Final[dict[CaseState, frozenset[CaseState]]] = {
     _S.DELIVERED: frozenset({_S.DELIVERED, _S.PUBLISHED, _S.PARKED}),
     _S.PUBLISHED: frozenset({_S.PUBLISHED, _S.CLOSED, _S.FIXED, _S.BLOCKED}),
     _S.CLOSED: frozenset({_S.OPEN}),
-    _S.FIXED: frozenset({_S.MERGED, _S.WITHDRAWN}),
+    # Open again within its episode: people who review the fix ask for something else.
+    _S.FIXED: frozenset({_S.MERGED, _S.WITHDRAWN, _S.OPEN}),
     _S.MERGED: frozenset({_S.DEPLOYED, _S.WITHDRAWN}),
     _S.DEPLOYED: frozenset({_S.SOAKING, _S.REGRESSED}),
     _S.SOAKING: frozenset({_S.VERIFIED, _S.REGRESSED}),
@@ -153,6 +154,39 @@ class Delivered:
     """The forge's number of it; 0 where none was made."""
 
 
+class Answer(StrEnum):
+    """What is still to be said where people asked for something else."""
+
+    AGAIN = "again"
+    """The branch has a new commit."""
+    SAME = "same"
+    """The agent came to the same change."""
+    UNPROVEN = "unproven"
+    """What it made was not proven."""
+    UNDELIVERED = "undelivered"
+    """The branch could not be moved on: people's commits, or nobody answered."""
+    TAKEN = "taken"
+    """People's commits are on the branch."""
+    ROUNDS = "rounds"
+    """The rounds are used up."""
+    MONEY = "money"
+    """The issue's money is."""
+    HELD = "held"
+    """The screen held the remarks back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rework:
+    """A delivered fix that people want otherwise: what they ask, and what stands meanwhile."""
+
+    asked: str
+    """Their remarks, screened: still data."""
+    change: Change
+    proof: Proof | None
+    review: Review | None
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """One issue's case. ``docket`` stores it as JSON under ``case.<issue>``."""
@@ -212,6 +246,17 @@ class Case:
     alone: bool = False
     """A person said that it waits for no other's fix."""
     delivered: Delivered | None = None
+    approved: str = ""
+    """How far a person lets this fix go beyond what the settings say: a word of ``autonomy``."""
+    approved_by: str = ""
+    rework: Rework | None = None
+    """While it is made anew for those who review it."""
+    reworks: int = 0
+    """Rounds of that, begun or refused."""
+    heard: tuple[str, ...] = ()
+    """The forge's ids of the remarks that were taken up."""
+    answer: Answer | None = None
+    """Owed on the request."""
     landed: str = ""
     """The commit by which the fix came to the branch that fixes start from."""
     deployed: Deployment | None = None
@@ -398,6 +443,7 @@ def forgotten(case: Case) -> Case:
         feedback="",
         reason="",
         approvals=(),
+        rework=None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import ConfigError, IllegalMove
+from mendwire.model.approval import approved
 from mendwire.model.case import (
     CASE_MOVES,
     REOPENABLE,
@@ -25,6 +26,7 @@ from mendwire.model.case import (
 )
 from mendwire.model.delivery import Received
 from mendwire.ops.quarantine import Decision, Desk
+from mendwire.settings.serving import Delivery, Forge
 from mendwire.wire.burial import place
 
 CLOSEABLE: Final = frozenset({CaseState.OPEN, CaseState.LEASED, CaseState.PARKED})
@@ -92,6 +94,23 @@ async def retry(docket: Docket, wanted: str) -> Case:
     # Once more: a sweeper that came in between found nothing to do and forgot the first.
     await docket.call(filed.case.issue, 0)
     return opened.case
+
+
+async def approve(docket: Docket, wanted: str, level: str, by: str) -> Case:
+    """Let a fix go as far as ``level``, a word of ``autonomy``, whatever the settings say.
+
+    Raises ConfigError, IllegalMove where it has gone as far, or there is nothing to approve.
+    """
+    filed = await find(docket, wanted)
+    await docket.call(filed.case.issue, 0)
+    opened = await docket.change(filed, lambda case: approved(case, level, by))
+    await docket.call(filed.case.issue, 0)  # as in retry
+    return opened.case
+
+
+def furthest(delivery: Delivery, forge: Forge) -> str:
+    """How far a fix can go by the settings, once a person approved it."""
+    return "request" if forge.kind and forge.repository and delivery.push else "branch"
 
 
 async def silence(docket: Docket, wanted: str, note: str, until_ns: int) -> Case:

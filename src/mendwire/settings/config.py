@@ -61,7 +61,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _has_a_forge(self) -> Self:
-        if self.delivery.autonomy == "request":
+        said: set[str | None] = {self.delivery.autonomy}
+        said |= {one.autonomy for one in self.delivery.environments.values()}
+        if "request" in said | {one.autonomy for one in self.repositories}:
             named = self.repositories and all(one.forge for one in self.repositories)
             if not (self.forge.kind and (self.forge.repository or named)):
                 message = 'autonomy "request" needs kind and repository under [forge]'
@@ -88,7 +90,10 @@ class Config(Section):
         forge = self.forge.model_copy(
             update={"repository": one.forge or self.forge.repository},
         )
-        return self.model_copy(update={"project": project, "forge": forge})
+        delivery = self.delivery.nearer(one.autonomy)
+        return self.model_copy(
+            update={"project": project, "forge": forge, "delivery": delivery},
+        )
 
     @property
     def repository(self) -> Path:

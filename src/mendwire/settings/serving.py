@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
+from mendwire.settings.autonomy import Autonomy, further, nearer
 from mendwire.settings.section import Section
 
 Kept = Annotated[float, Field(ge=2, le=3650)]
@@ -67,12 +68,20 @@ class Retention(Section):
         }
 
 
+class DeliveryIn(Section):
+    """How fixes of one environment's errors are handed over."""
+
+    autonomy: Autonomy
+
+
 class Delivery(Section):
     """How fixes are handed over."""
 
-    autonomy: Literal["investigate", "propose", "branch", "request"] = "branch"
+    autonomy: Autonomy = "branch"
     """``investigate`` ends with the finding, ``propose`` with a patch file, ``branch`` with a
     commit on a branch of its own, ``request`` with a pull or merge request for it."""
+    environments: dict[str, DeliveryIn] = Field(default_factory=dict)
+    """Where it is otherwise, by the environment that an error was reported from."""
     branch_prefix: str = "mendwire"
     push: str = ""
     """Remote that the branch is pushed to, ``origin`` for example, with your own login; fixes of
@@ -82,6 +91,21 @@ class Delivery(Section):
     heard from. Less than a day proves nothing for reports without a release."""
     author_name: str = "Mendwire"
     author_email: str = "mendwire@localhost"
+
+    def up_to(self, environment: str, approved: str = "") -> str:
+        """How far a fix goes there; ``approved`` is how far a person lets this one go."""
+        said = self.environments.get(environment)
+        return further(said.autonomy if said else self.autonomy, approved)
+
+    def nearer(self, autonomy: Autonomy | None) -> Self:
+        """As it is in a repository with a word of its own; the more careful word counts."""
+        if autonomy is None:
+            return self
+        theirs = {
+            name: DeliveryIn.model_validate({"autonomy": nearer(one.autonomy, autonomy)})
+            for name, one in self.environments.items()
+        }
+        return self.model_copy(update={"autonomy": autonomy, "environments": theirs})
 
 
 class Forge(Section):
@@ -100,6 +124,11 @@ class Forge(Section):
     """Branch that requests ask to be merged to; empty: the forge's default branch."""
     draft: bool = True
     """Requests begin as drafts."""
+    feedback: bool = True
+    """Whether what people with write permission say on a request is taken up by another round of
+    implementation, on the same branch."""
+    rounds: Annotated[int, Field(ge=0, le=10)] = 3
+    """Such rounds for one fix, at most; each also keeps within ``limits``."""
 
 
 class Gateway(Section):

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from mendwire.settings.autonomy import Autonomy
 from mendwire.settings.rate import per_hour
 from mendwire.settings.section import Seconds, Section
 from mendwire.settings.working import Command, Project
@@ -44,6 +45,8 @@ class Repository(Section):
     reruns: Annotated[int, Field(ge=0, le=20)] | None = None
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
     """Cases of it that one worker works on at once."""
+    autonomy: Autonomy | None = None
+    """Instead of that under [delivery]; of it and an environment's the more careful counts."""
     forge: str = Field(default="", pattern=r"^[\w.-]*(/[\w.-]+)*$", max_length=200)
     """Its ``owner/name`` or path on the forge; empty: as under [forge]."""
 
