@@ -184,3 +184,23 @@ def test_the_verdict_of_a_report_is_that_of_its_copy() -> None:
     first = load_detector().of_report(report, "", Trust.LOW, 60)
     load_detector().of_text("something else entirely")
     assert load_detector().of_report(report, "", Trust.LOW, 60) == first
+
+
+@pytest.mark.parametrize("word", ["calendar", "order", "xkcdqrst", "token", "prompt"])
+@pytest.mark.parametrize("verb", ["step", "level", "price", "build", "send"])
+def test_names_of_frames_in_a_row_are_no_order(verb: str, word: str) -> None:
+    names = [f"{verb}_{number}_{word}" for number in range(12)]
+    lines = [
+        f'  File "/app/shop/a.py", line {at}, in {name}\n    return x({at})\n'
+        for at, name in enumerate(names)
+    ]
+    body = {
+        "error": "KeyError: 'x'",
+        "stack": f"Traceback (most recent call last):\n{''.join(lines)}KeyError: 'x'\n",
+        "frames": [
+            {"file": "/app/shop/a.py", "line": at, "function": name, "in_app": True}
+            for at, name in enumerate(names)
+        ],
+    }
+    report = parse_report(json.dumps(body).encode())
+    assert load_detector().of_report(report, "0" * 64, Trust.TRUSTED).verdict is ScreenVerdict.PASS

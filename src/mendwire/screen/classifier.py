@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from spacy.tokens import Doc
 
-SCALES: Final = ((140, 70), (360, 180))
+SCALES: Final = ((72, 24), (140, 70), (360, 180))
 """Lengths of windows and how far the next one begins behind, in letters."""
 SMOOTH: Final = 100.0
 """Features that every window is taken to have besides its own, for short ones say little."""
@@ -182,18 +182,18 @@ def windows(given: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray
 
     Sentences are windows too, since an instruction drowns in a sentence beside it otherwise.
     """
-    width, _ = SCALES[0]
-    long: list[tuple[int, int, int]] = []
     found: list[tuple[int, int, int]] = []
     for owner, (start, end) in enumerate(zip(given.starts, given.ends, strict=True)):
-        (long if end - start > width else found).append((start, end, owner))
-    found += _sentences(given)
-    for width, step in SCALES:
-        for start, end, owner in long:
+        for width, step in SCALES:
+            if end - start <= width:
+                break
             found += [
                 (at, min(at + width, end), owner)
                 for at in range(start, max(start + 1, end - width + step), step)
             ]
+        if end - start <= SCALES[-1][0]:
+            found.append((start, end, owner))
+    found += _sentences(given)
     begins, ends, owners = np.array(found, np.int64).T
     return begins, ends, owners
 

@@ -29,6 +29,9 @@ _CERTAIN: Final = 0.99
 _MAX_ODDS: Final = 30.0
 _LEANING: Final = 2.0
 """How much of the shares holds for log-odds: 1.2 is a shift by 0.36."""
+_NAMES: Final = 3.0
+"""Log-odds that the classifier must have more in names: it learned sentences, and names of frames
+in a row, made of verbs and nouns, read like orders to it."""
 MAX_REASONS: Final = 20
 
 
@@ -55,7 +58,8 @@ def weighed(weight: float, kind: Kind, *, disguised: bool = False, joined: bool 
 def believed(odds: float, kind: Kind, *, disguised: bool = False) -> float:
     """The classifier's log-odds as a weight, where it was found, at most 0.99."""
     share = SHARES[kind] * (DISGUISE if disguised else 1.0)
-    shifted = min(odds + _LEANING * math.log(share), _MAX_ODDS)
+    surer = _NAMES if kind is Kind.NAME else 0.0
+    shifted = min(odds - surer + _LEANING * math.log(share), _MAX_ODDS)
     return round(min(_CERTAIN, 1.0 / (1.0 + math.exp(-shifted))), 4)
 
 

@@ -117,7 +117,9 @@ def split_urls(text: str) -> tuple[tuple[str, ...], str, str]:
         if login:
             logins.add(login)
     if len(logins) > 1:
-        raise ConfigError("The URLs in NATS_URL name several users; give the same one in each.")
+        raise ConfigError(
+            "NATS_URL has addresses with different users: one user is needed for all of them."
+        )
     user, _, password = (logins.pop() if logins else "").partition(":")
     return tuple(urls), unquote(user), unquote(password)
 

@@ -1,0 +1,115 @@
+"""How far an instruction drowns in what stands beside it, and how often errors of others alarm.
+
+    python -m benchmarks.screen_beside [--quick] [--json]
+
+Payloads are this repository's own, which the screen has learned: what counts is the difference to
+the same payload alone. The errors are the messages of ``raise`` statements in Python's standard
+library and in the packages of this environment that no row of training comes from.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from benchmarks.figures import Row, Table, arguments, figure, tell
+from mendwire.errors import ScreenBroken
+from mendwire.model.printable import printable
+from mendwire.model.screening import ScreenVerdict
+from mendwire.screen.detect import Detector, fresh_detector
+from training.screen import compose
+from training.screen.harvesting.packages import pinned
+from training.screen.harvesting.python_source import sayings
+
+PINS: Final = Path(compose.__file__).parent / "harvesting/pins.txt"
+_PAYLOADS: Final = 700
+_SHORT: Final = range(25, 160)
+"""Letters of a payload that could drown."""
+_MESSAGES: Final = range(25, 120)
+PLACES: Final[dict[str, Callable[[str, str, str], str]]] = {
+    "alone": lambda payload, _before, _after: payload,
+    "behind an error": lambda payload, before, _after: f"{before}. {payload}",
+    "between two": lambda payload, before, after: f"{before}. {payload} {after}",
+    "behind a comma": lambda payload, before, _after: f"{before}, {payload}",
+    "behind a colon": lambda payload, before, _after: f"{before}: {payload}",
+    "behind a dash": lambda payload, before, _after: f"{before} - {payload}",
+    "behind a line break": lambda payload, before, _after: f"{before}\n{payload}",
+    "behind nothing": lambda payload, before, _after: f"{before} {payload}",
+}
+
+
+def main() -> None:
+    """Print the tables."""
+    given = arguments(__doc__).parse_args()
+    detector = fresh_detector()
+    most = 40 if given.quick else _PAYLOADS
+    for table in (_drowning(detector, most), _alarms(detector, 200 if given.quick else None)):
+        tell(table, as_json=given.json)
+
+
+def _stops(detector: Detector, text: str) -> bool:
+    try:
+        return detector.of_text(text).verdict is not ScreenVerdict.PASS
+    except ScreenBroken:
+        return True
+
+
+def _drowning(detector: Detector, most: int) -> Table:
+    chance = random.Random(5)  # noqa: S311 - repeatable
+    payloads = [row.text for row in compose.attack_rows() if len(row.text) in _SHORT]
+    errors = [
+        row.text
+        for row in compose.benign_rows()
+        if row.family == "message" and len(row.text) in _MESSAGES
+    ]
+    chosen = chance.sample(payloads, min(most, len(payloads)))
+    beside = [(chance.choice(errors), chance.choice(errors)) for _ in chosen]
+    shown = []
+    for place, put in PLACES.items():
+        found = [
+            _stops(detector, put(payload, *two))
+            for payload, two in zip(chosen, beside, strict=True)
+        ]
+        share = 100 * sum(found) / len(found)
+        shown.append(Row(what=place, figures={"stopped %": figure([share])}))
+    title = f"{len(chosen)} short payloads beside harmless errors"
+    return Table(title=title, columns={"stopped %": 1}, rows=shown)
+
+
+def _alarms(detector: Detector, most: int | None) -> Table:
+    texts = sorted(set(islice(_raised(), most)))
+    stopped = [text for text in texts if _stops(detector, text)]
+    for text in stopped:
+        print(f"  {printable(text, 110)}", file=sys.stderr)
+    figures = {"messages": figure([len(texts)]), "stopped": figure([len(stopped)])}
+    return Table(
+        title="Errors that others raise",
+        columns={"messages": 0, "stopped": 0},
+        rows=[Row(what="packages that no row is from", figures=figures)],
+    )
+
+
+def _raised() -> Iterator[str]:
+    """Messages as they are raised, of the standard library and of packages beside it."""
+    learned = {package.name.lower().replace("-", "_") for package in pinned(PINS)}
+    places = [Path(path) for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))]
+    for place in places:
+        for path in sorted(place.rglob("*.py")):
+            top, *below = path.relative_to(place).parts
+            is_ours = top.startswith(("mendwire", "_mendwire", "__editable__"))
+            if top == "site-packages" or "test" in "/".join(below) or is_ours:
+                continue
+            if place is places[-1] and top.lower().removesuffix(".py") in learned:
+                continue
+            for kind, text in sayings(path.read_text("utf-8", "replace")):
+                if kind == "message" and len(text) in _MESSAGES:
+                    yield text
+
+
+if __name__ == "__main__":
+    main()
