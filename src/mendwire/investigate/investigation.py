@@ -50,7 +50,7 @@ from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.rework import standing
 from mendwire.model.work import Approval, Finding, Proof, ProofStatus
-from mendwire.telemetry import emit
+from mendwire.telemetry import emit, part
 from mendwire.wire.bus import Bus
 
 _FILES_NAMED: Final = 100
@@ -138,11 +138,13 @@ class Investigation:
         if step is Step.RESEARCH and filed.case.finding is not None:
             return await self._timed(filed, step, self._found)  # it waited, and was paid for
         if not self.specialists.paid or step is Step.VERIFY:
-            return await self._timed(filed, step, steps[step])
+            with part():
+                return await self._timed(filed, step, steps[step])
         if parked := await self._unpaid(filed):
             return parked
         try:
-            return await self._timed(filed, step, steps[step])
+            with part():
+                return await self._timed(filed, step, steps[step])
         finally:
             with suppress(WireError, ServerError):  # what stays set aside ends with the day
                 await self.docket.unreserve(filed.case.issue)
@@ -400,6 +402,10 @@ class Investigation:
         filed = await self.docket.confirm(filed)
         if met := await self._met_at_the_door(filed):
             return met
+        with part():
+            return await self._handed_over(filed)
+
+    async def _handed_over(self, filed: Filed) -> Filed:
         try:
             delivered = await self.deliver(filed.case)
         except ExecutionError as problem:
@@ -461,6 +467,8 @@ class Investigation:
         emit(
             "case.closed",
             case=case.case_id,
+            title=case.title,
+            environment=case.environment,
             verdict=case.verdict,
             reason=case.reason,
             cost_usd=round(case.cost_usd, 6),
