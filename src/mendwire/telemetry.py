@@ -61,9 +61,9 @@ EVENTS: Final[dict[str, str]] = {
     "specialist.began": "case, role, task: a letter is worked on in this process",
     "specialist.ended": "case, role, task, how: answer | failed | outage | over_budget | unable, "
     "why, cost_usd",
-    "agent.used": "case, role, input, output, cached, model: tokens of one run, as its program says",
-    "agent.ran": "case, role, agent, turns, cost_usd, how: answer | failed | outage | over_budget | "
-    "unable",
+    "agent.used": "case, role, input, output, cached, model: of one run, tokens, as its program says",
+    "agent.ran": "case, role, agent, turns, cost_usd, how: answer | failed | outage | "
+    "over_budget | unable",
     "money.spent": "case, usd: a run's cost, a failed one's too",
     "proof.ran": "case, what, passed, seconds",
     "delivery.made": "case, branch, commit, patch, remote, request",
@@ -97,7 +97,6 @@ EVENTS: Final[dict[str, str]] = {
     "alert.held_back": "count: beyond the cap, told of as a number",
     "heartbeat.failed": "reason: the dead-man's switch was not reached",
 }
-
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

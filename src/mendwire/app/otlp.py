@@ -11,13 +11,14 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
@@ -91,20 +92,19 @@ class Sender:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def shut() -> None:
-            self._processor.shutdown()
+            self._processor.shutdown()  # type: ignore[no-untyped-call] # the SDK forgot to say None
             loop.call_soon_threadsafe(done.set)
 
         # No pool's thread: the process would wait for it at its end.
         threading.Thread(target=shut, name="traces", daemon=True).start()
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(done.wait(), CLOSING_S)
-        except TimeoutError:
-            pass
 
     def _is_sampled(self, span: Span) -> bool:
         """As OTEL_TRACES_SAMPLER says, by the trace, so that it is kept or left as a whole."""
         trace = int(span.place.trace_id, 16)
-        return self._sampler.should_sample(None, trace, span.name).decision.is_sampled()
+        sampled = self._sampler.should_sample(None, trace, span.name)
+        return sampled.decision is not Decision.DROP
 
     def _readable(self, span: Span) -> ReadableSpan:
         place, link = span.place, span.link

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mendwire.agents import Agent, OnSaid
+from mendwire.agents.running import ran
 from mendwire.away.dispatch import BEGAN
 from mendwire.away.post import UNVOUCHED
-from mendwire.agents.running import ran
 from mendwire.docket.letters import Letters, letter_in
 from mendwire.errors import (
     AgentError,

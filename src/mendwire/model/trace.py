@@ -49,7 +49,7 @@ def is_span_id(text: str) -> bool:
     return _SPAN.fullmatch(text) is not None and text != _NO_SPAN
 
 
-def taken(by: str, began_ns: int, trace_id: str = "", parent_id: str = "") -> Carried:
+def taking(by: str, began_ns: int, trace_id: str = "", parent_id: str = "") -> Carried:
     """A report that is taken now: in the trace of its program, else in one of its own."""
     known = is_trace_id(trace_id)
     span = Here(
@@ -68,6 +68,17 @@ def headers_of(carried: Carried) -> dict[str, str]:
         PARENT: parent_of(span),
         STATE: f"mendwire={carried.by}:{span.parent_id or '-'}:{span.began_ns}",
     }
+
+
+def known(headers: object) -> dict[str, str]:
+    """What ``headers_of`` wrote, read again from a file; nothing of what anybody else wrote."""
+    if not isinstance(headers, dict):
+        return {}
+    parent, state = headers.get(PARENT), headers.get(STATE)
+    if not (isinstance(parent, str) and isinstance(state, str)):
+        return {}
+    is_ours = span_of(parent) is not None and _STATE.fullmatch(state) is not None
+    return {PARENT: parent, STATE: state} if is_ours else {}
 
 
 def parent_of(span: Here) -> str:

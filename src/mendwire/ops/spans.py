@@ -30,6 +30,7 @@ _FOLLOWED: Final = frozenset(
     {
         CaseState.MERGED,
         CaseState.DEPLOYED,
+        CaseState.SOAKING,
         CaseState.VERIFIED,
         CaseState.REGRESSED,
         CaseState.WITHDRAWN,
@@ -155,9 +156,7 @@ def _moved(fields: Fields, place: Here, now: int) -> Span | None:
 
 
 def _closed(fields: Fields, place: Here, now: int) -> Span:
-    known = _kept(
-        fields, "case", "title", "environment", "verdict", "cost_usd", "branch", "commit"
-    )
+    known = _kept(fields, "case", "title", "environment", "verdict", "cost_usd", "branch", "commit")
     failed = fields["verdict"] in {Verdict.BLOCKED, Verdict.NOT_FIXED, Verdict.REJECTED}
     return _end("mendwire.case", place, now, known, failed=failed)
 
@@ -208,7 +207,7 @@ def _end(
     )
 
 
-def _inside(  # noqa: PLR0913 - what a span is made of
+def _inside(
     name: str,
     place: Here,
     now: int,
@@ -221,9 +220,7 @@ def _inside(  # noqa: PLR0913 - what a span is made of
     """Something within what happens here: as long as ``timed`` says, else a moment."""
     seconds = (timed or {}).get("seconds")
     lasted = int(seconds * 1e9) if isinstance(seconds, int | float) and seconds > 0 else 0
-    inner = Here(
-        trace_id=place.trace_id, span_id=os.urandom(8).hex(), parent_id=place.span_id
-    )
+    inner = Here(trace_id=place.trace_id, span_id=os.urandom(8).hex(), parent_id=place.span_id)
     return Span(
         name=name,
         place=inner,
