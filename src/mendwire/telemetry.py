@@ -61,7 +61,7 @@ EVENTS: Final[dict[str, str]] = {
     "specialist.began": "case, role, task: a letter is worked on in this process",
     "specialist.ended": "case, role, task, how: answer | failed | outage | over_budget | unable, "
     "why, cost_usd",
-    "agent.used": "case, role, input, output, cached, model: of one run, tokens, as its program says",
+    "agent.used": "case, role, input, output, cached, model: of one run, as its program says",
     "agent.ran": "case, role, agent, turns, cost_usd, how: answer | failed | outage | "
     "over_budget | unable",
     "money.spent": "case, usd: a run's cost, a failed one's too",

@@ -16,7 +16,7 @@ async def ran(agent: Agent, assignment: Assignment, said: OnSaid) -> AgentAnswer
     """``agent.run``, as a span of its own in the trace that this is in."""
     one = agent.of(assignment) if isinstance(agent, Crew) else agent
 
-    def tell(how: str, cost_usd: float, turns: int) -> None:
+    def ended(how: str, cost_usd: float, turns: int) -> None:
         emit(
             "agent.ran",
             case=assignment.case_id,
@@ -31,12 +31,12 @@ async def ran(agent: Agent, assignment: Assignment, said: OnSaid) -> AgentAnswer
         try:
             answer = await one.run(assignment, said)
         except AgentError as problem:
-            tell(_HOW.get(type(problem), "unable"), problem.cost_usd, 0)
+            ended(_HOW.get(type(problem), "unable"), problem.cost_usd, 0)
             raise
         except Exception:
-            tell("unable", 0.0, 0)
+            ended("unable", 0.0, 0)
             raise
-        tell("answer", answer.cost_usd, answer.turns)
+        ended("answer", answer.cost_usd, answer.turns)
         return answer
 
 
