@@ -131,10 +131,10 @@ def _span(span: Any, role: str) -> Span:
 
 
 def _attributes(holder: Any) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for pair in holder.attributes:
         kind = pair.value.WhichOneof("value")
-        value = getattr(pair.value, kind) if kind else None
+        value: Any = getattr(pair.value, kind) if kind else None
         if kind == "array_value":
             value = tuple(item.string_value for item in value.values)
         found[pair.key] = value

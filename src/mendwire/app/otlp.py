@@ -93,7 +93,8 @@ class Sender:
 
         def shut() -> None:
             self._processor.shutdown()  # type: ignore[no-untyped-call] # the SDK forgot to say None
-            loop.call_soon_threadsafe(done.set)
+            with suppress(RuntimeError):  # the loop is gone: nobody waited so long
+                loop.call_soon_threadsafe(done.set)
 
         # No pool's thread: the process would wait for it at its end.
         threading.Thread(target=shut, name="traces", daemon=True).start()
