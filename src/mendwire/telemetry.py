@@ -50,7 +50,8 @@ EVENTS: Final[dict[str, str]] = {
     "case.parked": "case, reason, until",
     "case.noticed": "case, count, until: an observed error came so often within an hour that its "
     "case is investigated now",
-    "case.shares": "case, fix: the open fix of another case mends it, too, and stands for both",
+    "case.shares": "case, fix, trace: the open fix of another case mends it, too, and stands for "
+    "both; trace: the other's",
     "case.regressed": "case, release, trace: a fixed issue came back in a release that has its "
     "fix; its trace until then",
     "case.closed": "case, title, environment, verdict, reason, cost_usd, branch, commit",

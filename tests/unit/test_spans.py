@@ -70,6 +70,8 @@ INSIDE = {
     "case.joined": "mendwire.case.joined",
     "case.skipped": "mendwire.case.skipped",
     "case.regressed": "mendwire.case.regressed",
+    "case.shares": "mendwire.case.shares",
+    "case.noticed": "mendwire.case.noticed",
     "case.parked": "mendwire.case.parked",
     "case.moved": "mendwire.fix.merged",
     "proof.ran": "mendwire.proof",
@@ -100,7 +102,7 @@ def test_what_happens_within_is_a_part_of_it(event: str, name: str) -> None:
     assert span.ended_ns - span.began_ns == lasted * 1e9
 
 
-@pytest.mark.parametrize("event", ["case.joined", "case.skipped", "case.regressed"])
+@pytest.mark.parametrize("event", ["case.joined", "case.skipped", "case.regressed", "case.shares"])
 def test_what_is_known_already_leads_to_its_case(event: str) -> None:
     assert written(event).link == Here(trace_id="d" * 32, span_id="e" * 16)
     assert written(event, trace="").link is None

@@ -168,6 +168,18 @@ async def test_a_backend_that_refuses_is_told_of(tmp_path: Path, backend: Receiv
     assert backend.headers
 
 
+async def test_a_span_that_cannot_be_made_stops_nothing(tmp_path: Path, backend: Receiver) -> None:
+    told: list[dict[str, Any]] = []
+    with subscribed(lambda event, fields: told.append({"event": event, **fields})):
+        async with traced(config(backend.url), surroundings(tmp_path), "worker"):
+            with within(PLACE):
+                emit("case.joined", case="1-e1")
+                parked()
+    assert [span.name for span in backend.spans] == ["mendwire.case.parked"]
+    (lost,) = [one for one in told if one["event"] == "traces.lost"]
+    assert (lost["count"], "case.joined" in lost["reason"]) == (1, True)
+
+
 async def test_nothing_is_sent_where_nobody_said(tmp_path: Path) -> None:
     told: list[str] = []
     with subscribed(lambda event, _: told.append(event)):

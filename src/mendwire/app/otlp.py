@@ -69,6 +69,13 @@ class Sender:
 
     def hear(self, event: str, fields: dict[str, object]) -> None:
         """A subscriber of ``telemetry``."""
+        try:
+            self._take(event, fields)
+        except Exception as bug:  # noqa: BLE001 - an error's work is worth more than its span
+            self._refused += 1
+            self._exporter.why = f"a span of {event} could not be made: {type(bug).__name__}"
+
+    def _take(self, event: str, fields: dict[str, object]) -> None:
         span = self._scribe.span(event, fields, here(), time.time_ns())
         if span is None or not self._is_sampled(span):
             return

@@ -49,6 +49,7 @@ from mendwire.model.letter import PATCH_BYTES
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.rework import standing
+from mendwire.model.trace import parent_of
 from mendwire.model.work import Approval, Finding, Proof, ProofStatus
 from mendwire.telemetry import emit, part
 from mendwire.wire.bus import Bus
@@ -138,13 +139,11 @@ class Investigation:
         if step is Step.RESEARCH and filed.case.finding is not None:
             return await self._timed(filed, step, self._found)  # it waited, and was paid for
         if not self.specialists.paid or step is Step.VERIFY:
-            with part():
-                return await self._timed(filed, step, steps[step])
+            return await self._timed(filed, step, steps[step])
         if parked := await self._unpaid(filed):
             return parked
         try:
-            with part():
-                return await self._timed(filed, step, steps[step])
+            return await self._timed(filed, step, steps[step])
         finally:
             with suppress(WireError, ServerError):  # what stays set aside ends with the day
                 await self.docket.unreserve(filed.case.issue)
@@ -158,7 +157,13 @@ class Investigation:
     async def _timed(
         self, filed: Filed, step: Step, verb: Callable[[Filed], Awaitable[Filed]]
     ) -> Filed:
-        await self._tell(filed.case, step)
+        with part():
+            await self._tell(filed.case, step)
+            return await self._stepped(filed, step, verb)
+
+    async def _stepped(
+        self, filed: Filed, step: Step, verb: Callable[[Filed], Awaitable[Filed]]
+    ) -> Filed:
         started = time.monotonic()
         try:
             after = await verb(filed)
@@ -249,7 +254,8 @@ class Investigation:
     ) -> Filed:
         """One fix for both: it is delivered already, and what becomes of it becomes of this."""
         why = f"The fix of case {fix.case_id} mends it, too: {' '.join(proof.reasons)}"
-        emit("case.shares", case=filed.case.case_id, fix=fix.case_id)
+        trace = parent_of(fix.span)
+        emit("case.shares", case=filed.case.case_id, fix=fix.case_id, trace=trace)
         return await self._saver.save(
             filed,
             CaseState.DELIVERED,

@@ -68,6 +68,8 @@ class Scribe:
             "case.joined": _pointed("joined"),
             "case.skipped": _pointed("skipped"),
             "case.regressed": _pointed("regressed"),
+            "case.shares": _pointed("shares"),
+            "case.noticed": _noticed,
             "case.parked": _parked,
             "case.moved": _moved,
             "case.closed": _closed,
@@ -136,12 +138,15 @@ def _admitted(fields: Fields, place: Here, now: int) -> Span:
 
 def _pointed(how: str) -> Callable[[Fields, Here, int], Span]:
     def pointed(fields: Fields, place: Here, now: int) -> Span:
+        known = _kept(fields, "case", "occurrences", "fix")
         link = span_of(str(fields["trace"]))
-        return _inside(
-            f"mendwire.case.{how}", place, now, _kept(fields, "case", "occurrences"), link=link
-        )
+        return _inside(f"mendwire.case.{how}", place, now, known, link=link)
 
     return pointed
+
+
+def _noticed(fields: Fields, place: Here, now: int) -> Span:
+    return _inside("mendwire.case.noticed", place, now, _kept(fields, "case", "count"))
 
 
 def _parked(fields: Fields, place: Here, now: int) -> Span:
