@@ -10,6 +10,7 @@ import pytest
 
 from mendwire.model.case import Case, CaseState, ParkReason, Verdict
 from tests.journey.stage import ENV, Stage, coupon_report, stage
+from tests.otlp_receiver import receiver
 
 pytestmark = pytest.mark.timeout(120)
 QUICK = "[delivery]\nsoak_hours = 0\n"
@@ -62,39 +63,53 @@ async def told(set_up: Stage) -> list[str]:
 async def test_a_fix_is_followed_until_it_is_verified_and_reopens_where_it_comes_back(
     tmp_path: Path,
 ) -> None:
-    async with stage(tmp_path, config=QUICK) as set_up:
-        case = await fixed(set_up)
-        assert await deployed(set_up, "shop@2", "--commit", "HEAD") == [
-            {"case": case.case_id, "title": case.title, "state": "fixed", "has_fix": False}
-        ]
-        await merged(set_up, case)
-        (one,) = await deployed(set_up, "shop@3", "--commit", "HEAD")
-        assert (one["state"], one["has_fix"]) == ("soaking", True)
-        # The old release still runs somewhere: it is counted and reopens nothing.
-        await set_up.publish(coupon_report(release="shop@2"), "old")
-        await set_up.publish(coupon_report(release="nobody told of it"), "unknown")
-        await worked(set_up)
-        case = await case_of(set_up)
-        assert (case.state, case.episode, case.occurrences) == (CaseState.SOAKING, 1, 3)
-        # Quiet is verified only once the service was heard from in the new release.
-        other = coupon_report(
-            release="shop@3", error="TypeError: x", type="TypeError", stack="", frames=[]
-        )
-        await set_up.publish(other, "other")
-        await worked(set_up)
-        await worked(set_up)  # a worker looks at every fix when it starts
-        case = next(case for case in await set_up.cases() if case.title.startswith("KeyError"))
-        assert case.state is CaseState.VERIFIED
-        assert await told(set_up) == ["merged", "deployed", "soaking", "verified"]
-        # It comes back in the release that has the fix: the next episode begins.
-        await set_up.publish(coupon_report(release="shop@3"), "again")
-        await worked(set_up)
-        case = next(case for case in await set_up.cases() if case.title.startswith("KeyError"))
-        assert case.episode == 2
-        assert (await told(set_up))[-1] == "regressed"
-        assert await set_up.waiting() == 0
-        code, out, _ = await set_up.run("deployments", "--json")
-        assert (code, [row["release"] for row in json.loads(out)]) == (0, ["shop@2", "shop@3"])
+    with receiver() as backend:
+        traces = f'[traces]\nendpoint = "{backend.url}"\n'
+        async with stage(tmp_path, config=f"{QUICK}{traces}") as set_up:
+            await followed(set_up)
+    # All of it is told in the trace of the first episode; the second has its own, and leads back.
+    back = backend.one("mendwire.case.regressed")
+    case = backend.one("mendwire.case", case=back.attributes["mendwire.case"])
+    for state in ("merged", "deployed", "soaking", "verified"):
+        span = backend.one(f"mendwire.fix.{state}")
+        assert (span.trace, span.parent) == (case.trace, case.id)
+    assert back.links == ((case.trace, case.id),)
+    assert back.trace != case.trace
+
+
+async def followed(set_up: Stage) -> None:
+    case = await fixed(set_up)
+    assert await deployed(set_up, "shop@2", "--commit", "HEAD") == [
+        {"case": case.case_id, "title": case.title, "state": "fixed", "has_fix": False}
+    ]
+    await merged(set_up, case)
+    (one,) = await deployed(set_up, "shop@3", "--commit", "HEAD")
+    assert (one["state"], one["has_fix"]) == ("soaking", True)
+    # The old release still runs somewhere: it is counted and reopens nothing.
+    await set_up.publish(coupon_report(release="shop@2"), "old")
+    await set_up.publish(coupon_report(release="nobody told of it"), "unknown")
+    await worked(set_up)
+    case = await case_of(set_up)
+    assert (case.state, case.episode, case.occurrences) == (CaseState.SOAKING, 1, 3)
+    # Quiet is verified only once the service was heard from in the new release.
+    other = coupon_report(
+        release="shop@3", error="TypeError: x", type="TypeError", stack="", frames=[]
+    )
+    await set_up.publish(other, "other")
+    await worked(set_up)
+    await worked(set_up)  # a worker looks at every fix when it starts
+    case = next(case for case in await set_up.cases() if case.title.startswith("KeyError"))
+    assert case.state is CaseState.VERIFIED
+    assert await told(set_up) == ["merged", "deployed", "soaking", "verified"]
+    # It comes back in the release that has the fix: the next episode begins.
+    await set_up.publish(coupon_report(release="shop@3"), "again")
+    await worked(set_up)
+    case = next(case for case in await set_up.cases() if case.title.startswith("KeyError"))
+    assert case.episode == 2
+    assert (await told(set_up))[-1] == "regressed"
+    assert await set_up.waiting() == 0
+    code, out, _ = await set_up.run("deployments", "--json")
+    assert (code, [row["release"] for row in json.loads(out)]) == (0, ["shop@2", "shop@3"])
 
 
 async def test_a_branch_deleted_unmerged_is_withdrawn(tmp_path: Path) -> None:

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from mendwire.model.case import CaseState, Verdict
-from tests.journey.stage import ENV, SUITE, Stage, coupon_report, stage
+from tests.journey.elsewhere import event, machine
+from tests.journey.stage import Stage, coupon_report, stage
 from tests.shared_server import SharedServer, settled
 
-AGENT = Path(__file__).parent / "programs/elsewhere_agent.py"
 REMOTE = """
 [specialists]
 remote = ["research", "implementation", "review"]
 patience_s = 20
 silence_s = 2
 """
-
-
-@dataclass(kw_only=True)
-class Machine:
-    """A folder that has nothing of the orchestrator's but the address of the server."""
-
-    built: Stage
-    folder: Path
-    login: Mapping[str, str]
-
-    async def specialist(self, *words: str) -> asyncio.subprocess.Process:
-        process = await self.built.spawn_in(
-            self.folder, "specialist", *words, "--log", "json", "--json", **self.login
-        )
-        await event(process, "worker.started")
-        return process
-
-
-async def event(process: asyncio.subprocess.Process, name: str) -> dict[str, object]:
-    """The next log line of that event."""
-    assert process.stderr is not None
-    told = b""
-    while line := await process.stderr.readline():
-        told = line
-        if line.startswith(b"{") and (found := json.loads(line))["event"] == name:
-            return dict(found)
-    raise AssertionError(f"the process ended without {name}: {told.decode()}")
-
-
-async def machine(built: Stage, name: str, *, role_config: str = "") -> Machine:
-    """A clone of the shop as of now, and an agent of its own, which looks for its cues outside."""
-    folder = built.folder.parent / name
-    folder.mkdir()
-    cloning = await asyncio.create_subprocess_exec(
-        "git", "clone", "-q", str(built.repository), str(folder / "shop")
-    )
-    assert await cloning.wait() == 0
-    command = json.dumps(["python3", str(AGENT), str(built.folder / "pace")])
-    (folder / "mendwire.toml").write_text(
-        f'[project]\nrepository = "shop"\ntest = {json.dumps(SUITE)}\n'
-        f'[worker]\nenvironments = ["{ENV}"]\nheartbeat_s = 1\n'
-        f'[agent]\nkind = "command"\ncommand = {command}\n'
-        f'[sandbox]\nkind = "none"\n[specialists]\nsilence_s = 2\n{role_config}'
-    )
-    assert isinstance(built.server, SharedServer)
-    return Machine(built=built, folder=folder, login=built.server.variables("shop_specialist"))
 
 
 @asynccontextmanager

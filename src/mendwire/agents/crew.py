@@ -18,7 +18,10 @@ class Crew:
         self.name = ", ".join([usual.name, *told])
         self.paid = any(agent.paid for agent in (usual, *self._others.values()))
 
+    def of(self, assignment: Assignment) -> Agent:
+        """The agent of the assignment's role, or of the reviewer that it names."""
+        return self._others.get(assignment.called or assignment.role, self._usual)
+
     async def run(self, assignment: Assignment, said: OnSaid) -> AgentAnswer:
-        """As the agent of the assignment's role does it, or of the reviewer that it names."""
-        agent = self._others.get(assignment.called or assignment.role, self._usual)
-        return await agent.run(assignment, said)
+        """As that agent does it."""
+        return await self.of(assignment).run(assignment, said)

@@ -142,6 +142,7 @@ async def dashboard(
                 hub=Hub(bus=sight.bus, names=sight.bus.names),
                 templates=templates(files, sight.bus.names.namespace),
                 glance=Glance(backstage=backstage),
+                traces=config.traces,
             )
             hosts = hosts_of(host=wanted.host, url=wanted.url, further=wanted.hosts)
             url = address_of(listener)

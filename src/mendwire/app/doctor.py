@@ -16,6 +16,7 @@ from mendwire.app.houses import House, houses_of
 from mendwire.app.looking import configured
 from mendwire.app.project import project_commands
 from mendwire.app.serve import store_of
+from mendwire.app.trace_checks import traces_taken
 from mendwire.app.uptime import uptime
 from mendwire.capture.spool import Spool, default_folder
 from mendwire.errors import ConfigError, MendwireError, ServerError
@@ -184,6 +185,12 @@ def _of_machine(config: Config, environment: Environment, link: Link | None) -> 
             looked_at="the agent's program, its version and its login",
             ask=partial(found_agent, config, environment),
             remedy="npm install -g @anthropic-ai/claude-code",
+        ),
+        Check(
+            name="traces",
+            looked_at="the endpoint that spans are sent to, with an empty request",
+            ask=partial(traces_taken, config, environment),
+            remedy="curl -v ENDPOINT/v1/traces; OTEL_EXPORTER_OTLP_HEADERS",
         ),
         Check(
             name="gateway",

@@ -175,6 +175,11 @@ CONFIG_TEXT: Final = """\
 # listen = ""                   # "127.0.0.1:9464": where `mendwire work` and `up` serve /metrics
 # gateway = ""                  # "127.0.0.1:9465": the same of a gateway that runs alone
 
+[traces]                        # spans of what is done, by OpenTelemetry (extra: traces)
+# endpoint = ""                 # "http://127.0.0.1:4318": OTLP over HTTP; empty: where
+                                # OTEL_EXPORTER_OTLP_ENDPOINT says, else nowhere
+# url = ""                      # "https://tempo.example.org/trace/{trace_id}": makes links
+
 [alerts]                        # what people are told without asking; by Apprise (extra: alerts)
 # to = []                       # ["env:ALERTS", "mailto://..."]: an address, or the name of a
                                 # variable that holds one; empty: nobody is told

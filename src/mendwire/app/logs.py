@@ -11,7 +11,7 @@ from typing import Literal
 import structlog
 
 from mendwire.model.printable import printable
-from mendwire.telemetry import subscribed
+from mendwire.telemetry import here, subscribed
 
 Style = Literal["auto", "console", "json"]
 
@@ -36,7 +36,9 @@ def logged(style: Style = "auto") -> Iterator[None]:
     )
 
     def on_event(event: str, fields: dict[str, object]) -> None:
-        log.info(event, **{name: _safe(value) for name, value in fields.items()})
+        span = here()
+        trace = {} if span is None else {"trace_id": span.trace_id, "span_id": span.span_id}
+        log.info(event, **{name: _safe(value) for name, value in {**fields, **trace}.items()})
 
     with subscribed(on_event):
         yield

@@ -16,6 +16,7 @@ from mendwire.app.metrics import GatewayFigures, exposed
 from mendwire.app.project import refuse_unfit
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of
+from mendwire.app.tracing import traced
 from mendwire.docket.switch import Switch
 from mendwire.errors import ConfigError
 from mendwire.execution.stopping import stopping
@@ -47,6 +48,7 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
     with logged(log), stopping() as stop:
         await refuse_unfit(config)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(traced(config, environment, "worker"))
             server = await stack.enter_async_context(
                 served(config, environment, own=wish.own_server)
             )

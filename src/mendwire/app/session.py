@@ -14,6 +14,7 @@ from typing import Self
 from mendwire.agents.session import End, SessionAgent
 from mendwire.app.engine import Engine, engine
 from mendwire.app.serve import served
+from mendwire.app.tracing import traced
 from mendwire.errors import AgentFailed, ConfigError
 from mendwire.model.bodies import Progress
 from mendwire.model.case import Case
@@ -119,6 +120,8 @@ class Session:
         try:
             async with AsyncExitStack() as stack:
                 stack.enter_context(subscribed(self._heard))
+                sent = traced(self._config, self._environment, "session")
+                await stack.enter_async_context(sent)
                 await stack.enter_async_context(served(self._config, self._environment))
                 machine = await stack.enter_async_context(
                     engine(self._config, self._environment, agent=self.agent)

@@ -18,6 +18,7 @@ from mendwire.app.parts import Grounds, crew_of, judge_of, limits_of, workshop_o
 from mendwire.app.project import project_commands
 from mendwire.app.serve import linked
 from mendwire.app.stopping import first_of
+from mendwire.app.tracing import traced
 from mendwire.away.service import Service, Tally
 from mendwire.docket.cases import Docket
 from mendwire.docket.letters import Letters
@@ -108,6 +109,7 @@ async def serve_roles(
     """
     with logged(log), stopping() as stop:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(traced(config, environment, "specialist"))
             link = await stack.enter_async_context(linked(config, environment, "mendwire-agent"))
             desk, greeting = await _desk(config, link, wanted)
             sys.stderr.write("".join(f"mendwire: {line}\n" for line in greeting))

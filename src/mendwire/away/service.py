@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mendwire.agents import Agent, OnSaid
+from mendwire.agents.running import ran
 from mendwire.away.dispatch import BEGAN
 from mendwire.away.post import UNVOUCHED
 from mendwire.docket.letters import Letters, letter_in
@@ -34,9 +35,10 @@ from mendwire.investigate.workshop import Place, Workshop
 from mendwire.model.codec import encode, sent_report
 from mendwire.model.letter import PATCH_BYTES, Letter, Reply, ReplyKind
 from mendwire.model.printable import printable
+from mendwire.model.trace import span_of
 from mendwire.model.work import AgentAnswer, Assignment, Change, Limits, Reproduction, Role
 from mendwire.tasks import Context, Fail, Retry, Task
-from mendwire.telemetry import emit
+from mendwire.telemetry import emit, part, within
 
 TRIES: Final = 4
 """Times that a letter is offered to whoever is free while those who take it cannot do it."""
@@ -84,6 +86,10 @@ class Service:
         except Undecodable as problem:
             raise Fail(f"{UNVOUCHED} it is none of this version: {problem}") from None
         await self._refuse_forged(task, letter)
+        with within(span_of(letter.trace)), part():
+            return await self._answered(task, letter, context)
+
+    async def _answered(self, task: Task, letter: Letter, context: Context) -> dict[str, object]:
         await context.progress(f"{letter.called} of {letter.case_id}", status=BEGAN)
         emit("specialist.began", case=letter.case_id, role=letter.called, task=task.id)
         reply = await self._replied(task, letter, context)
@@ -154,7 +160,7 @@ class Service:
         key = f"{task.id}-{secrets.token_hex(3)}"
         async with self.workshop.place(commit, key) as place, _telling(context) as said:
             before = await self.workshop.outside(place)
-            answer = await self.agent.run(self._assignment(letter, place), said)
+            answer = await ran(self.agent, self._assignment(letter, place), said)
             change = None
             if letter.role is Role.IMPLEMENTATION:
                 change = await self.workshop.change(place, letter.base, answer.explanation)

@@ -136,11 +136,13 @@ class Courier:
             headers = {"Nats-Msg-Id": f"{names.namespace}-{item.kind}-{item.id}"}
             return Message(names.occurrences(item.issue), payload, headers)
         if item.namespace == names.namespace and len(payload) + ROOM_FOR_HEADERS <= self._limit:
-            return Message(names.errors(item.environment), payload, _headers(item.id, item.issue))
+            headers = _headers(item.id, item.issue)
+            return Message(names.errors(item.environment), payload, {**headers, **item.trace})
         made = outgoing(
             payload, names, item.environment, self._limit, self._outbox.target.scrub or DEFAULT
         )
-        return Message(made.subject, made.payload, _headers(made.msg_id, made.issue))
+        headers = _headers(made.msg_id, made.issue)
+        return Message(made.subject, made.payload, {**headers, **item.trace})
 
     def settle(self, item: Spooled, place: Place | None, answer: Ack | MendwireError) -> None:
         """The server has answered, and there is no other try."""

@@ -10,9 +10,11 @@ from mendwire.capture.message_body import body_of_message
 from mendwire.capture.occurrence import Taken
 from mendwire.capture.outgoing import outgoing_calls
 from mendwire.capture.segment import Spooled
+from mendwire.capture.spans import FIELD
 from mendwire.capture.written import body_of
 from mendwire.model.names import Names
 from mendwire.model.scrub import DEFAULT, ScrubPolicy
+from mendwire.model.trace import CAPTURE, headers_of, taking
 
 MAX_PAYLOAD = 1024 * 1024
 """Bytes; what a server takes unless it is told otherwise."""
@@ -29,6 +31,7 @@ def digested(
     """The message that is sent, or put on disk, for one occurrence."""
     write = body_of if taken.link.kind else body_of_message
     body = taken.body if taken.body is not None else write(taken, directory, guard)
+    span_id = str(body.pop(FIELD, "")) if FIELD in taken.fixed else ""
     made = outgoing_calls(body, names, environment, MAX_PAYLOAD, policy or DEFAULT)
     return Spooled(
         kind="report",
@@ -38,4 +41,5 @@ def digested(
         signature=made.signature,
         issue=made.issue,
         namespace=names.namespace,
+        trace=headers_of(taking(CAPTURE, int(taken.at * 1e9), made.report.trace_id, span_id)),
     )

@@ -19,7 +19,7 @@ _MAX_QUERY: Final = 20_000
 _MAX_NAMES: Final = 50
 _NAME: Final = re.compile(r"[\w.\[\]-]{1,64}")
 _REQUEST_ID: Final = re.compile(r"[\w.:/+=@-]{1,128}")
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _NO_TRACE: Final = "0" * 32
 _ALSO_SECRET: Final = frozenset({"uid", "uidb64", "code", "sig", "signature", "key", "hash"})
 """As names of a part of the path: what links in mails are made of."""
@@ -90,8 +90,9 @@ def _described(
     if _REQUEST_ID.fullmatch(request_id):
         context["request_id"] = request_id
     trace = _TRACEPARENT.match(traceparent)
-    is_trace = trace is not None and trace[1] != _NO_TRACE
-    return Surroundings(context=context, trace_id=trace[1] if trace and is_trace else "")
+    if trace is None or trace[1] == _NO_TRACE:
+        return Surroundings(context=context)
+    return Surroundings(context=context, trace_id=trace[1], span_id=trace[2])
 
 
 def _without_secrets(path: str, parameters: object) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mendwire.capture import loading, trail
+from mendwire.capture import loading, spans, trail
 from mendwire.capture.children import Children
 from mendwire.capture.destination import policy_of, target_of
 from mendwire.capture.frames import main_directory
@@ -307,8 +307,11 @@ def _queue_message(installed: _Installed, message: Message) -> bool:
 def _around(installed: _Installed, level: str) -> tuple[Mapping[str, object], Mapping[str, str]]:
     """What every report made here and now carries: of its surroundings, and of this process."""
     found = trail.surroundings(_guard)
-    fixed = {**installed.fixed, "level": level}
-    return found.context, {**fixed, "trace_id": found.trace_id} if found.trace_id else fixed
+    trace_id, span_id = _guard.run(spans.current, ("", ""))
+    if not trace_id:
+        trace_id, span_id = found.trace_id, found.span_id
+    trace = {"trace_id": trace_id, spans.FIELD: span_id} if trace_id else {}
+    return found.context, {**installed.fixed, "level": level, **trace}
 
 
 def _put(installed: _Installed, key: Key, seen: Seen, take: Callable[[], Taken]) -> bool:

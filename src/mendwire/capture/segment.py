@@ -13,11 +13,13 @@ import json
 import os
 import struct
 from binascii import crc32
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from mendwire.model.trace import known
 
 SUFFIX: Final = ".spool"
 PARTIAL: Final = ".part"
@@ -47,6 +49,8 @@ class Spooled:
     """How many it stands for."""
     is_tried: bool = False
     """It was sent before and its answer was not seen: a duplicate may be itself."""
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """Headers that say which trace it belongs to; empty for one that was spooled before 0.2."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +74,7 @@ def packed(item: Spooled) -> bytes:
         "namespace": item.namespace,
         "occurrences": item.occurrences,
         "tried": item.is_tried,
+        "trace": dict(item.trace),
     }
     body = json.dumps(head).encode() + b"\n" + item.payload
     return _RECORD.pack(len(body), crc32(body)) + body
@@ -228,6 +233,7 @@ def _unpacked(body: bytes, was_sent: bool) -> Spooled | None:  # noqa: FBT001 - 
             namespace=fields["namespace"],
             occurrences=fields["occurrences"],
             is_tried=fields["tried"] or was_sent,
+            trace=known(fields.get("trace")),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -52,6 +52,8 @@ class Surroundings:
     """Joined to the report's context: ``request`` or ``task``, ``request_id``."""
     trace_id: str = ""
     """32 hex digits, or empty."""
+    span_id: str = ""
+    """Of the trace, the span in which it happened: 16 hex digits, or empty."""
 
 
 Describe = Callable[[], Surroundings]
@@ -125,16 +127,16 @@ def surroundings(guard: Guard) -> Surroundings:
     if trail is None or not _is_own(trail):
         return _NOTHING
     context: dict[str, object] = {}
-    trace_id = ""
+    trace = _NOTHING
     for each in _outermost_first(trail):
         if each.describe is not None:
             found = guard.run(each.describe, _NOTHING)
             context.update(found.context)
-            trace_id = found.trace_id or trace_id
+            trace = found if found.trace_id else trace
         context.update(each.tags)
     if trail.crumbs:
         context["breadcrumbs"] = [_shown(crumb) for crumb in tuple(trail.crumbs)]
-    return Surroundings(context=context, trace_id=trace_id)
+    return Surroundings(context=context, trace_id=trace.trace_id, span_id=trace.span_id)
 
 
 def _own() -> Trail:

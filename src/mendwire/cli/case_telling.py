@@ -20,13 +20,14 @@ _SOAKS: Final = (
 Fields = dict[str, object]
 
 
-def told(case: Case, waits: str = "", shares: str = "") -> Fields:
+def told(case: Case, waits: str = "", shares: str = "", trace_url: str = "") -> Fields:
     """The fields of a case under short names, in reading order; what is empty is empty text.
 
     ``waits`` is what a parked one waits for, where that is known better than from the case alone;
     ``shares`` is the case whose fix it shares, and where that stands.
 
     ``--json`` has everything; here the keeping of leases and the text of scripts is left out.
+    ``trace_url`` is where the case's trace is shown, if anywhere.
     """
     delivered = case.delivered
     soaks = case.state is CaseState.SOAKING
@@ -40,6 +41,7 @@ def told(case: Case, waits: str = "", shares: str = "") -> Fields:
         "reason": case.reason,
         "from": " ".join(filter(None, (case.environment, case.service, case.release))),
         "trust": str(case.trust),
+        "trace": trace_url or case.span.trace_id,
         "opened": _at(case.opened_ns),
         "occurrences": case.occurrences,
         "repository": case.repository,

@@ -52,16 +52,18 @@ def list_cases(as_json: AsJson = False) -> None:
 def show_case(case: CaseId, as_json: AsJson = False) -> None:
     """One case: what came of it, why, and its report; --json has every field."""
 
-    async def found(sight: Sight) -> tuple[Filed, str, str]:
+    async def found(sight: Sight) -> tuple[Filed, str, str, str]:
         filed = await desk.find(sight.docket, case)
         waits = await desk.waits(sight.docket, filed.case)
-        return filed, waits, await desk.shares(sight.docket, filed.case)
+        shares = await desk.shares(sight.docket, filed.case)
+        return filed, waits, shares, sight.config.traces.link(filed.case.span.trace_id)
 
-    filed, waits, shares = see(found)
+    filed, waits, shares, trace_url = see(found)
     if not as_json:
-        print_fields(told(filed.case, waits, shares), 17)
+        print_fields(told(filed.case, waits, shares, trace_url), 17)
         return
     body = json.loads(encode(filed.case))
+    body |= {"trace_id": filed.case.span.trace_id, "trace_url": trace_url}
     body["report"] = filed.case.report.decode("utf-8", "replace")
     print(json.dumps(body, ensure_ascii=True))
 

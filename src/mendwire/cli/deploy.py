@@ -12,7 +12,8 @@ import typer
 
 from mendwire.app.following import loop_of
 from mendwire.app.houses import house_named, house_serving
-from mendwire.app.looking import Sight
+from mendwire.app.looking import Sight, configured
+from mendwire.app.tracing import traced
 from mendwire.cli.asking import AsJson, see
 from mendwire.cli.tables import print_table
 from mendwire.deliver.loop import Landing
@@ -58,8 +59,9 @@ def deploy(
         runs = await _commit(ours, commit or release)
         loop = loop_of(house.config, sight.bus, sight.docket, ours, name=house.name)
         place = service or whole(repository)
-        new = await loop.deployments.add(env, place, release, runs)
-        return new, await loop.deployed(new)
+        async with traced(*configured(None), "deploy"):
+            new = await loop.deployments.add(env, place, release, runs)
+            return new, await loop.deployed(new)
 
     new, landings = see(told)
     if as_json:

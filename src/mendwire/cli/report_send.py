@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterable
 
 from mendwire.capture.outgoing import Outgoing, outgoing
 from mendwire.cli.report_input import without_release
 from mendwire.model.scrub import scrub_policy_from
+from mendwire.model.trace import CAPTURE, headers_of, taking
 from mendwire.settings.environment import Environment
 from mendwire.wire.bus import Ack
 from mendwire.wire.connection import connected
@@ -40,7 +42,10 @@ async def _send(ready: Outgoing, size: int, bus: JetStreamBus, *, as_json: bool)
         ready.subject,
         ready.payload,
         msg_id=ready.msg_id,
-        headers={"Mendwire-Issue": ready.issue},
+        headers={
+            "Mendwire-Issue": ready.issue,
+            **headers_of(taking(CAPTURE, time.time_ns(), ready.report.trace_id)),
+        },
     )
     _show(ready, ack, size, as_json=as_json)
     if warning := without_release(ready.report.release):

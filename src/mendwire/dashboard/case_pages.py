@@ -63,6 +63,7 @@ async def case(site: Site, request: Request, person: Person) -> Response:
         screening=await _screening(site, found),
         told=await _told(site, found),
         result=await _result(site, found),
+        trace_url=site.traces.link(found.span.trace_id),
     )
     title = found.title or found.case_id
     return site.page(request, person, "case", title=title, live="case", story=story, case=found)

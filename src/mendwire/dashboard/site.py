@@ -21,6 +21,7 @@ from mendwire.dashboard.people import Person
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.slots import Slots
 from mendwire.errors import ConfigError, MendwireError, ServerError
+from mendwire.settings.watching import Traces
 from mendwire.wire.jetstream import JetStreamBus
 
 FRESH_S: Final = 1.5
@@ -76,6 +77,8 @@ class Site:
     hub: Hub
     templates: Environment
     glance: Glance
+    traces: Traces
+    """Where traces are shown, if anywhere."""
 
     def page(
         self,

@@ -131,6 +131,8 @@ class Story:
     diff: Sequence[DiffLine]
     diff_left_out: int
     evidence: tuple[Evidence, ...]
+    trace_url: str
+    """Where its trace is shown; empty where that is nowhere."""
     link: str
     """Of a pull request; empty where there is none."""
     may_retry: str
@@ -149,6 +151,7 @@ def story_of(
     screening: Screening | str,
     told: Sequence[Told],
     result: Result | None,
+    trace_url: str = "",
 ) -> Story:
     """Lay it out; ``screening`` is the screen's answer or why there is none."""
     judged = screening if isinstance(screening, Screening) else None
@@ -166,6 +169,7 @@ def story_of(
         diff=lines,
         diff_left_out=left_out,
         evidence=_evidence(case),
+        trace_url=trace_url,
         link=_link(result.pr_url if result else ""),
         may_retry=_retry(case),
         may_silence=may_stop,

@@ -31,7 +31,7 @@ from mendwire.docket.paces import Paces
 from mendwire.errors import Conflict, Damaged, Fenced, Undecodable
 from mendwire.model.case import UNFINISHED, Case, released, take
 from mendwire.model.codec import decode_as, decode_case, encode
-from mendwire.telemetry import emit
+from mendwire.telemetry import emit, within
 from mendwire.wire.bus import Bucket, Entry
 
 INLINE_BYTES: Final = 128 * 1024
@@ -91,13 +91,14 @@ class Docket:
                 case, revision = latest.case, latest.revision
                 continue
             if wanted.state is not case.state:
-                emit(
-                    "case.moved",
-                    case=wanted.case_id,
-                    from_state=case.state,
-                    to_state=wanted.state,
-                    token=wanted.token,
-                )
+                with within(wanted.span):
+                    emit(
+                        "case.moved",
+                        case=wanted.case_id,
+                        from_state=case.state,
+                        to_state=wanted.state,
+                        token=wanted.token,
+                    )
             return Filed(case=wanted, revision=revision)
 
     async def confirm(self, filed: Filed) -> Filed:
@@ -127,12 +128,13 @@ class Docket:
             f"case.{mine.issue}", await self._packed(mine), filed.revision
         )
         if filed.case.holder:
-            emit(
-                "case.taken_over",
-                case=mine.case_id,
-                token=mine.token,
-                from_worker=filed.case.holder,
-            )
+            with within(mine.span):
+                emit(
+                    "case.taken_over",
+                    case=mine.case_id,
+                    token=mine.token,
+                    from_worker=filed.case.holder,
+                )
         await self._bucket.delete(f"due.{mine.issue}")
         return Filed(case=mine, revision=revision)
 
@@ -169,7 +171,8 @@ class Docket:
             try:
                 yield await self._filed(entry)
             except Damaged as problem:
-                emit("case.skipped", case=entry.key, issue=entry.key, reason=f"damaged: {problem}")
+                reason = f"damaged: {problem}"
+                emit("case.skipped", case=entry.key, issue=entry.key, reason=reason, trace="")
 
     async def join(self, filed: Filed, signature: str) -> Filed:
         """Count one more occurrence under an issue; joining is provisional (rules A9)."""

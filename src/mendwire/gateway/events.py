@@ -188,6 +188,7 @@ def _context(
     crash = next((seen for seen in reversed(frames) if seen.in_app is not False), last)
     place = crash.fields if crash else {}
     handled = main.mechanism.get("handled")
+    span = text(_inside(event.contexts, "trace", "span_id"), 16)
     fields: dict[str, JSONValue] = {
         "file": place.get("file"),
         "line": place.get("line"),
@@ -196,6 +197,7 @@ def _context(
         "logger": text(event.logger, _SHORT),
         "log_message": message[:1000],
         "event_id": text(event.event_id, 40),
+        "span": {"id": span} if span else None,
         "dist": text(event.dist, _SHORT),
         "runtime": _named(event.contexts, "runtime"),
         "browser": _named(event.contexts, "browser"),

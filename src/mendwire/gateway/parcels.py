@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from mendwire.model.names import Names
 from mendwire.model.report import JSONValue, Trust, load_object, report_of
 from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_body
 from mendwire.model.signature import Canonical, canonical, keys
+from mendwire.model.trace import GATEWAY, headers_of, taking
 
 Body = dict[str, JSONValue]
 """One report in the wire's JSON; readers make them, and what is done to one is done in place."""
@@ -59,6 +61,7 @@ def parcel(
     headers = {"Mendwire-Publisher": PUBLISHER, "Mendwire-Issue": issue, "Mendwire-Key": key.id}
     if lane:
         headers[TRUST_HEADER] = Trust.LOW.value
+    headers |= _trace(draft, is_trusted=not lane)
     return Parcel(
         subject=names.errors(environment),
         msg_id=names.message_id(environment, made.signature),
@@ -66,6 +69,21 @@ def parcel(
         headers=headers,
         kind=Kind(issue=issue, signature=made.signature, environment=environment),
     )
+
+
+def _trace(draft: Body, *, is_trusted: bool) -> dict[str, str]:
+    """Whoever is not trusted does not choose whose trace a report is a part of."""
+    known = draft.get("trace_id") if is_trusted else None
+    context = draft.get("context")
+    span = context.get("span") if isinstance(context, dict) else None
+    span_id = span.get("id") if isinstance(span, dict) else None
+    carried = taking(
+        GATEWAY,
+        time.time_ns(),
+        known if isinstance(known, str) else "",
+        span_id if isinstance(span_id, str) else "",
+    )
+    return headers_of(carried)
 
 
 def _record(body: Body, *, is_drafted: bool) -> Canonical:

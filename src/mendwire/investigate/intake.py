@@ -15,6 +15,7 @@ from mendwire.docket.roster import Roster
 from mendwire.errors import Conflict, Damaged, Fenced, IllegalMove, ScreenBroken, Undecodable
 from mendwire.investigate.observing import Observation
 from mendwire.investigate.ports import Quarantine, Released, Screened, Screener, Tell
+from mendwire.investigate.receipt import place_of, receiving, tell_receipt, tell_way
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (
     RETURNABLE,
@@ -36,7 +37,8 @@ from mendwire.model.report import ErrorReport, Trust, parse_report
 from mendwire.model.screening import ScreenedReport, ScreenVerdict
 from mendwire.model.scrub import DEFAULT, ScrubPolicy, scrub_report
 from mendwire.model.signature import canonical, crash_frame, error_type, issue_key, signature
-from mendwire.telemetry import emit
+from mendwire.model.trace import carried_by, parent_of, receipt_of
+from mendwire.telemetry import emit, within
 
 TRUST_HEADER: Final = "Mendwire-Trust"
 Rate = Callable[[str, str], int]
@@ -52,6 +54,15 @@ def _only_one(_report: ErrorReport) -> str:
 
 def _at_once(_environment: str, _service: str) -> int:
     return 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    """A message as it goes on."""
+
+    payload: bytes
+    """Scrubbed."""
+    report: ErrorReport
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,11 +106,23 @@ class Intake:
         A case that is returned counts as driven until ``leave``.
         """
         self.boundary(Boundary.RECEIVED)
-        began = time.monotonic()
+        began_ns = time.time_ns()
         try:
-            payload, screened = await self._screened(received)
+            read = self._read(received)
         except Undecodable as problem:
             return Outcome(state=DeliveryState.UNDECODABLE, reason=str(problem))
+        place = place_of(received.ref)
+        carried = carried_by(received.headers, read.report.trace_id, place)
+        tell_way(carried, received)
+        with within(receipt_of(carried, place, received.deliveries, began_ns)):
+            admitted = await self._admitted(received, read)
+            tell_receipt(admitted, received)
+        return admitted
+
+    async def _admitted(self, received: Received, read: _Read) -> Filed | Outcome:
+        began = time.monotonic()
+        try:
+            screened = await self._screened(received, read)
         except ScreenBroken as problem:
             await self.quarantine(received, str(problem), None)
             return Outcome(state=DeliveryState.QUARANTINED, reason=str(problem))
@@ -115,7 +138,7 @@ class Intake:
         if screening.verdict is ScreenVerdict.REJECT:
             await self.quarantine(received, "prompt_injection_detected", screening)
         self.boundary(Boundary.SCREENED)
-        case = self._newcomer(received, payload, screened)
+        case = self._newcomer(received, read.payload, screened)
         if case is None:
             return Outcome(state=DeliveryState.QUARANTINED, reason="prompt_injection_detected")
         return await self._file(case, received)
@@ -125,13 +148,17 @@ class Intake:
 
         Raises Undecodable, ScreenBroken, ScreenUnavailable.
         """
-        payload, screened = await self._screened(received)
-        return self._newcomer(received, payload, screened)
+        read = self._read(received)
+        screened = await self._screened(received, read)
+        return self._newcomer(received, read.payload, screened)
 
-    async def _screened(self, received: Received) -> tuple[bytes, Screened]:
-        """Screened, or as a person released it: the very bytes that arrived, whatever they say."""
+    def _read(self, received: Received) -> _Read:
         payload = scrub_report(received.payload, self.scrub)
-        report, trust = parse_report(payload), _trust(received)
+        return _Read(payload=payload, report=parse_report(payload))
+
+    async def _screened(self, received: Received, read: _Read) -> Screened:
+        """Screened, or as a person released it: the very bytes that arrived, whatever they say."""
+        payload, report, trust = read.payload, read.report, _trust(received)
         digest = sha256(received.payload).hexdigest()
         try:
             screened = await self.screen(report, payload, trust)
@@ -139,10 +166,10 @@ class Intake:
             released = await self.released(digest, report, payload, trust)
             if released is None:
                 raise
-            return payload, released
+            return released
         if screened.screening.verdict is not ScreenVerdict.PASS:
             screened = await self.released(digest, report, payload, trust) or screened
-        return payload, screened
+        return screened
 
     async def _file(self, case: Case, received: Received) -> Filed | Outcome:
         if case.trust is Trust.TRUSTED:
@@ -199,12 +226,19 @@ class Intake:
                 case=known.case.case_id,
                 issue=known.case.issue,
                 occurrences=joined.case.occurrences,
+                trace=parent_of(known.case.span),
             )
             if is_observed(joined.case):
                 return await self._noticed(joined, received)
             return Outcome(state=DeliveryState.JOINED, reason=known.case.case_id)
         reason = f"judged already: {known.case.verdict or known.case.state}"
-        emit("case.skipped", case=known.case.case_id, issue=known.case.issue, reason=reason)
+        emit(
+            "case.skipped",
+            case=known.case.case_id,
+            issue=known.case.issue,
+            reason=reason,
+            trace=parent_of(known.case.span),
+        )
         return Outcome(state=DeliveryState.SKIPPED, reason=reason)
 
     async def _noticed(self, joined: Filed, received: Received) -> Filed | Outcome:
@@ -240,7 +274,12 @@ class Intake:
         except (Fenced, IllegalMove):
             return Outcome(state=DeliveryState.LOST, reason="changed by another worker")
         _count(again)
-        emit("case.regressed", case=known.case.case_id, release=again.release)
+        emit(
+            "case.regressed",
+            case=known.case.case_id,
+            release=again.release,
+            trace=parent_of(known.case.span),
+        )
         await self.tell(known.case, "regressed")
         if filed.case.state is CaseState.PARKED:
             return Outcome(state=DeliveryState.PARKED, reason=filed.case.case_id)
@@ -306,6 +345,7 @@ class Intake:
             opened_ns=received.published_ns,
             report=payload,
             screened_sha256=sha256(payload).hexdigest(),
+            trace=receiving(),
             message=received.ref,
             signatures=(key,),
         )

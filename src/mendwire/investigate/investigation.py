@@ -49,8 +49,9 @@ from mendwire.model.letter import PATCH_BYTES
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.rework import standing
+from mendwire.model.trace import parent_of
 from mendwire.model.work import Approval, Finding, Proof, ProofStatus
-from mendwire.telemetry import emit
+from mendwire.telemetry import emit, part
 from mendwire.wire.bus import Bus
 
 _FILES_NAMED: Final = 100
@@ -156,7 +157,13 @@ class Investigation:
     async def _timed(
         self, filed: Filed, step: Step, verb: Callable[[Filed], Awaitable[Filed]]
     ) -> Filed:
-        await self._tell(filed.case, step)
+        with part():
+            await self._tell(filed.case, step)
+            return await self._stepped(filed, step, verb)
+
+    async def _stepped(
+        self, filed: Filed, step: Step, verb: Callable[[Filed], Awaitable[Filed]]
+    ) -> Filed:
         started = time.monotonic()
         try:
             after = await verb(filed)
@@ -247,7 +254,8 @@ class Investigation:
     ) -> Filed:
         """One fix for both: it is delivered already, and what becomes of it becomes of this."""
         why = f"The fix of case {fix.case_id} mends it, too: {' '.join(proof.reasons)}"
-        emit("case.shares", case=filed.case.case_id, fix=fix.case_id)
+        trace = parent_of(fix.span)
+        emit("case.shares", case=filed.case.case_id, fix=fix.case_id, trace=trace)
         return await self._saver.save(
             filed,
             CaseState.DELIVERED,
@@ -400,6 +408,10 @@ class Investigation:
         filed = await self.docket.confirm(filed)
         if met := await self._met_at_the_door(filed):
             return met
+        with part():
+            return await self._handed_over(filed)
+
+    async def _handed_over(self, filed: Filed) -> Filed:
         try:
             delivered = await self.deliver(filed.case)
         except ExecutionError as problem:
@@ -461,6 +473,8 @@ class Investigation:
         emit(
             "case.closed",
             case=case.case_id,
+            title=case.title,
+            environment=case.environment,
             verdict=case.verdict,
             reason=case.reason,
             cost_usd=round(case.cost_usd, 6),

@@ -15,7 +15,7 @@ from mendwire.investigate.investigation import Investigation
 from mendwire.investigate.saving import LONGEST_WAIT_S, PASSING, RETRY_S
 from mendwire.model.case import UNFINISHED, Case, CaseState
 from mendwire.model.delivery import SETTLED_STATES, DeliveryState, Outcome, Received
-from mendwire.telemetry import emit
+from mendwire.telemetry import emit, within
 from mendwire.wire.bus import Bus
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,8 @@ class Orchestrator:
     async def _drive(self, filed: Filed, place: AbstractAsyncContextManager[object]) -> Outcome:
         try:
             async with place:
-                return await self._until_settled(filed)
+                with within(filed.case.span):
+                    return await self._until_settled(filed)
         except Fenced as problem:
             return Outcome(state=DeliveryState.LOST, reason=str(problem))
         except Damaged as problem:

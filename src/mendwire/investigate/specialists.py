@@ -10,6 +10,7 @@ from typing import Final
 
 from mendwire.agents import Agent, OnSaid
 from mendwire.agents.reproduction import captured_reproduction
+from mendwire.agents.running import ran
 from mendwire.agents.schemas import answer_schema
 from mendwire.errors import AgentFailed, GitError
 from mendwire.investigate.gone import gone_at_base
@@ -26,6 +27,7 @@ from mendwire.model.letter import Letter
 from mendwire.model.printable import printable
 from mendwire.model.report import Trust
 from mendwire.model.signature import crash_frame, error_type
+from mendwire.model.trace import parent_of
 from mendwire.model.work import (
     AgentAnswer,
     Change,
@@ -36,7 +38,7 @@ from mendwire.model.work import (
     Review,
     Role,
 )
-from mendwire.telemetry import emit
+from mendwire.telemetry import emit, here
 
 NOTES_LIMIT: Final = 20_000
 """Characters of the repository's own notes that a specialist is given."""
@@ -160,7 +162,7 @@ class AgentSpecialists:
     async def _run(self, case: Case, role: Role, place: Place, called: str = "") -> AgentAnswer:
         letter = await self._letter(case, role, called or role.value)
         assignment = self.workshop.assignment(letter, place, kept_report(case), self.limits)
-        return await self.agent.run(assignment, _teller(case, called or role.value))
+        return await ran(self.agent, assignment, _teller(case, called or role.value))
 
     async def _letter(self, case: Case, role: Role, called: str) -> Letter:
         """The assignment without its folders: what any process can work by."""
@@ -182,6 +184,7 @@ class AgentSpecialists:
             ),
             system=system_text(called, *await self._notes(case, called)),
             answer_schema=answer_schema(role),
+            trace=_trace(),
             base=case.base,
             opened_ns=case.opened_ns,
             report=case.report.decode("utf-8", "replace"),
@@ -245,6 +248,12 @@ def _feedback(case: Case) -> str:
     """Why the work is asked for again: people's remarks, and why the last try was sent back."""
     asked = case.rework.asked if case.rework else ""
     return "\n\n".join(filter(None, (asked, case.feedback)))
+
+
+def _trace() -> str:
+    """For a letter: the step that it is sent by."""
+    span = here()
+    return parent_of(span) if span is not None else ""
 
 
 def _teller(case: Case, role: str) -> OnSaid:

@@ -173,7 +173,8 @@ class Sweeper:
             try:
                 await self._answer(issue, living)
             except (Damaged, Fenced, IllegalMove) as problem:
-                emit("case.skipped", case=issue, issue=issue, reason=str(problem))
+                reason = str(problem)
+                emit("case.skipped", case=issue, issue=issue, reason=reason, trace="")
 
     async def _answer(self, issue: str, living: frozenset[str]) -> None:
         filed = await self.docket.get(issue)

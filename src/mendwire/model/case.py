@@ -14,7 +14,9 @@ from mendwire.errors import Fenced, IllegalMove
 from mendwire.model.delivery import MessageRef
 from mendwire.model.deployment import Deployment
 from mendwire.model.report import Trust
+from mendwire.model.trace import span_named
 from mendwire.model.work import Approval, Change, Finding, Proof, Review
+from mendwire.telemetry import Here
 
 
 class CaseState(StrEnum):
@@ -213,6 +215,8 @@ class Case:
     report: bytes = b""
     """The scrubbed report, exactly the bytes that were screened."""
     screened_sha256: str = ""
+    trace: str = ""
+    """``00-…-…-01``, W3C's traceparent: the trace of the error, and the span that took it in."""
     message: MessageRef | None = None
     occurrences: int = 1
     signatures: tuple[str, ...] = ()
@@ -271,6 +275,11 @@ class Case:
     def case_id(self) -> str:
         """``<issue>-e<episode>``: the id in results, branches' trailers and progress."""
         return f"{self.issue}-e{self.episode}"
+
+    @property
+    def span(self) -> Here:
+        """From its opening to its verdict: the same, whoever works on it."""
+        return span_named(self.trace, self.case_id, self.issue, self.opened_ns)
 
 
 def move(
@@ -364,6 +373,7 @@ def regressed(case: Case, again: Case, note: str) -> Case:
         service=again.service,
         release=again.release,
         screened_sha256=again.screened_sha256,
+        trace=again.trace,
         occurrences=back.occurrences + 1,
         signatures=signatures,
         came_back=True,
@@ -465,6 +475,7 @@ def reopened(case: Case, report: bytes, message: MessageRef | None, opened_ns: i
         opened_ns=opened_ns,
         report=report,
         screened_sha256=case.screened_sha256,
+        trace=case.trace,
         message=message,
         occurrences=case.occurrences,
         signatures=case.signatures,

@@ -69,6 +69,8 @@ class Letter:
     feedback: str = ""
     reproduction: Reproduction | None = None
     limits: Limits = field(default_factory=Limits)
+    trace: str = ""
+    """The step that sends it, as a traceparent: whoever does the work goes on with its trace."""
     may_run: bool = False
     """Whether the orchestrator would let commands run; the specialist's sandbox decides, too."""
 

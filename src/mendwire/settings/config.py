@@ -17,7 +17,7 @@ from mendwire.errors import ConfigError
 from mendwire.settings.section import Section
 from mendwire.settings.serving import Dashboard, Delivery, Forge, Gateway, Retention, Server
 from mendwire.settings.sorting import Cases, Repository
-from mendwire.settings.watching import Alerts, Host, Metrics
+from mendwire.settings.watching import Alerts, Host, Metrics, Traces
 from mendwire.settings.working import (
     Agent,
     Limits,
@@ -56,6 +56,7 @@ class Config(Section):
     gateway: Gateway = Gateway()
     dashboard: Dashboard = Dashboard()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
     alerts: Alerts = Alerts()
     host: Host = Host()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
@@ -42,6 +43,45 @@ class Metrics(Section):
                 message = "figures are served on loopback only, e.g. 127.0.0.1:9464; a proxy or an "
                 raise ValueError(message + "agent on this machine brings them elsewhere")
         return text
+
+
+class Traces(Section):
+    """Spans of what is done about each error, for a backend that speaks OpenTelemetry."""
+
+    endpoint: str = ""
+    """``http://127.0.0.1:4318``: where spans are sent by OTLP over HTTP; empty: where
+    OTEL_EXPORTER_OTLP_ENDPOINT says, else nowhere. Headers with secrets come from
+    OTEL_EXPORTER_OTLP_HEADERS alone."""
+    url: str = ""
+    """``https://tempo.example.org/trace/{trace_id}``: makes a link of each trace id."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        if text and not _is_web(text):
+            message = "it is an address, e.g. http://127.0.0.1:4318; a login goes into "
+            raise ValueError(message + "OTEL_EXPORTER_OTLP_HEADERS")
+        return text
+
+    @field_validator("url")
+    @classmethod
+    def _has_place(cls, text: str) -> str:
+        if text and not (_is_web(text) and "{trace_id}" in text):
+            message = "it is an address with {trace_id} in it, e.g. https://host/trace/{trace_id}"
+            raise ValueError(message)
+        return text
+
+    def link(self, trace_id: str) -> str:
+        """Where a trace is shown; empty where nobody said."""
+        return self.url.replace("{trace_id}", trace_id) if trace_id else ""
+
+
+def _is_web(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
 
 
 RuleName = Literal[

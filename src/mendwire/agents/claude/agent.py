@@ -10,7 +10,7 @@ from mendwire.agents import OnSaid
 from mendwire.agents.claude.command import Folders, arguments, environment, prompt, wrapped
 from mendwire.agents.claude.config import ClaudeConfig
 from mendwire.agents.claude.login import prepare_login
-from mendwire.agents.claude.outcome import judge, tokens_of
+from mendwire.agents.claude.outcome import judge, used_of
 from mendwire.agents.claude.stream import Stream
 from mendwire.errors import ConfigError, OverBudget
 from mendwire.execution.process import Completed, run
@@ -61,7 +61,7 @@ class ClaudeAgent:
                 )
             finally:
                 login.forget()
-        emit("agent.used", case=assignment.case_id, role=assignment.role, **tokens_of(stream))
+        emit("agent.used", case=assignment.case_id, role=assignment.role, **used_of(stream))
         return judge(assignment.role, done, stream, limit_s=assignment.limits.seconds)
 
     async def _played(

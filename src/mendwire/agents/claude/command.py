@@ -17,6 +17,7 @@ from typing import Final
 
 from mendwire.agents.claude.config import ClaudeConfig
 from mendwire.agents.claude.login import Login
+from mendwire.agents.running import traced_environment
 from mendwire.execution.environment import allowed_environment
 from mendwire.execution.sandbox import SandboxKind, offline_paths, offline_shell
 from mendwire.execution.secrets import secret_paths
@@ -160,6 +161,7 @@ def environment(
         **({"CLAUDE_CODE_SHELL_PREFIX": offline_shell()} if walled else {}),
         **_STEADY,
         **login.environment,
+        **traced_environment(),
         # The tree's code must win over an editable install of the operator's checkout.
         "PYTHONPATH": f"{assignment.tree / 'src'}:{assignment.tree}",
         "PYTHONDONTWRITEBYTECODE": "1",

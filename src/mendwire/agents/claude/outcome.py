@@ -21,6 +21,7 @@ from mendwire.model.work import AgentAnswer, Role
 
 OURS: Final = frozenset({400, 413, 422})
 """Statuses that say something about the request; all others are the provider's."""
+_MODELS: Final = 5
 _TOKENS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "input": (("inputTokens",), ("input_tokens",)),
     "output": (("outputTokens",), ("output_tokens",)),
@@ -51,6 +52,13 @@ def cost_of(result: Mapping[str, Any]) -> float:
         return float(sum(cost for cost in costs if isinstance(cost, int | float)))
     total = result.get("total_cost_usd")
     return float(total) if isinstance(total, int | float) else 0.0
+
+
+def used_of(stream: Stream) -> dict[str, int | str]:
+    """Tokens by kind, and the models, as the program says."""
+    models = (stream.result or {}).get("modelUsage")
+    named = sorted(models)[:_MODELS] if isinstance(models, dict) else []
+    return {**tokens_of(stream), "model": printable(", ".join(map(str, named)), 200)}
 
 
 def tokens_of(stream: Stream) -> dict[str, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mendwire.agents.command.config import CommandConfig
+from mendwire.agents.running import traced_environment
 from mendwire.errors import AgentFailed, ConfigError, SandboxUnavailable
 from mendwire.execution.environment import allowed_environment
 from mendwire.execution.sandbox import EMPTIED, Sandbox, SandboxKind
@@ -99,6 +100,7 @@ def environment(assignment: Assignment, config: CommandConfig) -> dict[str, str]
             private=assignment.scratch / "private",
             source=config.environ,
         ),
+        **traced_environment(),
         # The tree's code must win over an editable install of the operator's checkout.
         "PYTHONPATH": f"{assignment.tree / 'src'}:{assignment.tree}",
         "PYTHONDONTWRITEBYTECODE": "1",
