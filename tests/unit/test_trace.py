@@ -97,6 +97,7 @@ def test_a_case_has_one_span_whoever_works_on_it() -> None:
     assert (case.span.trace_id, case.span.parent_id) == (TRACE, SPAN)
     assert case.span.began_ns == WHEN
     assert replace(case, episode=2).span.span_id != case.span.span_id
+    assert replace(case, reworks=1).span.span_id != case.span.span_id
     old = Case(issue="a" * 32)  # filed before cases had traces
     assert trace.is_trace_id(old.span.trace_id)
     assert old.span.parent_id == ""

@@ -10,8 +10,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -162,7 +162,8 @@ class _Counting(SpanExporter):
 @asynccontextmanager
 async def sending(sender: Sender) -> AsyncIterator[None]:
     """Send while the block runs."""
-    with _quiet(), subscribed(sender.hear):
+    _silence()
+    with subscribed(sender.hear):
         emit("traces.started", url=sender.url)
         telling = asyncio.create_task(_tell_forever(sender), name="traces")
         try:
@@ -179,18 +180,12 @@ async def _tell_forever(sender: Sender) -> None:
         sender.tell()
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The SDK logs each failure with a traceback; here they are counted and told in one line."""
+def _silence() -> None:
+    """The SDK logs each failure, its thread also after the end; here they are counted and told."""
     log = logging.getLogger("opentelemetry")
-    before, log.propagate = log.propagate, False
-    silent = logging.NullHandler()
-    log.addHandler(silent)
-    try:
-        yield
-    finally:
-        log.removeHandler(silent)
-        log.propagate = before
+    log.propagate = False
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
 
 
 def _described(role: str, environment: Environment) -> dict[str, str]:

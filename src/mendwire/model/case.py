@@ -278,8 +278,9 @@ class Case:
 
     @property
     def span(self) -> Here:
-        """From its opening to its verdict: the same, whoever works on it."""
-        return span_named(self.trace, self.case_id, self.issue, self.opened_ns)
+        """From its opening to its verdict: the same, whoever works on it; another when redone."""
+        name = f"{self.case_id}-{self.reworks}" if self.reworks else self.case_id
+        return span_named(self.trace, name, self.issue, self.opened_ns)
 
 
 def move(
