@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from operator import add
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
@@ -99,16 +98,12 @@ def classes_in(word: str) -> tuple[tuple[int, int], ...]:
         if said[0] < _WIDE:
             found.append((start, known.of(said)))
         else:
-            found += [(start + at, number) for at, number in enumerate(_wide(said, known.wide))]
+            wide = known.wide.get
+            found += [
+                (start + at, wide(said[at : at + 2]) or wide(said[at]) or 0)
+                for at in range(len(said))
+            ]
     return tuple(one for one in found if one[1])
-
-
-def _wide(said: str, known: Mapping[str, int]) -> list[int]:
-    """The class of what begins at each letter: two letters, or the one; 0 for none."""
-    pairs = list(map(add, said, said[1:])) + [said[-1]]
-    # A long text has far fewer different pairs than letters.
-    numbers = {pair: known.get(pair) or known.get(pair[0]) or 0 for pair in set(pairs)}
-    return list(map(numbers.__getitem__, pairs))
 
 
 def sense_rows(
