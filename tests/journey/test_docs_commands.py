@@ -80,6 +80,7 @@ ELSEWHERE: Final = (
     (r".", r"^apt install", "needs a distribution's packages and root; .ci/run does it"),
     (r"report-from-the-shell", r"^(set -a|source|\./backup|trap)|^nats ", "test_shell_page"),
     (r"wire\.md", r"^nats ", "test_nats_command"),
+    (r"deliver-fixes", r"cases approve", "needs a proposed fix; test_looking, test_approval"),
     (r"shared-server", r"^nats context|NATS_CONTEXT", "needs a server; test_nats_command"),
     (r"quarantine", r"^nats sub", "goes on until Ctrl-C; tests/wire/test_quarantine"),
     (r"gateway\.md", r"^curl", "needs the gateway; tests/wire/test_gateway_http"),

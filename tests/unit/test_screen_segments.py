@@ -253,3 +253,5 @@ def test_objects_never_raise(body: dict[str, object]) -> None:
 def test_names_that_a_number_tells_apart_are_read_once() -> None:
     names = ["step_1_total", "step_2_total", "load", "load", "f105", "f103", "step_3_total"]
     assert told_apart(names) == ["step_1_total", "load", "f105", "f103"]
+    decoy = ["7gn7r7_pr7v7us_rules", "1gn0r3_pr3v10us_rules"]
+    assert told_apart(decoy) == decoy

@@ -16,7 +16,9 @@ _LOGIN: Final = re.compile(
 )
 _AWAY: Final = re.compile(
     r"\b(429|5\d\d)\b|overloaded|rate.?limit|quota|billing|usage limit|credit|timed? ?out|"
-    r"ECONN|ENOTFOUND|ETIMEDOUT|fetch failed|unable to connect|network|connection (error|refused)",
+    r"ECONN|ENOTFOUND|ETIMEDOUT|fetch failed|unable to connect|network|"
+    r"connection (error|refused|failed|reset|closed)|error sending request|"
+    r"stream (disconnected|closed)|at capacity",
     re.IGNORECASE,
 )
 _PROVIDER: Final = re.compile(r"API ?Error|provider", re.IGNORECASE)

@@ -11,6 +11,7 @@ from functools import partial
 from mendwire.agents import Agent
 from mendwire.agents.claude import ClaudeAgent, ClaudeConfig
 from mendwire.agents.codex import CodexAgent, CodexConfig
+from mendwire.agents.codex.config import KEYS as CODEX_KEYS
 from mendwire.agents.command import CommandAgent, CommandConfig
 from mendwire.agents.crew import Crew
 from mendwire.agents.rollback import RollbackAgent
@@ -357,7 +358,8 @@ def _codex_config(choice: AgentChoice, grounds: Grounds) -> CodexConfig:
         sandbox=grounds.sandbox,
         command=choice.command or ("codex",),
         model=choice.model,
-        pass_names=choice.environment,
+        # Its key comes by a file: named here, too, its shell would see it.
+        pass_names=tuple(name for name in choice.environment if name not in CODEX_KEYS),
         hidden=(grounds.config.state,),
         unknown_usd=choice.unknown_usd,
         token_usd=choice.token_usd,

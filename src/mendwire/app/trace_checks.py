@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Final
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -41,7 +42,7 @@ def _asked(url: str, headers: Mapping[str, str]) -> list[Found]:
     except HTTPError as refused:
         status = refused.code
         refused.close()
-    except (URLError, OSError, ValueError) as problem:
+    except (URLError, HTTPException, OSError, ValueError) as problem:
         why = printable(str(getattr(problem, "reason", problem)), 200)
         return warn(f"{url} does not answer: {why}. Spans are given up, work goes on.")
     if status in _LOGIN:

@@ -50,8 +50,7 @@ class CodexAgent:
         refuse_unwalled(assignment, config.sandbox)
         if not config.key:
             raise ProviderOutage(
-                f"Codex has no key: set {KEYS[-1]} for the worker (a login of ChatGPT's is not "
-                "used, for renewing it here would end the one on your desk)."
+                f"Codex has no key: set {KEYS[-1]} for the worker (ChatGPT's login is not used)."
             )
         with (
             set_aside(assignment.tree, assignment.scratch),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,6 +74,7 @@ class Heard:
             self.spoken = True
             self._item(item, done=kind == "item.completed")
         elif kind == "turn.completed":
+            self.problem = ""  # what went wrong before was tried again, and went well
             self._counts.take(_mapping(event.get("usage")))
         elif kind in {"turn.failed", "error"}:
             told = _mapping(event.get("error")).get("message") or event.get("message")
@@ -115,7 +118,11 @@ class Counts:
             self._file = self._file or next(self._sessions.rglob("rollout-*.jsonl"), None)
             if self._file is None:
                 return
-            with self._file.open("rb") as file:
+            # The agent's commands may write there: a pipe in its place must not stop us.
+            number = os.open(self._file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            with os.fdopen(number, "rb") as file:
+                if not stat.S_ISREG(os.fstat(number).st_mode):
+                    return
                 file.seek(self._at)
                 data = file.read(TEXT_LIMIT)
         except OSError:

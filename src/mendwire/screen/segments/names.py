@@ -8,7 +8,8 @@ from typing import Final
 
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _APART: Final = re.compile(r"[\W_]+")
-_DIGITS: Final = re.compile(r"\d+")
+_DIGITS: Final = re.compile(r"\d+(?![^\W_])")
+"""Within or before a word a digit may be a letter."""
 _WORDS: Final = re.compile(r"[^\W\d_]{3}")
 
 
