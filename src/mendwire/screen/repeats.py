@@ -51,6 +51,8 @@ def without_repeats(text: str) -> str:
     number = {word: at for at, word in enumerate(words)}
     if len(number) > _FRESH * len(words):
         return text
+    if len(set(zip(words, words[1:], words[2:], strict=False))) == len(words) - _SHORTEST + 1:
+        return text
     said = np.fromiter(map(number.__getitem__, words), np.int32, len(words))
     depth = np.zeros(len(said) + 1, np.int32)
     for period in range(1, min(_LONGEST, len(said) // 2) + 1):
