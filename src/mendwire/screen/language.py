@@ -85,6 +85,8 @@ class Pipeline:
             starts.append(len(words))
             words += without_long_repeats(_WORD.findall(piece))
             check(deadline)
+        if not self._matcher.may_match(glances, f" {' '.join(words)} "):
+            return [*by_regex, *_scored(self._classifier.found(pieces))]
         # The zone frees this text's words: the vocabulary must not grow with what strangers send.
         with self._lock, self._nlp.memory_zone():
             return [*by_regex, *self._run(words, starts, pieces)]
@@ -178,15 +180,16 @@ class RuleMatcher:
     def _build_first_words(self, rules: Rules) -> None:
         self._bits = bits = {name: 1 << number for number, name in enumerate(rules.lists)}
         self._alone: dict[str, int] = {}
-        self._first: dict[str, list[tuple[frozenset[str], int]]] = {}
+        self._first: dict[str, list[tuple[frozenset[str], str, int]]] = {}
         for name, phrases in rules.lists.items():
             for phrase in phrases:
-                word, *others = _WORD.findall(phrase)
+                word, *others = words = _WORD.findall(phrase)
                 if others:
-                    self._first.setdefault(word, []).append((frozenset(others), bits[name]))
+                    row = frozenset(others), f" {' '.join(words)} ", bits[name]
+                    self._first.setdefault(word, []).append(row)
                 else:
                     self._alone[word] = self._alone.get(word, 0) | bits[name]
-        in_several = [others for known in self._first.values() for others, _ in known]
+        in_several = [others for known in self._first.values() for others, _, _ in known]
         self._several = frozenset(self._first).union(*in_several)
         self._needed = [_needed(chain, bits) for chain in rules.chains]
         self._seen: dict[str, _Glance] = {}
@@ -195,8 +198,11 @@ class RuleMatcher:
         """What each piece has that a rule may need."""
         return [self._seen.get(piece) or self._glance(piece) for piece in pieces]
 
-    def may_match(self, glances: Sequence[_Glance]) -> bool:
-        """Whether it is worth making a document: most genuine errors end here."""
+    def may_match(self, glances: Sequence[_Glance], said: str = "") -> bool:
+        """Whether it is worth making a document: most genuine errors end here.
+
+        ``said`` are all tokens with blanks around them; without it phrases count by their words.
+        """
         if len(self._tokens):
             return bool(glances)
         there = 0
@@ -205,8 +211,8 @@ class RuleMatcher:
             there |= glance.there
             several |= glance.several
         for word in several & self._first.keys():
-            for others, bit in self._first[word]:
-                if others <= several:
+            for others, phrase, bit in self._first[word]:
+                if not there & bit and others <= several and (not said or phrase in said):
                     there |= bit
         if not there:
             return False
