@@ -70,6 +70,14 @@ class Pipeline:
 
     def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
         """What is found in folded texts; ScreenBroken past ``deadline`` (monotonic)."""
+        found, judged = self.ruled(pieces, deadline)
+        return found if judged else [*found, *self.scored([pieces])[0]]
+
+    def ruled(self, pieces: Sequence[str], deadline: float) -> tuple[list[Hit], bool]:
+        """What the rules find, and whether the classifier has judged these texts as well.
+
+        It has where a document was made. ScreenBroken past ``deadline`` (monotonic).
+        """
         glances = self._matcher.glances(pieces)
         by_regex = [
             Hit(rule=rule, piece=number, joined=False, excerpt=excerpt)
@@ -78,7 +86,7 @@ class Pipeline:
         ]
         check(deadline)
         if not self._matcher.may_match(glances):
-            return [*by_regex, *_scored(self._classifier.found(pieces))]
+            return by_regex, False
         words: list[str] = []
         starts: list[int] = []
         for piece in pieces:
@@ -86,10 +94,21 @@ class Pipeline:
             words += without_long_repeats(_WORD.findall(piece))
             check(deadline)
         if not self._matcher.may_match(glances, f" {' '.join(words)} "):
-            return [*by_regex, *_scored(self._classifier.found(pieces))]
+            return by_regex, False
         # The zone frees this text's words: the vocabulary must not grow with what strangers send.
         with self._lock, self._nlp.memory_zone():
-            return [*by_regex, *self._run(words, starts, pieces)]
+            return [*by_regex, *self._run(words, starts, pieces)], True
+
+    def scored(self, texts: Sequence[Sequence[str]]) -> list[list[Hit]]:
+        """What the classifier finds in the pieces of several texts, each by itself."""
+        found: list[list[Hit]] = [[] for _ in texts]
+        owners = [
+            (owner, number) for owner, text in enumerate(texts) for number in range(len(text))
+        ]
+        for one in self._classifier.found([piece for text in texts for piece in text]):
+            owner, number = owners[one.piece]
+            found[owner].append(_scored(one, number))
+        return found
 
     def _run(self, words: list[str], starts: list[int], pieces: Sequence[str]) -> list[Hit]:
         from spacy.tokens import Doc  # noqa: PLC0415 - the extra is loaded already here
@@ -97,14 +116,11 @@ class Pipeline:
         doc = Doc(self._nlp.vocab, words=words)
         doc.user_data[PIECES] = (starts, pieces)
         done = self._nlp(doc).user_data
-        return [*done[FOUND], *_scored(done[SCORED])]
+        return [*done[FOUND], *(_scored(one, one.piece) for one in done[SCORED])]
 
 
-def _scored(found: Sequence[Scored]) -> list[Hit]:
-    return [
-        Hit(rule=CLASSIFIER, piece=one.piece, joined=False, excerpt=one.excerpt, odds=one.odds)
-        for one in found
-    ]
+def _scored(one: Scored, piece: int) -> Hit:
+    return Hit(rule=CLASSIFIER, piece=piece, joined=False, excerpt=one.excerpt, odds=one.odds)
 
 
 def check(deadline: float) -> None:
