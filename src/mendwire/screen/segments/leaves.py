@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mendwire.model.printable import printable
@@ -25,6 +26,8 @@ _REACHABLE: Final = re.compile(
 )
 _LONGEST_SHARE: Final = 600
 _LONGEST_WHOLE: Final = 4_000
+_END: Final = 140
+"""Letters at each end of a long leaf that are read together with its neighbours."""
 _MORE: Final = 2
 """Words that leaves must say together beyond what one of them says."""
 _MIN_LETTERS: Final = 8
@@ -43,7 +46,12 @@ class Leaf:
 
     @property
     def kind(self) -> Kind:
-        return Kind.REACHABLE if _REACHABLE.search(self.path) else Kind.FIELD
+        return _kind_at(self.path)
+
+
+@lru_cache(1_024)
+def _kind_at(path: str) -> Kind:
+    return Kind.REACHABLE if _REACHABLE.search(path) else Kind.FIELD
 
 
 def leaves_in(value: object, path: str) -> Iterator[Leaf]:
@@ -118,7 +126,20 @@ def _joined(leaves: Sequence[Leaf], gap: str, where: str) -> Segment:
     for leaf in leaves:
         if at > _LONGEST_WHOLE:
             break
-        parts.append(Part(at=at, where=leaf.path, start=0))
-        texts.append(leaf.text)
-        at += len(leaf.text) + len(gap)
+        for start, text in _ends(leaf.text):
+            parts.append(Part(at=at, where=leaf.path, start=start))
+            texts.append(text)
+            at += len(text) + len(gap)
     return Segment(where=where, text=gap.join(texts), kind=Kind.FIELD, parts=parts)
+
+
+def _ends(text: str) -> Iterator[tuple[int, str]]:
+    """What other leaves may go on with, or go on from: both ends of a text that is long by itself.
+
+    The whole is judged alone. What holds no blank may be a part of something encoded.
+    """
+    if len(text) <= 2 * _END or " " not in text:
+        yield 0, text
+        return
+    yield 0, text[:_END]
+    yield len(text) - _END, text[-_END:]
