@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-    from mendwire.screen.classifier import Classifier, Scored
+    from mendwire.screen.classifier import Classifier, Model, Scored
 
 PIECES: Final = "mendwire_pieces"
 FOUND: Final = "mendwire_found"
@@ -129,8 +129,11 @@ def check(deadline: float) -> None:
         raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
 
 
-def load_pipeline(rules: Rules) -> Pipeline:
-    """Build the pipeline, about two seconds with spaCy's import; raises ScreenUnavailable."""
+def load_pipeline(rules: Rules, model: Model | None = None) -> Pipeline:
+    """Build the pipeline, about two seconds with spaCy's import; raises ScreenUnavailable.
+
+    ``model`` are other weights than the shipped ones.
+    """
     try:
         import spacy  # noqa: PLC0415 - heavy, and an extra
         from spacy.language import Language  # noqa: PLC0415 - the same
@@ -148,6 +151,8 @@ def load_pipeline(rules: Rules) -> Pipeline:
     except Exception as problem:
         raise ScreenUnavailable(f"spaCy refuses the screen's rules: {problem}") from problem
     classifier: Any = nlp.add_pipe("mendwire_classifier")
+    if model is not None:
+        classifier.model = model
     return Pipeline(nlp, matcher, classifier)
 
 
