@@ -91,9 +91,7 @@ def part(windows: Windows, mask: NDArray[np.bool_]) -> Windows:
     )
 
 
-def card(
-    corpus: Corpus, held: NDArray[np.float32], rules: NDArray[np.float32]
-) -> dict[str, Any]:
+def card(corpus: Corpus, held: NDArray[np.float32], rules: NDArray[np.float32]) -> dict[str, Any]:
     """What the model is made of and was seen to do; no date: the same data, the same card."""
     slope, zero = calibrated(corpus.texts, held)
     return {

@@ -28,6 +28,10 @@ _LONGEST_SHARE: Final = 600
 _LONGEST_WHOLE: Final = 4_000
 _END: Final = 140
 """Letters at each end of a long leaf that are read together with its neighbours."""
+_SAYING: Final = 24
+"""Letters of a leaf that are no coincidence within another one, ..."""
+_MAX_SAYING: Final = 40
+"""... and how many leaves are compared with each other."""
 _MORE: Final = 2
 """Words that leaves must say together beyond what one of them says."""
 _MIN_LETTERS: Final = 8
@@ -94,7 +98,7 @@ def _within(text: str) -> object:
 
 def together(leaves: Sequence[Leaf], where: str) -> Iterator[Segment]:
     """Short leaves one after the other, where they say more than each of them: a split payload."""
-    short = [leaf for leaf in leaves if len(leaf.text) <= _LONGEST_SHARE]
+    short = _once([leaf for leaf in leaves if len(leaf.text) <= _LONGEST_SHARE])
     if len(short) < 2:  # noqa: PLR2004 - nothing to put together
         return
     said = [COMMON.intersection(fold(leaf.text).split()) for leaf in short]
@@ -105,6 +109,20 @@ def together(leaves: Sequence[Leaf], where: str) -> Iterator[Segment]:
             return
     gap = "" if len(_words(short, "")) > len(_words(short, " ")) else " "
     yield _joined(_in_order(short), gap, f"{where} joined")
+
+
+def _once(leaves: list[Leaf]) -> list[Leaf]:
+    """Without what another leaf says as well: a stack repeats its error's message."""
+    long = [leaf for leaf in leaves if len(leaf.text) >= _SAYING]
+    if not 1 < len(long) <= _MAX_SAYING:
+        return leaves
+    again = {
+        id(leaf)
+        for number, leaf in enumerate(long)
+        for at, other in enumerate(long)
+        if leaf.text in other.text and (len(leaf.text) < len(other.text) or at < number)
+    }
+    return [leaf for leaf in leaves if id(leaf) not in again] if again else leaves
 
 
 def _words(leaves: Sequence[Leaf], gap: str) -> frozenset[str]:
