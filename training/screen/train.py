@@ -155,7 +155,8 @@ def by_group(
     texts: Sequence[Text], alone: NDArray[np.bool_], both: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """Of each group, left out: texts, and the shares restricted by the classifier alone, and by
-    rules and classifier together."""
+    rules and classifier together.
+    """
     found: dict[str, list[int]] = defaultdict(list)
     for number, text in enumerate(texts):
         label = "attack" if text.payload else "harmless"
