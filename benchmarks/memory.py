@@ -20,7 +20,7 @@ import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -164,8 +164,6 @@ async def loaded(stack: Stack, asked: Namespace, file: Path) -> Under:
     """Send at the rate, watch, and account for each."""
     count = int(asked.rate * asked.seconds)
     template = capture(SIZE)
-    # Numbered steps read like somebody's instructions to the screen; these are to be worked on.
-    template = replace(template, text=template.text.replace("step_", "part_"))
     made = bodies(template, count, groups=max(1, count // asked.kinds), event=1, group=0)
     head = HEAD.format(path=stack.path, port=stack.port, key=stack.key)
     await asyncio.to_thread(load.write, file, made, head)

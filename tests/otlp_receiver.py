@@ -42,6 +42,8 @@ class Receiver:
 
     port: int = 0
     status: int = 200
+    elsewhere: str = ""
+    """Where a redirect leads."""
     spans: list[Span] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     raw: bytes = b""
@@ -95,6 +97,8 @@ def receiver() -> Iterator[Receiver]:
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(made.status)
             self.send_header("Content-Type", "application/x-protobuf")
+            if made.elsewhere:
+                self.send_header("Location", made.elsewhere)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)

@@ -131,7 +131,8 @@ async def test_what_the_provider_refuses_is_told_apart(
 ) -> None:
     async with ScriptedResponses(always=fault) as api:
         bench = make_bench(tmp_path, api.url)
-        agent = agent_of(bench, program, api.url, NO_WALL, api_timeout_s=1.0)
+        patience_s = 1.0 if fault.silent else 60.0
+        agent = agent_of(bench, program, api.url, NO_WALL, api_timeout_s=patience_s)
         with pytest.raises(kind, match=why) as caught:
             await play(agent, bench, Role.RESEARCH)
     assert getattr(caught.value, "cost_usd", None) == 0.0

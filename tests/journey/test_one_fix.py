@@ -128,6 +128,14 @@ async def test_each_service_is_mended_where_it_lives(tmp_path: Path) -> None:
         assert [(one["case"], one["state"]) for one in said["fixes"]] == [
             (billing.case_id, "soaking")
         ]
+        # Who answers for one repository is told nothing of another one's fixes.
+        code, _, err = await here.run(*words, "--repository", "shop")
+        assert code == 0, err
+        for name, soaking in (("shop", []), ("billing", [billing.case_id])):
+            answers = ("alive", "--env", ENV, "--release", "b2", "--repository", name, "--json")
+            code, out, err = await here.run(*answers)
+            assert code == 0, err
+            assert [one["case"] for one in json.loads(out)["fixes"]] == soaking
         _, house = houses_of(read_config(tmp_path / "mendwire.toml", tmp_path))
         said = [found.what for found in await _of_repository(house).ask()]
         assert f"{tmp_path / 'mono'} at " in said[0]

@@ -6,7 +6,13 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
+from mendwire.agents.codex.outcome import judge
 from mendwire.agents.codex.said import Counts, Heard, Tokens
+from mendwire.errors import AgentFailed, ProviderOutage
+from mendwire.execution.process import Completed
+from mendwire.model.work import Role
 
 
 def heard(folder: Path) -> Heard:
@@ -42,3 +48,67 @@ def test_what_was_tried_again_and_went_well_is_no_failure(tmp_path: Path) -> Non
     one.hear('{"type": "turn.completed", "usage": {"input_tokens": 3, "output_tokens": -1}}')
     assert not one.problem
     assert one.tokens == Tokens(read=3)
+
+
+def ended(exit_code: int = -9, *, timed_out: bool = True) -> Completed:
+    return Completed(
+        exit_code=exit_code, stdout=b"", stderr=b"", seconds=1.0, timed_out=timed_out, signalled=9
+    )
+
+
+FIRST_WORD = '{"type": "item.completed", "item": {"type": "agent_message", "text": "I look."}}'
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "Reconnecting... 2/5",
+        "stream disconnected before completion: idle timeout waiting for SSE",
+        "exceeded retry limit, last status: 503 Service Unavailable",
+    ],
+)
+def test_a_provider_that_hangs_after_the_first_word_is_an_outage(
+    tmp_path: Path, trouble: str
+) -> None:
+    one = heard(tmp_path)
+    one.hear(FIRST_WORD)
+    one.hear(json.dumps({"type": "error", "message": trouble}))
+    with pytest.raises(ProviderOutage, match="away") as caught:
+        judge(Role.RESEARCH, ended(), one, cost=0.3, limit_s=60.0)
+    assert caught.value.cost_usd == 0.3
+
+
+@pytest.mark.parametrize("kind", ["item.started", "item.updated", "item.completed"])
+def test_who_worked_on_after_a_trouble_ran_out_of_time_by_himself(
+    tmp_path: Path, kind: str
+) -> None:
+    one = heard(tmp_path)
+    one.hear('{"type": "error", "message": "Reconnecting... 1/3"}')
+    one.hear(json.dumps({"type": kind, "item": {"type": "command_execution", "command": "make"}}))
+    assert (one.problem, one.tools) == ("", int(kind == "item.started"))
+    with pytest.raises(AgentFailed, match="not done after 60 s"):
+        judge(Role.RESEARCH, ended(), one, cost=0.0, limit_s=60.0)
+
+
+def test_a_time_limit_is_not_the_provider_s_for_what_is_the_request_s(tmp_path: Path) -> None:
+    one = heard(tmp_path)
+    one.hear('{"type": "error", "message": "no such model"}')
+    with pytest.raises(AgentFailed, match="not done after"):
+        judge(Role.RESEARCH, ended(), one, cost=0.0, limit_s=60.0)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"type": "item.completed", "item": {"type": "error", "message": "something else"}},
+        {"type": "item.completed", "item": {"type": "command_execution", "command": "make"}},
+    ],
+)
+def test_a_failed_turn_stays_failed_whatever_is_said_of_its_items(
+    tmp_path: Path, later: dict[str, object]
+) -> None:
+    one = heard(tmp_path)
+    one.hear('{"type": "turn.failed", "error": {"message": "503 out of order"}}')
+    one.hear(json.dumps(later))
+    with pytest.raises(ProviderOutage, match="out of order"):
+        judge(Role.RESEARCH, ended(1, timed_out=False), one, cost=0.0, limit_s=60.0)

@@ -170,6 +170,12 @@ def test_attributes_are_short_and_printable_and_hold_no_secret() -> None:
     assert many.attributes["mendwire.reasons"] == tuple(f"rule-{n}" for n in range(20))
 
 
+@pytest.mark.parametrize("before", [150, 170, 185, 198])
+def test_a_secret_astride_the_cut_is_withheld(before: int) -> None:
+    span = written("case.closed", title=f"{'x' * before} ghp_{'bait' * 9} {'y' * 5_000}")
+    assert span.attributes["mendwire.title"] == "[withheld]"
+
+
 def test_failures_are_marked() -> None:
     assert written("step.failed").failed
     assert written("case.closed", verdict="blocked").failed

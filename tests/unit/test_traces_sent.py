@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from mendwire.app import otlp
 from mendwire.app.otlp import Sender, sending
 from mendwire.app.trace_checks import traces_taken
-from mendwire.app.tracing import endpoint_of, headers_of, traced
+from mendwire.app.tracing import endpoint_of, headers_of, shown, traced
 from mendwire.errors import ConfigError
 from mendwire.ops.findings import Level
 from mendwire.settings.config import Config
@@ -230,3 +231,68 @@ async def test_the_doctor_asks_the_endpoint(tmp_path: Path, backend: Receiver) -
     odd = surroundings(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="file:///etc/passwd")
     (strange,) = await traces_taken(config(), odd)
     assert strange.level is Level.BAD
+
+
+async def test_a_redirect_is_not_followed_and_loses_nothing_in_silence(
+    tmp_path: Path, backend: Receiver
+) -> None:
+    told: list[dict[str, Any]] = []
+    with (
+        receiver() as stranger,
+        subscribed(lambda event, fields: told.append({"": event, **fields})),
+    ):
+        backend.status, backend.elsewhere = 307, f"{stranger.url}/v1/traces"
+        found = surroundings(tmp_path, OTEL_EXPORTER_OTLP_HEADERS="x-token=bait")
+        async with traced(config(backend.url), found, "worker"):
+            with within(PLACE):
+                parked()
+        with pytest.raises(requests.TooManyRedirects):
+            otlp._Staying().post(f"{backend.url}/v1/traces", headers={"x-token": "bait"})
+        assert backend.headers[-1]["x-token"] == "bait"
+        assert not stranger.headers
+    assert [one["count"] for one in told if one[""] == "traces.lost"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("url", "as_shown"),
+    [
+        ("http://one:4318/v1/traces", "http://one:4318/v1/traces"),
+        ("https://bait@one/x", "https://***@one/x"),
+        ("https://name:bait@one:4318/x?key=bait#bait", "https://***@one:4318/x?***"),
+        ("name:bait@one:4317", "name:***@one:4317"),
+        ("//bait@one", "//***@one"),
+        ("http://name:bait/x@one:4318", "an address that cannot be read (***)"),
+        ("http://[bait", "an address that cannot be read (***)"),
+    ],
+)
+def test_what_is_secret_in_an_address_is_not_shown(url: str, as_shown: str) -> None:
+    assert shown(url) == as_shown
+
+
+async def test_neither_the_log_nor_the_doctor_shows_a_login(
+    tmp_path: Path, backend: Receiver
+) -> None:
+    def address(rest: str) -> Environment:
+        return surroundings(tmp_path, **{WHOLE: f"http://us%40er:bait@127.0.0.1:{rest}?key=bait"})
+
+    told: list[str] = []
+    with subscribed(lambda _, fields: told.append(str(fields))):
+        async with traced(config(), address(f"{backend.port}/x"), "worker"):
+            with within(PLACE):
+                parked()
+        assert backend.spans
+        sent = backend.headers[-1]["authorization"]
+        (well,) = await traces_taken(config(), address(f"{backend.port}/x"))
+        assert (well.level, backend.headers[-1]["authorization"]) == (Level.OK, sent)
+        found = [well]
+        for status in (401, 500):
+            backend.status = status
+            found += await traces_taken(config(), address(f"{backend.port}/x"))
+        found += await traces_taken(config(), address(f"{free_port()}/x"))
+        for odd in ("http://name:bait/x@one", "ftp://name:bait@one", "name:bait@one:4317"):
+            found += await traces_taken(config(), surroundings(tmp_path, **{WHOLE: odd}))
+        async with traced(config(), address(f"{free_port()}/x"), "worker"):
+            with within(PLACE):
+                parked()
+    assert [one.level for one in found[-3:]] == [Level.BAD] * 3
+    assert "bait" not in "".join([*told, *(f"{one}" for one in found)])

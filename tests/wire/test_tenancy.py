@@ -12,6 +12,7 @@ import pytest
 from nats.aio.client import Client
 
 from mendwire.errors import AccessRefused, Unreachable
+from mendwire.tasks.outcomes import Outcomes
 from mendwire.wire.apply import establish
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.logins import Kind
@@ -92,6 +93,12 @@ SPECIALIST_MUST_NOT = (
     "$JS.API.STREAM.PURGE.SHOP_TASKS",
     "$JS.API.CONSUMER.CREATE.KV_SHOP_DOCKET.mine",
     "$JS.API.CONSUMER.CREATE.SHOP_RESULTS.mine",
+    "$JS.API.DIRECT.GET.SHOP_RESULTS",
+    "$JS.API.STREAM.PURGE.SHOP_RESULTS",
+    "$JS.API.STREAM.MSG.DELETE.SHOP_RESULTS",
+    "$JS.API.STREAM.MSG.GET.SHOP_INVESTIGATIONS",
+    "$JS.API.STREAM.MSG.GET.SHOP_DEAD",
+    "$JS.API.DIRECT.GET.OBJ_SHOP_EVIDENCE.$O.SHOP_EVIDENCE.M.bait",
     "$KV.SHOP_DOCKET.letter.abc",
     "$KV.SHOP_DOCKET.halt",
     "shop.errors.production",
@@ -215,6 +222,7 @@ async def test_a_specialist_takes_tasks_and_reads_no_error_and_no_case(
         assert await bus.bucket("SHOP_DOCKET").get("halt") is None
         assert await bus.bucket("SHOP_DOCKET").get("letter.abc") is None
         await bus.bucket("SHOP_TASK_STATES").put("specialist.one", b"{}")
+        assert await Outcomes(bus).find("no-such-task") is None
         for subject in SPECIALIST_MUST_NOT:
             assert await refused(bus, subject, {}), subject
 

@@ -18,7 +18,7 @@ _AWAY: Final = re.compile(
     r"\b(429|5\d\d)\b|overloaded|rate.?limit|quota|billing|usage limit|credit|timed? ?out|"
     r"ECONN|ENOTFOUND|ETIMEDOUT|fetch failed|unable to connect|network|"
     r"connection (error|refused|failed|reset|closed)|error sending request|"
-    r"stream (disconnected|closed)|at capacity",
+    r"stream (disconnected|closed)|reconnecting|at capacity",
     re.IGNORECASE,
 )
 _PROVIDER: Final = re.compile(r"API ?Error|provider", re.IGNORECASE)

@@ -31,6 +31,8 @@ from mendwire.wire.jetstream import JetStreamBus
 EVERY_S: Final = 60.0
 _AFTER_S: Final = 0.05
 """After a soak's end, so that it is over when it is looked at."""
+_LEAST_S: Final = 1.0
+"""Between two rounds, whatever is told: anybody in the project may tell of a soak."""
 _SOAKS: Final = f'"status": "{CaseState.SOAKING.value}"'.encode()
 """In the progress that `teller` publishes."""
 log = logging.getLogger(__name__)
@@ -149,5 +151,6 @@ async def _rounds(
             except Exception:
                 log.exception("following fixes failed; the next round tries again")
         looked.set()
+        await asyncio.sleep(_LEAST_S)
         with suppress(TimeoutError):
-            await asyncio.wait_for(soaks.wait(), pause_s)
+            await asyncio.wait_for(soaks.wait(), max(pause_s - _LEAST_S, 0))

@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
+import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -23,6 +24,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from mendwire import __version__
+from mendwire.app.tracing import shown
 from mendwire.model.printable import printable
 from mendwire.ops.spans import Scribe, Span
 from mendwire.settings.environment import Environment
@@ -36,6 +38,8 @@ _QUEUE: Final = 4_096
 _BATCH: Final = 256
 _EVERY_MS: Final = 1_000
 _TIMEOUT_S: Final = 5.0
+_REDIRECT: Final = 3
+"""The first digit of its status."""
 _KINDS: Final = {
     "internal": SpanKind.INTERNAL,
     "producer": SpanKind.PRODUCER,
@@ -51,12 +55,15 @@ class Sender:
     def __init__(
         self, url: str, headers: Mapping[str, str], role: str, environment: Environment
     ) -> None:
-        self.url = url
+        self.url = shown(url)
+        """As people may read it."""
         self._scribe = Scribe()
         resource = Resource.create(_described(role, environment))
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._resource, self._sampler = provider.resource, provider.sampler
-        self._exporter = _Counting(OTLPSpanExporter(url, headers=dict(headers), timeout=_TIMEOUT_S))
+        self._exporter = _Counting(
+            OTLPSpanExporter(url, headers=dict(headers), timeout=_TIMEOUT_S, session=_Staying())
+        )
         self._processor = BatchSpanProcessor(
             self._exporter,
             max_queue_size=_QUEUE,
@@ -90,7 +97,7 @@ class Sender:
         unsent = self._given - self._exporter.settled if is_last else 0
         lost = self._exporter.failed + self._refused + unsent
         if lost > self._told:
-            reason = self._exporter.why or f"{self.url} did not take them in time"
+            reason = self._exporter.why or f"{self.url} did not take them"
             emit("traces.lost", count=lost - self._told, reason=reason)
             self._told = lost
 
@@ -130,6 +137,20 @@ class Sender:
             end_time=span.ended_ns,
             instrumentation_scope=_SCOPE,
         )
+
+
+class _Staying(requests.Session):
+    """Headers may hold a token: they go nowhere else.
+
+    Old exporters follow redirects, new ones take one for an answer that all went well.
+    """
+
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:  # noqa: ANN401 - what requests passes on
+        answer = super().send(request, **{**how, "allow_redirects": False})
+        if answer.status_code // 100 == _REDIRECT:
+            answer.close()
+            raise requests.TooManyRedirects("the endpoint sends spans elsewhere")
+        return answer
 
 
 class _Counting(SpanExporter):

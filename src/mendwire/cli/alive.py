@@ -60,7 +60,7 @@ def alive(
                 f"{release} is not the newest release of {f'{env} {place}'.strip()}: {told} "
                 "(mendwire deployments). Nothing was noted."
             )
-        before = await _soaking(sight, env, service)
+        before = await _soaking(sight, env, service, house.name)
         await loop.round()
         return [await _now(sight, issue) for issue in before]
 
@@ -73,13 +73,14 @@ def alive(
         print(f"{one.case}  {one.state:<9} {one.title}")
 
 
-async def _soaking(sight: Sight, env: str, service: str) -> list[str]:
+async def _soaking(sight: Sight, env: str, service: str, repository: str) -> list[str]:
     cases = [filed.case async for filed in sight.docket.cases()]
     return [
         case.issue
         for case in cases
         if (case.state, case.environment) == (CaseState.SOAKING, env)
         and (case.service == service or "" in {case.service, service})
+        and (not repository or case.repository in {"", repository})
     ]
 
 

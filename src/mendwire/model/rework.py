@@ -43,7 +43,7 @@ def heeded(case: Case, heard: tuple[str, ...], answer: Answer | None = None) -> 
     return replace(case, heard=known, answer=answer or case.answer)
 
 
-def standing(case: Case, answer: Answer) -> dict[str, Any]:
+def standing(case: Case, answer: Answer | None) -> dict[str, Any]:
     """Fields by which a case goes back to what was delivered before; it is in rework."""
     stands = case.rework
     assert stands is not None, "a case in rework knows what stands"
@@ -58,3 +58,14 @@ def standing(case: Case, answer: Answer) -> dict[str, Any]:
         "rework": None,
         "answer": answer,
     }
+
+
+def given_up(case: Case) -> Case:
+    """The fix as it was delivered, whoever is making it anew: their token is fenced."""
+    token = case.token
+    if case.state is CaseState.PARKED:
+        case = move(case, CaseState.OPEN, token=token, parking=None)
+    for state in (CaseState.DELIVERED, CaseState.PUBLISHED, CaseState.FIXED):
+        known = standing(case, None) if case.rework is not None else {}
+        case = move(case, state, token=token, holder="", **known)
+    return replace(case, token=token + 1, away=None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -25,11 +27,13 @@ from mendwire.model.case import (
     silenced,
 )
 from mendwire.model.delivery import Received
+from mendwire.model.rework import given_up
 from mendwire.ops.quarantine import Decision, Desk
 from mendwire.settings.serving import Delivery, Forge
 from mendwire.wire.burial import place
 
 CLOSEABLE: Final = frozenset({CaseState.OPEN, CaseState.LEASED, CaseState.PARKED})
+_EPISODE: Final = re.compile(r"-e\d+\Z")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,15 +86,28 @@ async def find(docket: Docket, wanted: str) -> Filed:
     raise ConfigError(message)
 
 
+async def meant(docket: Docket, wanted: str) -> Filed:
+    """The case that a person decides about; raises ConfigError.
+
+    Who names an episode has seen that one: a word about it does not count for the next, which has
+    another diff.
+    """
+    filed = await find(docket, wanted)
+    now = filed.case.case_id
+    if _EPISODE.search(wanted) and wanted != now:
+        raise ConfigError(f"Case {wanted[:60]} is over, and {now} came after it: look at that one.")
+    return filed
+
+
 async def retry(docket: Docket, wanted: str) -> Case:
     """Let any worker take the case on at once; raises IllegalMove when one is at it.
 
     A parked case goes on where it stopped, with its tries counted anew. One that is over, or whose
     fix was not wanted, begins the issue's next episode.
     """
-    filed = await find(docket, wanted)
+    filed = await meant(docket, wanted)
     await docket.call(filed.case.issue, 0)
-    opened = await docket.change(filed, _again)
+    opened = await docket.change(filed, _of(filed, _again))
     # Once more: a sweeper that came in between found nothing to do and forgot the first.
     await docket.call(filed.case.issue, 0)
     return opened.case
@@ -101,9 +118,9 @@ async def approve(docket: Docket, wanted: str, level: str, by: str) -> Case:
 
     Raises ConfigError, IllegalMove where it has gone as far, or there is nothing to approve.
     """
-    filed = await find(docket, wanted)
+    filed = await meant(docket, wanted)
     await docket.call(filed.case.issue, 0)
-    opened = await docket.change(filed, lambda case: approved(case, level, by))
+    opened = await docket.change(filed, _of(filed, lambda case: approved(case, level, by)))
     await docket.call(filed.case.issue, 0)  # as in retry
     return opened.case
 
@@ -119,10 +136,10 @@ async def silence(docket: Docket, wanted: str, note: str, until_ns: int) -> Case
     It goes on at ``until_ns`` (nanoseconds since the epoch), or with 0 when a person says so by
     ``retry``. Raises ConfigError, IllegalMove.
     """
-    filed = await find(docket, wanted)
+    filed = await meant(docket, wanted)
     if until_ns:
         await docket.call(filed.case.issue, until_ns)
-    silent = await docket.change(filed, lambda case: silenced(case, note, until_ns))
+    silent = await docket.change(filed, _of(filed, lambda case: silenced(case, note, until_ns)))
     if not until_ns:
         await docket.dismiss(filed.case.issue)
     return silent.case
@@ -134,8 +151,8 @@ async def close(docket: Docket, wanted: str, note: str) -> Case:
     A fix that waits to be merged is withdrawn; what is open, in work or waiting is laid aside.
     Either stays so until ``retry``. Raises ConfigError, IllegalMove where the case is over.
     """
-    filed = await find(docket, wanted)
-    closed = await docket.change(filed, lambda case: _closed(case, note))
+    filed = await meant(docket, wanted)
+    closed = await docket.change(filed, _of(filed, lambda case: _closed(case, note)))
     await docket.dismiss(filed.case.issue)
     return closed.case
 
@@ -155,8 +172,8 @@ async def observe(docket: Docket, wanted: str, note: str, at_rate: int) -> Case:
 
     ``retry`` ends that, too. Raises ConfigError, IllegalMove.
     """
-    filed = await find(docket, wanted)
-    watched = await docket.change(filed, lambda case: observed(case, note, at_rate))
+    filed = await meant(docket, wanted)
+    watched = await docket.change(filed, _of(filed, lambda case: observed(case, note, at_rate)))
     await docket.paces.forget(filed.case.issue)
     await docket.dismiss(filed.case.issue)
     return watched.case
@@ -169,7 +186,7 @@ async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") 
     report enters again. Either opens a case of its own; the restricted one stays as it is.
     Raises ConfigError.
     """
-    case = (await find(docket, wanted)).case
+    case = (await meant(docket, wanted)).case
     if not case.restricted or case.message is None:
         raise ConfigError(f"Case {case.case_id} is not restricted: there is nothing to release.")
     seq = await desk.find(place(case.message))
@@ -183,6 +200,17 @@ async def unrestricted(desk: Desk, docket: Docket, wanted: str, note: str = "") 
         published_ns=case.opened_ns,
     )
     return await desk.admit(report, note)
+
+
+def _of(filed: Filed, how: Callable[[Case], Case]) -> Callable[[Case], Case]:
+    """``how`` for that episode alone: another one may begin in this moment."""
+
+    def changed(case: Case) -> Case:
+        if case.case_id != filed.case.case_id:
+            raise IllegalMove(f"Case {filed.case.case_id} is over: {case.case_id} is its issue's.")
+        return how(case)
+
+    return changed
 
 
 def _again(case: Case) -> Case:
@@ -204,6 +232,8 @@ def _again(case: Case) -> Case:
 
 
 def _closed(case: Case, note: str) -> Case:
+    if case.rework is not None and case.state in CLOSEABLE:
+        case = given_up(case)  # its request is there all the time, and nobody wants it
     if CaseState.WITHDRAWN in CASE_MOVES[case.state]:
         return move(case, CaseState.WITHDRAWN, token=case.token, reason=note)
     if case.state in CLOSEABLE:

@@ -23,6 +23,8 @@ Value = str | int | float | bool | tuple[str, ...]
 Fields = Mapping[str, object]
 _TEXT: Final = 200
 """Characters of one attribute."""
+_LOOKED: Final = 2_000
+"""So many are looked through, for half of a secret looks like none."""
 _ITEMS: Final = 20
 _PENDING: Final = 1_000
 _WITHHELD: Final = "[withheld]"
@@ -255,5 +257,5 @@ def _value(value: object) -> Value:
 
 
 def _text(value: object) -> str:
-    text = printable(str(value), _TEXT)
-    return _WITHHELD if find_secret(text) else text
+    whole = printable(str(value), _LOOKED)
+    return _WITHHELD if find_secret(whole) else printable(whole, _TEXT)

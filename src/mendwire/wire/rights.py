@@ -102,7 +102,8 @@ def _specialist(names: Names, streams: Sequence[StreamSpec]) -> Iterator[str]:
     yield f"{names.namespace}.investigation.status.*"
     yield f"$JS.API.STREAM.INFO.{tasks}"
     yield f"$JS.API.CONSUMER.LIST.{tasks}"
-    # Whether a task has its result already.
+    # Whether a task has its result already; there is no narrower right, so verdicts are read, too
+    # (the page on security says so).
     yield f"$JS.API.STREAM.INFO.{names.stream('RESULTS')}"
     yield f"$JS.API.STREAM.MSG.GET.{names.stream('RESULTS')}"
     for spec in streams:

@@ -70,9 +70,11 @@ class AcpAgent:
             raise OverBudget("No money is left for this run; it waits for the next budget.")
         program = self.find_program()
         refuse_unwalled(assignment, self._config.sandbox)
-        with set_aside(assignment.tree, assignment.scratch):
+        with set_aside(assignment.tree) as spent:
             async with self._connected(assignment, program, said) as session:
-                return await session.play()
+                answer = await session.play()
+            spent.cost_usd = answer.cost_usd
+        return answer
 
     @asynccontextmanager
     async def _connected(

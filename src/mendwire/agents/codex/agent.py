@@ -53,10 +53,12 @@ class CodexAgent:
                 f"Codex has no key: set {KEYS[-1]} for the worker (ChatGPT's login is not used)."
             )
         with (
-            set_aside(assignment.tree, assignment.scratch),
+            set_aside(assignment.tree) as spent,
             opened(assignment, config) as home,
         ):
-            return await self._played(assignment, program, home, said)
+            answer = await self._played(assignment, program, home, said)
+            spent.cost_usd = answer.cost_usd
+        return answer
 
     async def _played(
         self, assignment: Assignment, program: Path, home: CodexHome, said: OnSaid

@@ -7,7 +7,7 @@ from mendwire.agents.codex.config import KEYS
 from mendwire.agents.codex.said import Heard
 from mendwire.agents.refusals import refused
 from mendwire.agents.spoken import find_answer
-from mendwire.errors import AgentError, AgentFailed, OverBudget
+from mendwire.errors import AgentError, AgentFailed, OverBudget, ProviderOutage
 from mendwire.execution.process import Completed
 from mendwire.model.printable import printable
 from mendwire.model.work import AgentAnswer, Limits, Role
@@ -28,12 +28,15 @@ def judge(role: Role, done: Completed, heard: Heard, *, cost: float, limit_s: fl
 
     Raises AgentFailed and ProviderOutage. An answer counts only with exit code 0.
     """
+    hint = f"set {KEYS[-1]} for the worker to a key that is valid"
+    trouble = heard.problem and refused(
+        heard.problem, code=None, spoken=heard.spoken, cost=cost, login=hint
+    )
+    if trouble and (not done.timed_out or isinstance(trouble, ProviderOutage)):
+        raise trouble
     if done.timed_out:
         message = f"The agent was not done after {limit_s:g} s; raise agent.seconds if it needs it."
         raise AgentFailed(message, cost_usd=cost)
-    if heard.problem:
-        hint = f"set {KEYS[-1]} for the worker to a key that is valid"
-        raise refused(heard.problem, code=None, spoken=heard.spoken, cost=cost, login=hint)
     if done.signalled:
         message = f"The agent was killed by signal {done.signalled}; the attempt is lost."
         raise AgentFailed(message, cost_usd=cost)

@@ -19,6 +19,7 @@ TEXT_LIMIT: Final = 4 * 1024 * 1024
 LOG_LINES: Final = 200
 SHOWN: Final = 200
 _MILLION: Final = 1e6
+_ITEMS: Final = frozenset({"item.started", "item.updated", "item.completed"})
 _TOOLS: Final = frozenset({"command_execution", "file_change", "mcp_tool_call", "web_search"})
 _MOST: Final = 10**12
 """Tokens that one count may name."""
@@ -47,10 +48,12 @@ class Heard:
         self.answer = ""
         """The last message of the agent."""
         self.problem = ""
-        """Why the turn failed, in the program's words."""
+        """What went wrong last and was not overcome, in the program's words."""
         self.tools = 0
         self.spoken = False
         """The model gave a sign of life."""
+        self._failed = False
+        """The turn is over, and failed."""
         self._counts = counts
         self._said = said
         self._heard = heard
@@ -70,15 +73,19 @@ class Heard:
         """Take one line of standard output."""
         event = _object(line) if len(line) <= TEXT_LIMIT else {}
         kind, item = event.get("type"), _mapping(event.get("item"))
-        if kind in {"item.started", "item.completed"}:
+        if kind in _ITEMS:
             self.spoken = True
-            self._item(item, done=kind == "item.completed")
+            if not self._failed and item.get("type") != "error":
+                self.problem = ""  # it was tried again, and the model works on
+            if kind != "item.updated":
+                self._item(item, done=kind == "item.completed")
         elif kind == "turn.completed":
-            self.problem = ""  # what went wrong before was tried again, and went well
+            self.problem, self._failed = "", False  # it was tried again, and went well
             self._counts.take(_mapping(event.get("usage")))
         elif kind in {"turn.failed", "error"}:
             told = _mapping(event.get("error")).get("message") or event.get("message")
             self.problem = _reason(str(told or "it does not say why"))
+            self._failed = kind == "turn.failed"
         self._counts.look()
         self._heard()
 
