@@ -6,13 +6,14 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mendwire.app.dashboard import dashboard
+from mendwire.dashboard.history import History
 from mendwire.docket.audit import Audit
 from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
@@ -105,6 +106,15 @@ class DashboardStage:
     server: RealServer
     bus: JetStreamBus
     folder: Path
+
+    def history(self, clock: Callable[[], float]) -> History:
+        """As the pages have one, with a clock of its own."""
+        return History(
+            slots=Slots(bucket=self._bucket),
+            deployments=Deployments(bucket=self._bucket),
+            docket=self.docket,
+            clock=clock,
+        )
 
     @property
     def docket(self) -> Docket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,7 +18,9 @@ import pytest
 import pytest_asyncio
 
 from mendwire.dashboard.attempts import MOST
+from mendwire.dashboard.history import DAYS, LASTS_S
 from mendwire.docket.audit import Audit
+from mendwire.docket.slots import slot_of
 from mendwire.errors import ConfigError
 from mendwire.model.case import CaseState, Delivered, Parking, ParkReason, Step, Verdict
 from mendwire.model.codec import encode
@@ -405,6 +408,25 @@ async def test_cases_are_found_by_words_and_filters(stage: DashboardStage) -> No
         assert await titles("q=zebra&page=-1") == {"Zebra in stripes", "Zebra in hooves"}
         assert (await client.get("/cases/nosuch")).status_code == 404
         assert (await client.get("/cases/no.such")).status_code == 404
+
+
+async def test_what_the_overview_draws_is_read_once_for_all_who_look(
+    stage: DashboardStage,
+) -> None:
+    clock = [0.0]
+    history = stage.history(lambda: clock[0])
+    first, other = await asyncio.gather(history.past(), history.past())
+    await history.deployments.add(ENV, "charts", "charts@1", "c" * 40)
+    slot = slot_of(time.time())
+    await history.slots.add(slot, {(ENV, "charts"): 7})
+    await stage.docket.spend(f"{first.days[-1]:%Y%m%d}", 1.25)
+    assert first is other is await history.past()
+    clock[0] = LASTS_S + 0.1
+    later = await history.past()
+    assert [one.release for one in later.deployments if one.service == "charts"] == ["charts@1"]
+    assert later.slots[slot][ENV]["charts"] == 7
+    assert later.spent[-1] - first.spent[-1] == 1.25
+    assert len(later.spent) == len(later.days) == DAYS
 
 
 async def test_what_happens_is_told_to_open_pages_by_name_alone(stage: DashboardStage) -> None:
