@@ -149,6 +149,23 @@ async def test_wrong_tokens_are_slowed_down(tmp_path: Path) -> None:
         assert int(late.headers["retry-after"]) > 0
 
 
+async def test_behind_a_proxy_one_stranger_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    async with (
+        dashboard_stage(tmp_path, proxy_peers=[HOST]) as stage,
+        browser(stage) as client,
+    ):
+        stranger = {"x-forwarded-for": "198.51.100.9, 203.0.113.9"}
+        for made_up in range(MOST):
+            headers = {"x-forwarded-for": f"198.51.100.{made_up}, 203.0.113.9"}
+            answer = await client.post("/login", data={"token": "wrong"}, headers=headers)
+            assert answer.status_code == 403
+        late = await client.post("/login", data={"token": OPERATOR}, headers=stranger)
+        assert late.status_code == 429
+        others = {"x-forwarded-for": "203.0.113.10"}
+        answer = await client.post("/login", data={"token": OPERATOR}, headers=others)
+        assert answer.status_code == 303
+
+
 async def test_a_login_from_another_site_is_refused(stage: DashboardStage) -> None:
     async with browser(stage) as client:
         for headers in (

@@ -21,7 +21,6 @@ from starlette.types import ASGIApp
 
 from mendwire.dashboard import case_pages as about_cases
 from mendwire.dashboard import other_pages as others
-from mendwire.dashboard.door import address_of
 from mendwire.dashboard.guard import Guard
 from mendwire.dashboard.people import Person
 from mendwire.dashboard.site import (
@@ -132,7 +131,7 @@ def _login(site: Site) -> Endpoint:
         if not site.door.is_ours(request):
             text = "This form was sent by another page: log in here."
             return _login_form(site, target, text, 403)
-        wait = site.door.attempts.wait_s(address_of(request))
+        wait = site.door.attempts.wait_s(site.door.caller(request))
         if wait:
             text = f"Too many wrong tokens: wait {wait} seconds."
             return _login_form(site, target, text, 429, {"retry-after": str(wait)})
