@@ -450,7 +450,7 @@ async def test_what_happens_is_told_to_open_pages_by_name_alone(stage: Dashboard
     case = await stage.file(130)
     async with (
         browser(stage, VIEWER) as client,
-        client.stream("GET", f"/news?case={case.issue}") as news,
+        client.stream("GET", "/news") as news,
     ):
         assert news.headers["content-type"].startswith("text/event-stream")
         lines = news.aiter_lines()
@@ -465,11 +465,12 @@ async def test_what_happens_is_told_to_open_pages_by_name_alone(stage: Dashboard
             raise AssertionError("the line ended")
 
         async with asyncio.timeout(30):
-            assert await topics() == ["case"]
+            own = f"case:{case.issue}"
+            assert await topics() == [own]
             filed = await stage.docket.get(case.issue)
             assert filed is not None
             await stage.docket.change(filed, lambda now: replace(now, occurrences=7))
-            assert await topics() == ["case", "cases"]
+            assert await topics() == [own, "cases"]
             await stage.bus.publish(f"{NAMES.namespace}.dead.X", encode({}))
             assert await topics() == ["dead"]
 

@@ -34,7 +34,6 @@ from mendwire.dashboard.site import (
     read_form,
 )
 from mendwire.dashboard.templates import STATIC
-from mendwire.model.names import TOKEN
 
 _WRONG_S: Final = 0.3
 """How long a wrong token waits for its answer."""
@@ -102,13 +101,12 @@ def _looked(path: str, site: Site, look: Look) -> Route:
     return Route(path, looking(site, look))
 
 
-async def _news(site: Site, request: Request, _person: Person) -> Response:
-    """An open line to one page."""
+async def _news(site: Site, _request: Request, _person: Person) -> Response:
+    """An open line to a browser."""
     if site.hub.is_full:
         return Response("Too many pages are open.", 503, headers={"retry-after": "30"})
-    issue = request.query_params.get("case", "")
     return StreamingResponse(
-        site.hub.news(issue if TOKEN.fullmatch(issue) else ""),
+        site.hub.news(),
         media_type="text/event-stream",
         headers={"x-accel-buffering": "no"},
     )
