@@ -38,10 +38,12 @@ answers = {
 }
 if task["role"] == "implementation":
     file = pathlib.Path(task["tree"], "shop/pricing.py")
-    mended = "COUPONS.get(code.upper(), 0)"
-    if "apart" in task["prompt"]:
-        mended = "(COUPONS.get(code.upper(), 0) if code else 0)"
-    file.write_text(file.read_text().replace("COUPONS[code.upper()]", mended))
+    text = file.read_text()
+    broken, mended = "COUPONS[code.upper()]", "COUPONS.get(code.upper(), 0)"
+    if "apart" in task["prompt"]:  # what people ask for is done on what they look at
+        broken, mended = mended, "(COUPONS.get(code.upper(), 0) if code else 0)"
+    assert broken in text, text
+    file.write_text(text.replace(broken, mended))
 print(json.dumps({"answer": answers[task["role"]], "cost_usd": 0.125}))
 """
 CONFIG = """
@@ -232,6 +234,9 @@ async def test_a_wish_becomes_one_more_commit_whatever_dies(there: Forge, tmp_pa
             first.delivered.commit,
         ]
         assert "if code else 0" in await built.git("show", f"{tip}:shop/pricing.py")
+        # Judged, and kept, as a change of the base.
+        assert second.change is not None
+        assert "-    return subtotal * COUPONS[code.upper()] // 100" in second.change.patch
         assert (await built.git("ls-remote", "origin", branch)).split()[0] == tip
         assert second.cost_usd == first.cost_usd + 0.25
         assert len(await built.kept("RESULTS")) == 1

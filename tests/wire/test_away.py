@@ -491,6 +491,31 @@ async def test_a_change_comes_as_a_diff_and_is_read_by_our_own_git(scene: Scene)
     assert reviewed.review == Review(approved=True, comments="right")
 
 
+async def test_a_fix_is_made_anew_on_what_people_look_at_and_read_against_the_base(
+    scene: Scene,
+) -> None:
+    ours = await CaseRepository.open(scene.folder / "origin", scene.folder / "ours")
+    workshop = Workshop(repository=ours, state=scene.folder / "ours")
+    delivered = MENDED.replace("+    return sum", "+    # Empty: 0.\n+    return sum")
+    delivered = delivered.replace("@@ -1,2 +1,2 @@", "@@ -1,2 +1,3 @@")
+    stands = await workshop.patched(scene.base, delivered, "")
+
+    def rework(tree: Path) -> None:
+        text = (tree / "shop.py").read_text()
+        assert "    # Empty: 0.\n" in text
+        (tree / "shop.py").write_text(text.replace("    # Empty: 0.\n", ""))
+
+    scene.agent.answer = AgentAnswer(explanation="Without the remark.")
+    scene.agent.write = rework
+    async with scene.specialist():
+        answer = await scene.ask(scene.letter(Role.IMPLEMENTATION, stands=stands))
+    assert answer is not None
+    change = await workshop.patched(scene.base, answer.patch or "", "")
+    assert (change.files, change.added, change.removed) == (("shop.py",), 1, 1)
+    (seen,) = scene.agent.seen
+    assert (seen.base, seen.begins != seen.base) == (scene.base, True)
+
+
 async def test_a_missing_commit_is_fetched_or_said_to_be_missing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -552,6 +577,13 @@ async def test_a_check_up_says_which_role_nobody_plays(scene: Scene) -> None:
     assert found.level == Level.OK
 
 
+MENDED = """--- a/shop.py
++++ b/shop.py
+@@ -1,2 +1,2 @@
+ def total(basket):
+-    return sum(basket) / len(basket)
++    return sum(basket) / max(len(basket), 1)
+"""
 PATCH = """diff --git a/{path} b/{path}
 new file mode {mode}
 index 0000000..d95f3ad

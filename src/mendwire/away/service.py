@@ -154,9 +154,7 @@ class Service:
 
     async def _worked(self, task: Task, letter: Letter, context: Context) -> Reply:
         await self._have(letter.base)
-        commit = letter.base
-        if letter.role is Role.REVIEW:
-            commit = await self.workshop.under_review(commit, letter.change, letter.opened_ns)
+        commit = await self.workshop.begins(letter)
         key = f"{task.id}-{secrets.token_hex(3)}"
         async with self.workshop.place(commit, key) as place, _telling(context) as said:
             before = await self.workshop.outside(place)
