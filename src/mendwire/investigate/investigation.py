@@ -324,6 +324,8 @@ class Investigation:
     async def _verify(self, filed: Filed) -> Filed:
         case = filed.case
         proof = await self._of(case).prove(case)
+        if case.rework is not None and self.joining and proof.status is ProofStatus.VALID:
+            proof = await self.joining.mends_all(case, proof)
         self.boundary(Boundary.VERIFIED)
         if proof.status is ProofStatus.VALID:
             if met := await self._met(filed, proof):
@@ -453,6 +455,8 @@ class Investigation:
         """Result, then acknowledgement, then the end: in that order (rules A4)."""
         case = filed.case
         assert case.verdict is not None, "a delivered case has its verdict"
+        if case.reworks and self.joining is not None:
+            await self.joining.follow(case)
         await self._publish(case, case.verdict)
         self.boundary(Boundary.PUBLISHED)
         if case.message is not None:
