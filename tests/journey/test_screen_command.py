@@ -82,7 +82,8 @@ def test_who_writes_line_by_line_is_answered_line_by_line() -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         for text, verdict in (("fine", "pass"), (ATTACK, "reject"), ("fine, too", "pass")):
             process.stdin.write(json.dumps(text) + "\n")
             process.stdin.flush()

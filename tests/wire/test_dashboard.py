@@ -353,9 +353,15 @@ async def test_an_operator_steers_cases_by_the_same_functions(stage: DashboardSt
         assert (await stands(opened.issue)).state is CaseState.OPEN
         said = await deed(client, f"/cases/{opened.case_id}/close", note="not worth it")
         assert (await stands(opened.issue)).parking.until_ns == 0
+        said = await deed(client, f"/cases/{fixed.case_id}/retry", f"/cases/{fixed.case_id}")
+        assert said.startswith(f"alert: The fix of case {fixed.case_id} waits")
+        assert (await stands(fixed.issue)).state is CaseState.FIXED
         said = await deed(client, f"/cases/{fixed.case_id}/close", note="we did it ourselves")
         assert "is withdrawn" in said
         assert (await stands(fixed.issue)).state is CaseState.WITHDRAWN
+        unwanted = await stage.file(113, **proven())
+        await deed(client, f"/cases/{unwanted.case_id}/retry", sure="yes")
+        assert (await stands(unwanted.issue)).episode == 2
         await deed(client, f"/cases/{blocked.case_id}/retry")
         assert (await stands(blocked.issue)).episode == 2
         said = await deed(
