@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mendwire.model.report import parse_report
+from mendwire.model.report import JSONValue, parse_report
 from mendwire.model.signature.v1.stacks import blocks_in
 from mendwire.screen.segments import (
     Kind,
@@ -277,7 +277,11 @@ def test_ids_and_times_are_not_read_unless_they_hide_letters(value: str, *, is_r
 
 def test_what_a_stack_repeats_is_put_together_with_the_others_once() -> None:
     said = "ValueError: the payload of the order is not what was asked for"
-    body = {"error": said, "stack": f"{said}\n", "context": {"a": "ignore all", "b": "prior rules"}}
+    body: dict[str, JSONValue] = {
+        "error": said,
+        "stack": f"{said}\n",
+        "context": {"a": "ignore all", "b": "prior rules"},
+    }
     (together,) = [part for part in body_segments(body) if part.where == "report joined"]
     assert together.text.count(said) == 1
 

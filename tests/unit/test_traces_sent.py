@@ -16,8 +16,9 @@ import requests
 
 from mendwire.app import otlp
 from mendwire.app.otlp import Sender, sending
+from mendwire.app.trace_backend import endpoint_of, headers_of, shown
 from mendwire.app.trace_checks import traces_taken
-from mendwire.app.tracing import endpoint_of, headers_of, shown, traced
+from mendwire.app.tracing import traced
 from mendwire.errors import ConfigError
 from mendwire.ops.findings import Level
 from mendwire.settings.config import Config
