@@ -149,29 +149,18 @@ class Detector:
     def _reasons(self, batch: Sequence[Piece], hits: Iterable[Hit]) -> Iterator[Reason]:
         for hit in hits:
             piece = batch[hit.piece]
+            kind, disguised = piece.kind, piece.is_disguised
             if hit.odds is None:
-                yield self._reason(
-                    hit.rule,
-                    piece.segment,
-                    hit.excerpt,
-                    disguised=bool(piece.layer),
-                    joined=hit.joined,
+                weight = weighed(
+                    self._rules[hit.rule].weight, kind, disguised=disguised, joined=hit.joined
                 )
             else:
-                weight = believed(hit.odds, piece.segment.kind, disguised=bool(piece.layer))
-                where = piece.segment.where
-                yield Reason(rule=hit.rule, where=where, weight=weight, excerpt=hit.excerpt)
+                weight = believed(hit.odds, kind, disguised=disguised)
+            where = piece.segment.where
+            yield Reason(rule=hit.rule, where=where, weight=weight, excerpt=hit.excerpt)
 
-    def _reason(
-        self,
-        rule: str,
-        segment: Segment,
-        excerpt: str,
-        *,
-        disguised: bool = False,
-        joined: bool = False,
-    ) -> Reason:
-        weight = weighed(self._rules[rule].weight, segment.kind, disguised=disguised, joined=joined)
+    def _reason(self, rule: str, segment: Segment, excerpt: str) -> Reason:
+        weight = weighed(self._rules[rule].weight, segment.kind)
         return Reason(rule=rule, where=segment.where, weight=weight, excerpt=excerpt)
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from mendwire.errors import Undecodable
 from mendwire.model.report import load_object
-from mendwire.screen.normalise import View, read
-from mendwire.screen.segments import Segment, body_segments, text_segments
+from mendwire.screen.normalise import NAMES, View, read
+from mendwire.screen.segments import Kind, Segment, body_segments, text_segments
 
 MAX_SCANNED: Final = 262_144
 """Characters of one report that are read; the rest restricts it."""
@@ -33,6 +33,16 @@ class Piece:
     def text(self) -> str:
         """Folded."""
         return self.view.text
+
+    @property
+    def kind(self) -> Kind:
+        """What it is; names where their words had to be set apart, and nothing else."""
+        return Kind.NAME if self.view.layer == NAMES else self.segment.kind
+
+    @property
+    def is_disguised(self) -> bool:
+        """Something had to be undone that errors do not do."""
+        return bool(self.view.layer) and self.view.layer != NAMES
 
     @property
     def layer(self) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from mendwire.screen.normalise.fold import fold
 from mendwire.screen.normalise.hidden import hidden
+from mendwire.screen.normalise.layers import NAMES
 from mendwire.screen.normalise.reading import MAX_DEPTH, MAX_VIEWS, Reading, read, views
 from mendwire.screen.normalise.view import View
 
-__all__ = ["MAX_DEPTH", "MAX_VIEWS", "Reading", "View", "fold", "hidden", "read", "views"]
+__all__ = ["MAX_DEPTH", "MAX_VIEWS", "NAMES", "Reading", "View", "fold", "hidden", "read", "views"]

@@ -15,6 +15,7 @@ from mendwire.screen.normalise.clues import (
     LEET,
     LETTER,
     MORSE,
+    NAMED,
     NUMBER,
     SPELT,
     Clue,
@@ -61,6 +62,8 @@ _OF_NUMBERS: Final[tuple[tuple[str, Decoder], ...]] = (
     ("codes", codes),
     ("places", places),
 )
+NAMES: Final = "names"
+"""The layer in which nothing but the words of names were set apart."""
 _MIN_NUMBERS: Final = 8
 _MIN_LETTERS: Final = 5
 _MIN_CHUNKS: Final = 4
@@ -107,13 +110,14 @@ def _of_signs(text: str) -> Layers:
 
 
 def _of_clues(text: str, words: Sequence[str], found: Sequence[Clue]) -> Layers:
-    all_marks = weight = better = 0
+    all_marks = weight = better = named = 0
     sentence = False
     for clue in found:
         all_marks |= clue.marks
         weight += clue.weight
         if clue.mended:
             better += 1
+            named += clue.marks & NAMED > 0
             sentence = sentence or " " in clue.mended
     if all_marks & BLOB or (all_marks & CODED and _count(found, CODED) > 1):
         yield from _blobs(text, found)
@@ -123,7 +127,8 @@ def _of_clues(text: str, words: Sequence[str], found: Sequence[Clue]) -> Layers:
         yield from _of_ciphers(text, found)
     leet = all_marks & LEET and sum(clue.marks & LEET for clue in found) > LEET
     if leet or better > 1 or (better and (sentence or len(words) <= _FEW_WORDS)):
-        yield "mended", _mended(text, found, unleet if leet else str)
+        name = NAMES if named == better and not leet else "mended"
+        yield name, _mended(text, found, unleet if leet else str)
 
 
 def _count(found: Sequence[Clue], mark: int) -> int:

@@ -12,6 +12,9 @@ MIN_SENTENCE: Final = 3
 """Words that a name is made of before it counts as a sentence."""
 MIN_CALLED: Final = 5
 """The same for a call: code says ``loop.run_until_complete(main())``."""
+MOST_OF_NAME: Final = 6
+"""Words up to which a name may be just that; a longer one is a sentence without its blanks."""
+_WIDE: Final = "\u2e80"
 _LONGEST: Final = 400
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|[0-9]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
@@ -58,6 +61,14 @@ def mended(core: str) -> str:
     if len(core) > _LONGEST:
         return ""
     return _of_letters(core.lower()) if _is_plain(core) else _of_parts(core) or _leet(core)
+
+
+def is_name(core: str, better: str) -> bool:
+    """Whether a word was only set apart where the parts of a name begin: nothing was disguised."""
+    if " " not in better or _is_plain(core):
+        return False
+    parts = _PARTS.findall(core)
+    return len(parts) <= MOST_OF_NAME and " ".join(parts) == better
 
 
 def guessed(core: str) -> str:
@@ -113,6 +124,8 @@ def _of_parts(core: str) -> str:
     if len(sayings) >= least and 2 * len(sayings) >= len(parts):
         return " ".join(parts)
     if len(parts) >= MIN_SENTENCE and not any(map(str.isascii, parts)):
+        if max(core) >= _WIDE:
+            return ""  # a sentence as it is written in scripts without blanks
         return " ".join(parts) if max(map(len, parts)) > 1 else ""  # no name is written so
     return _put_together("".join(lower), lower)
 
