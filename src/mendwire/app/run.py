@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mendwire.app.alerts import alerting
-from mendwire.app.engine import engine, make_streams
+from mendwire.app.engine import engine
 from mendwire.app.logs import Style, logged
 from mendwire.app.metrics import GatewayFigures, exposed
 from mendwire.app.project import refuse_unfit
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of
+from mendwire.app.streams import make_streams
 from mendwire.app.tracing import traced
 from mendwire.docket.switch import Switch
 from mendwire.errors import ConfigError

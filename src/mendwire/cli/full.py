@@ -43,11 +43,8 @@ _MODULES: Final = {
     "forwarded": ("report", "signature"),
 }
 """What each module of this room registers, in the order of the help."""
-_EXTRAS: Final = {
-    "gateway": "Take reports over HTTP (needs an extra that is not installed).",
-    "dashboard": "Show how things stand on pages (needs an extra that is not installed).",
-}
-"""Those that may miss packages which the others do not need, and what they say then."""
+_ALONE: Final = {"gateway", "dashboard"}
+"""Those for which an extra of their name is enough."""
 _OWNERS: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 
@@ -71,18 +68,22 @@ def _commands(module: str) -> dict[str, Any]:
     try:
         import_module(f"mendwire.cli.{module}").register(part)
     except ModuleNotFoundError as absent:
-        if module not in _EXTRAS or (absent.name or "").startswith("mendwire"):
+        if (absent.name or "").startswith("mendwire"):
             raise
-        part.command(module, context_settings=_FORWARD, help=_EXTRAS[module])(
-            partial(_explain, module, str(absent.name))
-        )
+        for name in _MODULES[module]:
+            _stand_in(part, name, str(absent.name), module if module in _ALONE else "all")
     return dict(typer.main.get_group(part).commands)
 
 
-def _explain(module: str, missing: str) -> None:
-    raise ConfigError(
-        f"The {module} needs more packages: pip install 'mendwire[{module}]' ({missing})."
-    )
+def _stand_in(part: typer.Typer, name: str, missing: str, extra: str) -> None:
+    """In place of a command whose packages are not there: whatever is asked of it, it says so."""
+    remedy = f"pip install 'mendwire[{extra}]'"
+
+    def explain() -> None:
+        raise ConfigError(f"mendwire {name} needs packages that are absent ({missing}): {remedy}")
+
+    told = f"(Needs the extra {extra}, which is not installed.)"  # brackets would be markup
+    part.command(name, context_settings={**_FORWARD, "help_option_names": []}, help=told)(explain)
 
 
 def _show_version(wanted: bool) -> None:
