@@ -27,6 +27,10 @@ from mendwire.settings.environment import Environment
 from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
 
+_UNNAMED: Final = (
+    "mendwire: the namespace is 'default', since neither NATS_NAMESPACE nor PROJECT_NAME is set "
+    "(.env.example shows where)"
+)
 _READY: Final = "mendwire: waits for errors; Ctrl-C ends it, and nothing is lost"
 
 
@@ -54,7 +58,8 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
                 served(config, environment, own=wish.own_server)
             )
             gateway = await stack.enter_async_context(_gateway(config, environment, wish))
-            hint: tuple[str, ...] = (gateway.hint,) if gateway else ()
+            hint: tuple[str, ...] = () if environment.namespace else (_UNNAMED,)
+            hint += (gateway.hint,) if gateway else ()
             hint += await stack.enter_async_context(_dashboard(config, environment, wish))
             figures = gateway.figures if gateway else None
             await stack.enter_async_context(exposed(config, environment, figures))
