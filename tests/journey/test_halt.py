@@ -59,6 +59,11 @@ async def test_halt_and_resume(tmp_path: Path) -> None:
         assert [filed.case.verdict async for filed in docket.cases()] == [Verdict.FIXED]
         code, out, _ = await set_up.run("resume")
         assert (code, out) == (0, "Nobody has stopped anything.\n")
+        deeds = json.loads((await set_up.run("audit", "--json"))[1])
+        assert [(deed["what"], deed["detail"]) for deed in deeds] == [
+            ("halt", "look at the bill"),
+            ("resume", ""),
+        ]
 
 
 async def test_a_halted_worker_ends_at_a_signal(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from mendwire.docket.cases import Docket
 from mendwire.model.case import CaseState, Verdict
 from mendwire.model.delivery import Received
 from mendwire.wire.burial import bury
+from tests.dashboard_stage import made_case
 from tests.journey.stage import ENV, NAMES, Stage, coupon_report, stage
 
 
@@ -88,6 +90,31 @@ async def test_autonomy_ends_where_the_operator_says(tmp_path: Path) -> None:
         assert len(await set_up.kept("RESULTS")) == 1
         code, _, err = await set_up.run("cases", "approve", case.issue)
         assert (code, "handed over as far as that already (branch)" in err) == (1, True)
+
+
+async def test_whose_hand_was_on_a_case_is_in_the_audit_log(tmp_path: Path) -> None:
+    async with stage(tmp_path) as set_up:
+        await set_up.run("streams", "apply")
+        docket = Docket(set_up.bus.bucket(NAMES.bucket("DOCKET")), "test")
+        case = made_case(1)
+        await docket.file(case)
+        for words in (
+            ("silence", case.case_id, "--for", "1h", "--note", "known"),
+            ("retry", case.issue[:12]),
+            ("observe", case.issue, "--until", "20/h"),
+            ("close", case.case_id, "--note", "not worth it"),
+        ):
+            code, _, err = await set_up.run("cases", *words)
+            assert code == 0, err
+        code, _, _ = await set_up.run("cases", "retry", "nosuch")
+        assert code == 2
+        deeds = await listed(set_up, "audit")
+        assert [(deed["what"], deed["target"], deed["detail"]) for deed in deeds] == [
+            ("cases silence", case.case_id, "known"),
+            ("cases retry", case.case_id, ""),
+            ("cases observe", case.case_id, ""),
+            ("cases close", case.case_id, "not worth it"),
+        ]
 
 
 async def test_kept_messages_are_shown_whole_and_safe_to_print(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ async def test_what_finds_no_room_is_counted_and_told(host: NodeHost) -> None:
     mendwire.init();
     const word = (n) => n.toString(26).replace(/[0-9]/g, (digit) => "qrstuvwxyz"[digit]);
     for (let n = 0; n < 4000; n += 1) mendwire.capture(new Error(`lost ${word(n)}`));
-    console.log(JSON.stringify([await mendwire.flush(30000), mendwire.statistics()]));
+    console.log(JSON.stringify([await mendwire.flush(90000), mendwire.statistics()]));
     """
     ended = await host.run(program)
     assert ended.code == 0, ended.err

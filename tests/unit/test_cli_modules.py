@@ -42,3 +42,19 @@ def test_one_command_does_not_read_the_others() -> None:
     for other in ("screen", "run", "dashboard", "gateway"):
         assert f"'mendwire.cli.{other}'" not in read
     assert "spacy" not in read
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("erase",), "Their text becomes [erased]; the errors stay"),
+        (("metrics",), "`[metrics] listen` makes"),
+        (("host", "firewall"), "[host] source_ranges"),
+        (("consumers", "pause"), "{STREAM} [CONSUMER] [SPAN]"),
+    ],
+)
+def test_help_is_shown_as_it_is_written(
+    words: tuple[str, ...], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*words, "--help"]) == 0
+    assert shown in " ".join(capsys.readouterr().out.replace("│", " ").split())

@@ -94,6 +94,6 @@ def test_what_it_does_not_take_is_found() -> None:
         called('printf x | mendwire erase --dry-run; NATS_URL=x mendwire halt --note "a b"')
     )
     assert taken == [["erase", "--dry-run"], ["halt", "--note", "a b"]]
-    for wrong in (["halt", "--not"], ["cases", "show"], ["consumers", "pause", "x", "y", "1h"]):
+    for wrong in (["halt", "--not"], ["cases", "show"], ["consumers", "resume", "x", "y", "1h"]):
         with pytest.raises(Exception, match=r"(?i)no such option|missing|unexpected"):
             parsed(wrong)

@@ -481,6 +481,20 @@ async def test_what_happens_is_told_to_open_pages_by_name_alone(stage: Dashboard
             assert await topics() == ["dead"]
 
 
+async def test_who_has_logged_out_is_told_nothing_more(stage: DashboardStage) -> None:
+    case = await stage.file(131)
+    async with (
+        browser(stage, VIEWER) as client,
+        client.stream("GET", "/news") as news,
+        asyncio.timeout(30),
+    ):
+        lines = news.aiter_lines()
+        assert await anext(lines) == "retry: 3000"
+        await client.post("/logout")
+        await stage.progress(case, "research", "whatever it is")
+        assert [line async for line in lines if line] == []
+
+
 async def test_a_proxy_says_who_it_is_from_its_own_address_alone(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         "proxy_peers": [HOST],

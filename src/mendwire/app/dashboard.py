@@ -14,10 +14,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from mendwire.app.backstage import Judge, Operations
-from mendwire.app.engine import make_streams
 from mendwire.app.logs import Style, logged
 from mendwire.app.looking import looking
 from mendwire.app.stopping import first_of
+from mendwire.app.streams import make_streams
 from mendwire.dashboard.casebook import CaseBook
 from mendwire.dashboard.door import Door
 from mendwire.dashboard.guard import LOOPBACK, hosts_of

@@ -11,8 +11,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from mendwire.app.agent_checks import found_agent
-from mendwire.app.gateway import key_file
 from mendwire.app.houses import House, houses_of
+from mendwire.app.keys import key_file
 from mendwire.app.looking import configured
 from mendwire.app.project import project_commands
 from mendwire.app.serve import store_of
@@ -25,7 +25,6 @@ from mendwire.model.screening import ScreenVerdict
 from mendwire.ops import machine_checks, queue_checks, server_checks
 from mendwire.ops.findings import Check, Finding, Found, aside, bad, check_up, ok, skipped, warn
 from mendwire.ops.shelf import Shelf
-from mendwire.screen import Screen
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.wire.connection import Link, connected
@@ -284,6 +283,11 @@ async def _spooled(folder: Path) -> list[Found]:
 
 
 async def _screened(config: Config) -> list[Found]:
+    try:
+        from mendwire.screen import Screen  # noqa: PLC0415 - its absence is what is to be told
+    except ModuleNotFoundError as absent:
+        said = f"The screen's packages are not installed ({absent.name}): no worker runs."
+        return bad(said, "pip install 'mendwire[all]'")
     rules = config.screen.patterns
     screen = await Screen.load(config.root / rules if rules else None, seconds=_SCREEN_S)
     try:

@@ -22,12 +22,13 @@ from mendwire.app.project import project_commands
 from mendwire.app.sending import elsewhere_of
 from mendwire.app.serve import linked
 from mendwire.app.stopping import first_of
+from mendwire.app.streams import make_streams
 from mendwire.app.traces import refuse_lost_docket
 from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Roster
 from mendwire.docket.slots import Slots
 from mendwire.docket.switch import Halt, Switch
-from mendwire.errors import ConfigError, Fenced
+from mendwire.errors import Fenced
 from mendwire.execution.process import reap_strays
 from mendwire.execution.sandbox import detect
 from mendwire.investigate.fate import Known, known_as
@@ -41,12 +42,10 @@ from mendwire.model.delivery import MessageRef, Received
 from mendwire.screen import Screen
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
-from mendwire.wire.apply import establish
 from mendwire.wire.connection import Link
 from mendwire.wire.deadletters import DeadLetters, Fate
 from mendwire.wire.jetstream import JetStreamBus
 from mendwire.wire.server import EmbeddedServer
-from mendwire.wire.topology import Topology
 from mendwire.wire.worker import Worker
 
 RUNS: Final = ("mendwire", "mendwire-judge", "mendwire-git")
@@ -255,19 +254,6 @@ async def engine(
             agent=crews[grounds.layout.name].name,
             notices=tuple(notice for base in bases for notice in base.notices),
         )
-
-
-async def make_streams(bus: JetStreamBus, config: Config) -> Topology:
-    """Make what is missing and mend what drifted; raises ConfigError for what stands in the way."""
-    wanted, left = await establish(
-        bus.api, bus.names, config.worker.environments, days=config.retention.days
-    )
-    if left.obstacles:
-        first = left.obstacles[0]
-        raise ConfigError(
-            f"{first.name} stands in the way: {first.reason} See mendwire streams plan."
-        )
-    return wanted
 
 
 async def _docket(

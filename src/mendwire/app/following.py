@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mendwire.deliver.feedback import Feedback, Passes
 from mendwire.deliver.following import Requests
@@ -22,11 +22,13 @@ from mendwire.model.bodies import Progress
 from mendwire.model.case import Case, CaseState
 from mendwire.model.screening import CLASSIFIER, ScreenVerdict
 from mendwire.model.scrub import find_secret
-from mendwire.screen import Screen
 from mendwire.settings.config import Config
 from mendwire.telemetry import emit
 from mendwire.wire.ending import ended
 from mendwire.wire.jetstream import JetStreamBus
+
+if TYPE_CHECKING:
+    from mendwire.screen import Screen
 
 EVERY_S: Final = 60.0
 _AFTER_S: Final = 0.05

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mendwire.app.engine import make_streams
+from mendwire.app.keys import key_file
 from mendwire.app.logs import Style, logged
 from mendwire.app.metrics import gateway_exposed
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of
+from mendwire.app.streams import make_streams
 from mendwire.execution.fellows import fellows, until_alone
 from mendwire.execution.stopping import stopping
 from mendwire.gateway.delivery import Delivery, rooms_for
-from mendwire.gateway.keyring import KeyFile, KeyRing
+from mendwire.gateway.keyring import KeyRing
 from mendwire.gateway.memory import Memory, own_memory, shared_file, shared_memory
 from mendwire.gateway.otlp.routes import otlp_routes
 from mendwire.gateway.quota import Capacity, Meters
@@ -49,11 +50,6 @@ class Gateway:
     def figures(self) -> dict[str, Any]:
         """What all of its processes have counted."""
         return figures_of(self.station)
-
-
-def key_file(config: Config) -> KeyFile:
-    """The keys of the project."""
-    return KeyFile(config.state / "gateway" / "keys.json")
 
 
 def spool_folder(config: Config) -> Path:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from mendwire.app.engine import Engine, engine, make_streams
+from mendwire.app.engine import Engine, engine
 from mendwire.app.serve import linked, served
+from mendwire.app.streams import make_streams
 from mendwire.errors import RepositoryUnfit
 from mendwire.model.case import HELD, Case
 from mendwire.settings.config import Config

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mendwire.app.alerts import alerting
-from mendwire.app.engine import engine, make_streams
+from mendwire.app.engine import engine
 from mendwire.app.logs import Style, logged
 from mendwire.app.metrics import GatewayFigures, exposed
 from mendwire.app.project import refuse_unfit
 from mendwire.app.serve import linked, served
 from mendwire.app.stopping import first_of
+from mendwire.app.streams import make_streams
 from mendwire.app.tracing import traced
 from mendwire.docket.switch import Switch
 from mendwire.errors import ConfigError
@@ -26,6 +27,10 @@ from mendwire.settings.environment import Environment
 from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
 
+_UNNAMED: Final = (
+    "mendwire: the namespace is 'default', since neither NATS_NAMESPACE nor PROJECT_NAME is set "
+    "(.env.example shows where)"
+)
 _READY: Final = "mendwire: waits for errors; Ctrl-C ends it, and nothing is lost"
 
 
@@ -53,7 +58,8 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
                 served(config, environment, own=wish.own_server)
             )
             gateway = await stack.enter_async_context(_gateway(config, environment, wish))
-            hint: tuple[str, ...] = (gateway.hint,) if gateway else ()
+            hint: tuple[str, ...] = () if environment.namespace else (_UNNAMED,)
+            hint += (gateway.hint,) if gateway else ()
             hint += await stack.enter_async_context(_dashboard(config, environment, wish))
             figures = gateway.figures if gateway else None
             await stack.enter_async_context(exposed(config, environment, figures))

@@ -26,6 +26,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MendwireError as problem:
         print(f"mendwire: {problem}", file=sys.stderr)
         return problem.exit_code
+    except ModuleNotFoundError as absent:
+        if (absent.name or "mendwire").startswith("mendwire"):
+            raise
+        # What only some uses of a command need is loaded where it is used.
+        print(
+            f"mendwire: this needs a package that is absent ({absent.name}): "
+            "pip install 'mendwire[all]'",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

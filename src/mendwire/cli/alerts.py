@@ -13,7 +13,7 @@ from mendwire.app.alerts import alert_service
 from mendwire.app.logs import logged
 from mendwire.app.looking import Sight, configured, operator
 from mendwire.cli.asking import AsJson, duration_ns, print_fields, see
-from mendwire.cli.run import ConfigFile, Logs, LogStyle
+from mendwire.cli.options import ConfigFile, Logs, LogStyle
 from mendwire.cli.tables import print_table
 from mendwire.errors import ConfigError
 from mendwire.execution.stopping import stopping

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -35,6 +36,8 @@ from mendwire.ops.quarantine import Decision, Desk
 from mendwire.settings.rate import per_hour
 
 CaseId = Annotated[str, typer.Argument(help="Case id, issue key, or the beginning of one.")]
+
+T = TypeVar("T")
 
 _cases = typer.Typer(help="Cases: one for each bug.", no_args_is_help=True)
 
@@ -78,7 +81,9 @@ def retry_case(case: CaseId, yes: Yes = False, as_json: AsJson = False) -> None:
     if not yes and (stake := see(lambda sight: desk.stake(sight.docket, case))):
         confirm("Try again?", yes=False, why=stake)
         sure = True
-    opened = see(lambda sight: desk.retry(sight.docket, case, sure=sure))
+    opened = see(
+        _noted("cases retry", case, lambda sight: desk.retry(sight.docket, case, sure=sure))
+    )
     if as_json:
         print(json.dumps({"case": opened.case_id, "state": opened.state}))
     else:
@@ -105,9 +110,9 @@ def approve_case(
         most = desk.furthest(config.delivery, config.forge)
         if level == "request" and most != "request":
             raise ConfigError("A request needs [forge] and delivery.push in mendwire.toml.")
-        found = await desk.approve(sight.docket, case, level or most, operator())
+        found = (await desk.find(sight.docket, case)).case
         await sight.audit.note("cases approve", found.case_id, level or most)
-        return found, level or most
+        return await desk.approve(sight.docket, case, level or most, operator()), level or most
 
     opened, how = see(approved)
     if as_json:
@@ -131,7 +136,11 @@ def silence_case(
     """
     until_ns = time.time_ns() + duration_ns(time_) if time_ else 0
     why = note or f"silenced by {operator()}"
-    silent = see(lambda sight: desk.silence(sight.docket, case, why, until_ns))
+
+    def silenced(sight: Sight) -> Awaitable[Case]:
+        return desk.silence(sight.docket, case, why, until_ns)
+
+    silent = see(_noted("cases silence", case, silenced, note))
     if as_json:
         print(json.dumps({"case": silent.case_id, "state": silent.state, "until_ns": until_ns}))
     else:
@@ -146,7 +155,9 @@ def close_case(case: CaseId, note: Note = "", as_json: AsJson = False) -> None:
     Its errors are counted; cases retry takes it up again.
     """
     why = note or f"closed by {operator()}"
-    closed = see(lambda sight: desk.close(sight.docket, case, why))
+    closed = see(
+        _noted("cases close", case, lambda sight: desk.close(sight.docket, case, why), note)
+    )
     if as_json:
         print(json.dumps({"case": closed.case_id, "state": closed.state}))
     else:
@@ -171,7 +182,11 @@ def observe_case(
     except ValueError as problem:
         raise ConfigError(f"{problem}.") from None
     why = note or f"observed by {operator()}"
-    watched = see(lambda sight: desk.observe(sight.docket, case, why, rate))
+
+    def observed(sight: Sight) -> Awaitable[Case]:
+        return desk.observe(sight.docket, case, why, rate)
+
+    watched = see(_noted("cases observe", case, observed, note))
     if as_json:
         print(json.dumps({"case": watched.case_id, "state": watched.state, "at_rate": rate}))
     else:
@@ -190,7 +205,7 @@ def release_case(case: CaseId, note: Note = "", yes: Yes = False, as_json: AsJso
         at_desk = Desk(sight.bus, sight.releases, operator())
         return await desk.unrestricted(at_desk, sight.docket, case, note)
 
-    decision = see(released)
+    decision = see(_noted("cases release", case, released, note))
     text = f"Released: it waits as {decision.entered}, and opens a case of its own."
     print(json.dumps(asdict(decision)) if as_json else text)
 
@@ -236,6 +251,19 @@ def rebuild_cases(as_json: AsJson = False) -> None:
 
     count = see(rebuilt)
     print(json.dumps({"filed": count}) if as_json else f"{count} cases filed; start the worker.")
+
+
+def _noted(
+    what: str, case: str, deed: Callable[[Sight], Awaitable[T]], detail: str = ""
+) -> Callable[[Sight], Awaitable[T]]:
+    """The deed with its line in the audit log before it."""
+
+    async def done(sight: Sight) -> T:
+        found = (await desk.find(sight.docket, case)).case
+        await sight.audit.note(what, found.case_id, detail)
+        return await deed(sight)
+
+    return done
 
 
 def register(app: typer.Typer) -> None:

@@ -22,7 +22,7 @@ from mendwire.wire.infos import ConsumerInfo, StreamInfo
 
 _app = typer.Typer(help="Consumers of the namespace's streams.", no_args_is_help=True)
 T = TypeVar("T")
-ConsumerName = Annotated[str, typer.Argument(metavar="[CONSUMER]", help="Its name.")]
+ConsumerName = Annotated[str, typer.Argument(metavar="CONSUMER", help="Its name.")]
 
 
 @_app.command("ls")
@@ -80,14 +80,18 @@ def reset(
 def pause(
     stream: StreamName,
     consumer: ConsumerName = CONSUMER,
+    until: Annotated[
+        str, typer.Argument(metavar="SPAN", help="How long: 30m, 12h, 7d.", show_default=False)
+    ] = "",
     *,
-    span: Annotated[str, typer.Option("--for", help="How long: 30m, 12h, 7d.")] = "1h",
+    span: Annotated[str, typer.Option("--for", help="The same.")] = "1h",
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Hand out nothing for a while; what arrives waits in the stream."""
-    until = datetime.now(UTC) + timedelta(seconds=duration_ns(span) / 1e9)
-    moment = f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    span = until or span
+    end = datetime.now(UTC) + timedelta(seconds=duration_ns(span) / 1e9)
+    moment = f"{end:%Y-%m-%dT%H:%M:%SZ}"
     there, after = _changed(
         stream,
         consumer,
@@ -98,7 +102,7 @@ def pause(
     if as_json:
         print(json.dumps(after.raw))
     else:
-        shown = f"{until:%Y-%m-%d %H:%M:%S}"
+        shown = f"{end:%Y-%m-%d %H:%M:%S}"
         print(f"Paused {there.name} > {after.name} until {shown} ({span})")
 
 

@@ -11,7 +11,7 @@ import typer
 
 from mendwire.app.dashboard import Dashboard, entrance, run_dashboard
 from mendwire.app.looking import configured
-from mendwire.cli.run import ConfigFile, Logs, LogStyle
+from mendwire.cli.options import ConfigFile, Logs, LogStyle
 from mendwire.errors import ConfigError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

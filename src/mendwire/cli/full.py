@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -43,16 +44,16 @@ _MODULES: Final = {
     "forwarded": ("report", "signature"),
 }
 """What each module of this room registers, in the order of the help."""
-_EXTRAS: Final = {
-    "gateway": "Take reports over HTTP (needs an extra that is not installed).",
-    "dashboard": "Show how things stand on pages (needs an extra that is not installed).",
-}
-"""Those that may miss packages which the others do not need, and what they say then."""
+_ALONE: Final = {"gateway", "dashboard"}
+"""Those for which an extra of their name is enough."""
 _OWNERS: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 
 class Line(TyperGroup):
     """All commands by name; each is read when it is asked for, and then kept."""
+
+    is_shown: bool = False
+    """Whether helps are for a terminal, on which they are laid out by markup."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - typer's own context
         """Every name."""
@@ -61,7 +62,11 @@ class Line(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - as above
         """The command, or None."""
         if cmd_name in _OWNERS and cmd_name not in self.commands:
-            self.commands.update(_commands(_OWNERS[cmd_name]))
+            read = _commands(_OWNERS[cmd_name])
+            if self.is_shown:
+                for command in read.values():
+                    _laid_out(command)
+            self.commands.update(read)
         command = self.commands.get(cmd_name)
         return command and _without_types(command)
 
@@ -71,18 +76,22 @@ def _commands(module: str) -> dict[str, Any]:
     try:
         import_module(f"mendwire.cli.{module}").register(part)
     except ModuleNotFoundError as absent:
-        if module not in _EXTRAS or (absent.name or "").startswith("mendwire"):
+        if (absent.name or "").startswith("mendwire"):
             raise
-        part.command(module, context_settings=_FORWARD, help=_EXTRAS[module])(
-            partial(_explain, module, str(absent.name))
-        )
+        for name in _MODULES[module]:
+            _stand_in(part, name, str(absent.name), module if module in _ALONE else "all")
     return dict(typer.main.get_group(part).commands)
 
 
-def _explain(module: str, missing: str) -> None:
-    raise ConfigError(
-        f"The {module} needs more packages: pip install 'mendwire[{module}]' ({missing})."
-    )
+def _stand_in(part: typer.Typer, name: str, missing: str, extra: str) -> None:
+    """In place of a command whose packages are not there: whatever is asked of it, it says so."""
+    remedy = f"pip install 'mendwire[{extra}]'"
+
+    def explain() -> None:
+        raise ConfigError(f"mendwire {name} needs packages that are absent ({missing}): {remedy}")
+
+    told = f"(Not installed: {remedy})"
+    part.command(name, context_settings={**_FORWARD, "help_option_names": []}, help=told)(explain)
 
 
 def _show_version(wanted: bool) -> None:
@@ -144,10 +153,29 @@ def _hush(parameter: Any) -> Any:  # noqa: ANN401 - as above
     return parameter
 
 
+def _laid_out(top: Any) -> None:  # noqa: ANN401 - as above
+    """Brackets in help are no markup, and of its lines only one after a colon begins anew."""
+    waiting: list[Any] = [top]
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        if command.help:
+            command.help = _without_markup(re.sub(r"(?<![\n:])\n(?!\n)", " ", command.help))
+        for parameter in command.params:
+            if getattr(parameter, "help", None):
+                parameter.help = _without_markup(parameter.help)
+
+
+def _without_markup(text: str) -> str:
+    return re.sub(r"\[(?=[a-z/@#])", r"\\[", text, flags=re.IGNORECASE)
+
+
 def run_line(arguments: list[str]) -> int:
     """Parse and run; usage errors print one box on standard error and give 2."""
     try:
-        _without_types(typer.main.get_command(app))(arguments, prog_name="mendwire")
+        line: Any = typer.main.get_command(app)
+        line.is_shown = True
+        _without_types(line)(arguments, prog_name="mendwire")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Final
 import typer
 import uvloop
 
-from mendwire.app.gateway import Gateway, key_file, run_fellow, run_gateway
+from mendwire.app.gateway import Gateway, run_fellow, run_gateway
+from mendwire.app.keys import key_file
 from mendwire.app.looking import configured
-from mendwire.cli.run import ConfigFile, Logs, LogStyle
+from mendwire.cli.options import ConfigFile, Logs, LogStyle
 from mendwire.cli.tables import print_table
 from mendwire.errors import ConfigError
 from mendwire.gateway.keyring import GRACE_S

@@ -19,7 +19,12 @@ def halt(note: Note = "", as_json: AsJson = False) -> None:
     Nothing is lost and nothing is spent until `mendwire resume`. Workers that start wait, too.
     """
     thrown = Halt(by=operator(), at=datetime.now(UTC).isoformat(timespec="seconds"), note=note)
-    see(lambda sight: _switch(sight).throw(thrown))
+
+    async def stopped(sight: Sight) -> None:
+        await _switch(sight).throw(thrown)  # first: whatever keeps the line from being written
+        await sight.audit.note("halt", "all workers", note)
+
+    see(stopped)
     if as_json:
         print(json.dumps(asdict(thrown)))
     else:
@@ -28,7 +33,13 @@ def halt(note: Note = "", as_json: AsJson = False) -> None:
 
 def resume(as_json: AsJson = False) -> None:
     """Let workers go on after `mendwire halt`."""
-    released = see(lambda sight: _switch(sight).release())
+
+    async def let_go(sight: Sight) -> Halt | None:
+        if await _switch(sight).thrown():
+            await sight.audit.note("resume", "all workers")
+        return await _switch(sight).release()
+
+    released = see(let_go)
     if as_json:
         print(json.dumps({"halt": asdict(released) if released else None}))
     elif released is None:

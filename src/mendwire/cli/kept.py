@@ -59,6 +59,7 @@ def replay(seqs: Seqs, as_json: AsJson = False) -> None:
 
     async def replayed(sight: Sight) -> None:
         for seq in dict.fromkeys(seqs):
+            await sight.audit.note("dead replay", f"DEAD {seq}")
             ack = await desk.replay(sight.bus, sight.releases, seq)
             _tell({"seq": seq, "stream": ack.stream, "entered": ack.seq}, as_json)
 

@@ -51,6 +51,7 @@ def release(seqs: Seqs, note: Note = "", yes: Yes = False, as_json: AsJson = Fal
     Exactly these bytes are released; the same error with another text is screened anew.
     """
     confirm(f"Release {_named(seqs)}? Agents will read the text as it stands.", yes=yes)
+    see(lambda sight: sight.audit.note("quarantine release", _listed(seqs), note))
     _each(seqs, lambda desk, seq: desk.release(seq, note), as_json)
 
 

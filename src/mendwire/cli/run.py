@@ -13,16 +13,9 @@ import typer
 from mendwire.app.init import initialise, namespace_from
 from mendwire.app.looking import configured
 from mendwire.app.run import Wish, run_worker
+from mendwire.cli.options import ConfigFile, Logs, LogStyle
 from mendwire.demo.story import play
 from mendwire.model.names import namespace
-
-
-class LogStyle(StrEnum):
-    """How events are written to standard error."""
-
-    AUTO = "auto"
-    CONSOLE = "console"
-    JSON = "json"
 
 
 class DemoAgent(StrEnum):
@@ -30,13 +23,6 @@ class DemoAgent(StrEnum):
 
     ROLLBACK = "rollback"
     CLAUDE = "claude"
-
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", help="mendwire.toml to use; default: the nearest one upward."),
-]
-Logs = Annotated[LogStyle, typer.Option("--log", help="How events are written to standard error.")]
 
 
 def init(

@@ -12,7 +12,7 @@ import typer
 from mendwire.app.looking import configured
 from mendwire.app.specialist import engaged, serve_roles
 from mendwire.cli.asking import AsJson
-from mendwire.cli.run import ConfigFile, Logs, LogStyle
+from mendwire.cli.options import ConfigFile, Logs, LogStyle
 
 
 def specialist(

@@ -96,7 +96,7 @@ def publish(  # noqa: PLR0913, PLR0917 - options of a command line
 @_tasks.command("next")
 def take_next(
     kinds: Annotated[
-        list[str] | None, typer.Argument(metavar="[TYPE]...", help="Of these types; else of any.")
+        list[str] | None, typer.Argument(metavar="TYPE", help="Of these types; else of any.")
     ] = None,
     agent: Agent = _BY_HAND,
     wait: Annotated[str, typer.Option(metavar="TIME", help="For one to come: 30s.")] = "",
@@ -189,7 +189,7 @@ def show(task: TaskId, as_json: AsJson = False) -> None:
 
 @_tasks.command("watch")
 def watch(
-    task: Annotated[str, typer.Argument(metavar="[ID]", help="One task, until its end.")] = "",
+    task: Annotated[str, typer.Argument(metavar="ID", help="One task, until its end.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Progress and results as they come."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -95,8 +95,11 @@ class Hub:
         for listener in self._listeners:
             listener.woken.set()
 
-    async def news(self) -> AsyncIterator[str]:
-        """Server-sent events for one line: ``changed`` with the topics, and signs of life."""
+    async def news(self, is_welcome: Callable[[], bool]) -> AsyncIterator[str]:
+        """Server-sent events for one line: ``changed`` with the topics, and signs of life.
+
+        It ends when whoever listens is no longer welcome: at the next thing that would be told.
+        """
         listener = Listener()
         self._listeners.add(listener)
         try:
@@ -105,6 +108,8 @@ class Hub:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(BEAT_S):
                         await listener.woken.wait()
+                if not is_welcome():
+                    return
                 if not listener.woken.is_set():
                     yield ": still here\n\n"
                     continue

@@ -101,12 +101,12 @@ def _looked(path: str, site: Site, look: Look) -> Route:
     return Route(path, looking(site, look))
 
 
-async def _news(site: Site, _request: Request, _person: Person) -> Response:
+async def _news(site: Site, request: Request, _person: Person) -> Response:
     """An open line to a browser."""
     if site.hub.is_full:
         return Response("Too many pages are open.", 503, headers={"retry-after": "30"})
     return StreamingResponse(
-        site.hub.news(),
+        site.hub.news(lambda: site.door.person(request) is not None),
         media_type="text/event-stream",
         headers={"x-accel-buffering": "no"},
     )

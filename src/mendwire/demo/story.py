@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from mendwire.app.engine import Engine, engine, make_streams
+from mendwire.app.engine import Engine, engine
 from mendwire.app.serve import linked, served, store_of
+from mendwire.app.streams import make_streams
 from mendwire.demo.shop import ATTACK, Shop, build_repository, open_shop
 from mendwire.demo.view import View
 from mendwire.errors import ConfigError, WireError
