@@ -216,7 +216,7 @@ def _of(filed: Filed, how: Callable[[Case], Case]) -> Callable[[Case], Case]:
 def _again(case: Case) -> Case:
     if case.state is CaseState.PARKED:
         waited = case.parking is not None and case.parking.reason is ParkReason.JOINED
-        again = move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0)
+        again = move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0, held_up=0)
         return replace(again, alone=True, joined="") if waited else again
     if CaseState.WITHDRAWN in CASE_MOVES[case.state]:
         case = move(case, CaseState.WITHDRAWN, token=case.token)
