@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from mendwire.errors import ConfigError
-from mendwire.model.printable import printable
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.telemetry import emit
 
 PATH: Final = "/v1/traces"
-_HIDDEN: Final = "***"
 _EXTRA: Final = "pip install 'mendwire[traces]'"
 
 
@@ -31,25 +29,6 @@ def endpoint_of(config: Config, environment: Environment) -> str:
         return whole
     base = config.traces.endpoint or found.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
     return base.rstrip("/") + PATH if base else ""
-
-
-def shown(url: str) -> str:
-    """An endpoint as people may read it: a login and what is asked for may be secrets."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # a password with a slash in it looks like a port that is no number
-    except ValueError:
-        return f"an address that cannot be read ({_HIDDEN})"
-    login, _, host = parts.netloc.rpartition("@")
-    _, at, path = ("", "", parts.path) if host else parts.path.rpartition("@")
-    whole = (
-        parts.scheme,
-        f"{_HIDDEN}@{host}" if login else host,
-        f"{_HIDDEN}@{path}" if at else path,
-        _HIDDEN if parts.query else "",
-        "",
-    )
-    return printable(urlunsplit(whole), 200)
 
 
 def headers_of(environment: Environment) -> dict[str, str]:
