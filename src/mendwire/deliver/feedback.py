@@ -139,7 +139,8 @@ class Feedback:
         held: list[Remark] = []
         for one in said:
             text = _told(one)
-            is_fit = not self.has_secret(text) and await self.passes(text)
+            # The whole of it, for half of a secret looks like none.
+            is_fit = not self.has_secret(one.text) and await self.passes(text)
             (fit if is_fit else held).append(one)
         if not fit:
             return await self._declined(filed, said, Answer.HELD)

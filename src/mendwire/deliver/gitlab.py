@@ -37,7 +37,9 @@ _PAGE: Final = 20
 """Of them at once: each may have a million characters."""
 _DEVELOPER: Final = 30
 """The lowest role that may push."""
-_BOT: Final = re.compile(r"(?:project|group)_\d+_bot\w*|ghost|.*\[bot\]")
+_BOT: Final = re.compile(
+    r"(?:project|group)_\d+_bot\w*|service_account_\w+|GitLabDuo|ghost|.*\[bot\]"
+)
 T = TypeVar("T")
 
 
