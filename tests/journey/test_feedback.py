@@ -233,12 +233,9 @@ async def test_a_forge_that_is_late_takes_no_branch_from_us(there: Forge) -> Non
     """For a while after a push it tells of the commit before."""
     there.writers = {"ann"}
     there.say("ann", WISH)
-    shelf = Shelf(fixed())
-
-    async def is_behind(commit: str, head: str) -> bool:
-        return (commit, head) == ("a" * 40, "b" * 40)
-
-    feedback = listening(there, shelf, is_behind=is_behind)
+    delivered = Delivered(branch="b", commit="a" * 40, before="b" * 40, request_number=1)
+    shelf = Shelf(fixed(delivered=delivered, reworks=1))
+    feedback = listening(there, shelf)
     assert await feedback.hear(shelf.filed, request("b" * 40)) is shelf.filed
     await feedback.hear(shelf.filed, request("a" * 40))
     assert (shelf.filed.case.state, shelf.filed.case.answer) == (CaseState.OPEN, None)
@@ -331,6 +328,7 @@ async def test_a_wish_becomes_one_more_commit_whatever_dies(there: Forge, tmp_pa
             1,
         )
         assert second.delivered is not None
+        assert second.delivered.before == first.delivered.commit
         branch, tip = second.delivered.branch, second.delivered.commit
         assert (await built.git("rev-parse", f"{tip}^", branch, f"{branch}^")).split() == [
             first.delivered.commit,

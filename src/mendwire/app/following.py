@@ -84,7 +84,6 @@ def loop_of(
                 issue_usd=config.limits.issue_usd,
                 later=later,
                 lets=lambda case: _goes_on(config, case),
-                is_behind=repository.contains,
             )
         requests = Requests(forge=forge, feedback=feedback)
     return ClosedLoop(

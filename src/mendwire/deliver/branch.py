@@ -86,7 +86,7 @@ async def deliver_again(
     await repository.origin.move_on(before.branch, before.commit, commit)
     patch = state.absolute() / "patches" / f"{token(case.case_id)}.patch"
     await asyncio.to_thread(_write, patch, case.change.patch)
-    return replace(before, commit=commit, patch_path=str(patch))
+    return replace(before, commit=commit, before=before.commit, patch_path=str(patch))
 
 
 async def _put(

@@ -8,7 +8,6 @@ unheard or in work. The answer is owed in the docket until the forge shows it (r
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -44,7 +43,6 @@ _ANSWERS: Final = {
 """Words of ours alone: nothing of a report, an agent or a remark goes into a comment."""
 _SAYING_NS: Final = 120 * 1_000_000_000
 """So long at most an answer takes to be said; also between two tries."""
-_SHA: Final = re.compile(r"[0-9a-f]{40,64}")
 _STRANGE_S: Final = 3_600.0
 """After so long an account that may not write is asked after again."""
 _ASKED: Final = 50
@@ -74,8 +72,6 @@ class Feedback:
     """Has a case driven at once; a sweep finds it all the same."""
     lets: Callable[[Case], bool] = lambda _case: True
     """Whether the settings still let a case's request be moved on."""
-    is_behind: Callable[[str, str], Awaitable[bool]] | None = None
-    """Whether the second commit is one that the first was made on."""
     _others: dict[str, float] = field(default_factory=dict)
     """Accounts that may not write, and when that was asked, by the monotonic clock."""
 
@@ -128,8 +124,8 @@ class Feedback:
         case = filed.case
         assert case.delivered is not None, "asked for before"
         if request.head != case.delivered.commit:
-            if await self._is_late(case.delivered.commit, request.head):
-                return filed
+            if request.head == case.delivered.before:
+                return filed  # the forge has not seen our newest commit yet
             return await self._declined(filed, said, Answer.TAKEN, is_last=True)
         if case.reworks >= self.rounds:
             return await self._declined(filed, said, Answer.ROUNDS, is_last=True)
@@ -152,11 +148,6 @@ class Feedback:
         if self.later is not None:
             self.later(filed)
         return filed
-
-    async def _is_late(self, commit: str, head: str) -> bool:
-        """Whether the forge has not seen our newest commit yet: then nobody's are on top of it."""
-        known = self.is_behind is not None and _SHA.fullmatch(head)
-        return bool(known and self.is_behind and await self.is_behind(commit, head))
 
     async def _declined(
         self, filed: Filed, said: list[Remark], answer: Answer, *, is_last: bool = False

@@ -146,6 +146,8 @@ class Delivered:
 
     branch: str = ""
     commit: str = ""
+    before: str = ""
+    """The commit that this one follows, of the round before; empty for the first."""
     patch_path: str = ""
     """Path of the patch file on the machine that delivered."""
     remote: str = ""
