@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import re
 import resource
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 CORES: Final = 2
+V1: Final = "cgroup v1"
+V2: Final = "cgroup v2"
+RLIMIT: Final = "RLIMIT_DATA"
+WAYS: Final = (V1, V2, RLIMIT)
+_LIMITS: Final = {
+    V1: ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
+    V2: ("memory.max", "memory.swap.max"),
+}
 _ROOT: Final = Path("/sys/fs/cgroup")
 _EMPTY_WITHIN_S: Final = 10.0
 
@@ -54,11 +63,19 @@ class Box:
         return 0
 
 
+class NoBox(Exception):
+    """This machine does not let us make one so; the text says why."""
+
+
 @contextmanager
-def box(limit: int) -> Iterator[Box]:
-    """The group is gone afterwards; what runs in it must have ended."""
+def box(limit: int, way: str = "") -> Iterator[Box]:
+    """The group is gone afterwards; what runs in it must have ended.
+
+    ``way`` is the only one of ``WAYS`` that is tried; without it the first that works is taken.
+    Raises NoBox.
+    """
     cores = frozenset(sorted(os.sched_getaffinity(0))[:CORES])
-    folder, name = _made(limit)
+    folder, name = _made(limit, way)
     try:
         yield Box(name=name, folder=folder, limit=limit, cores=cores)
     finally:
@@ -66,37 +83,59 @@ def box(limit: int) -> Iterator[Box]:
             _removed(folder)
 
 
-def _made(limit: int) -> tuple[Path | None, str]:
+def _made(limit: int, way: str) -> tuple[Path | None, str]:
     """A group with that limit, of whichever version may be made here."""
-    for controller, path in _own_groups():
-        is_old = controller == "memory"
-        folder = _ROOT / ("memory" if is_old else "") / path / f"mendwire-bench-{os.getpid()}"
-        limits = (
-            ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
-            if is_old
-            else ("memory.max", "memory.swap.max")
-        )
+    why = "no cgroup can be made here"
+    for version, parent in _parents():
+        if way not in {"", version}:
+            continue
+        folder = parent / f"mendwire-bench-{os.getpid()}"
         try:
             folder.mkdir()
-        except OSError:
+        except OSError as problem:
+            why = f"{parent}: {problem.strerror}"
             continue
         try:
-            (folder / limits[0]).write_text(str(limit))
-            with suppress(OSError):  # a kernel without accounts of swap
-                (folder / limits[1]).write_text(str(limit if is_old else 0))
-        except OSError:
-            folder.rmdir()
+            _limited(folder, limit, _LIMITS[version])
+        except (OSError, NoBox) as problem:
+            why = f"{parent}: {problem}"
+            _removed(folder)
             continue
-        return folder, f"cgroup v{1 if is_old else 2}, {limit / 1e6:.0f} MB for all together"
-    return None, f"RLIMIT_DATA, {limit / 1e6:.0f} MB for each process: no cgroup can be made here"
+        return folder, f"{version}, {limit / 1e6:.0f} MB for all together"
+    if way in {"", RLIMIT}:
+        why = f": {why}" if not way else ""
+        return None, f"{RLIMIT}, {limit / 1e6:.0f} MB for each process{why}"
+    raise NoBox(f"{way}: {why}")
 
 
-def _own_groups() -> Iterator[tuple[str, str]]:
-    """(controller, path below its root): version 1's of memory, version 2's with no name."""
+def _limited(folder: Path, limit: int, names: tuple[str, str]) -> None:
+    """Raises NoBox for a group that has no account of memory, or that takes nobody in."""
+    memory, swap = (folder / name for name in names)
+    if not memory.exists():  # a plain folder would take any file that is written into it
+        raise NoBox("the memory controller is not enabled for groups below it")
+    memory.write_text(str(limit))
+    with suppress(OSError):  # a kernel without accounts of swap
+        swap.write_text(str(limit if names == _LIMITS[V1] else 0))
+    entering = ("sh", "-c", 'echo $$ > "$0/cgroup.procs"', str(folder))
+    done = subprocess.run(entering, capture_output=True, check=False)  # noqa: S603 - words of ours
+    if done.returncode:
+        raise NoBox("no process of ours may enter a group below it")
+
+
+def _parents() -> Iterator[tuple[str, Path]]:
+    """Where a group may be made: by version our own group, then what is above it.
+
+    Version 2 allows no group with a limit below one that has processes, so ours is of no use there
+    in most cases, and its neighbour is.
+    """
+    unified = _ROOT if (_ROOT / "cgroup.controllers").exists() else _ROOT / "unified"
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controller, path = line.split(":", 2)
         if controller in {"memory", ""}:
-            yield controller, path.lstrip("/")
+            version, root = (V1, _ROOT / "memory") if controller else (V2, unified)
+            own = PurePosixPath(path.lstrip("/"))
+            for place in (own, *own.parents):
+                yield version, root / place
 
 
 def _removed(folder: Path) -> None:

@@ -29,7 +29,7 @@ import nats
 from nats.js import JetStreamContext
 
 from benchmarks import load
-from benchmarks.box import Box, box
+from benchmarks.box import WAYS, Box, box
 from benchmarks.envelopes import bodies, capture
 from benchmarks.figures import Figure, Row, Table, arguments, figure, tell
 from benchmarks.gateway import HEAD, ROOT, Told
@@ -239,12 +239,13 @@ async def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="for so long")
     parser.add_argument("--kinds", type=int, default=10, help="one of so many is of a new kind")
     parser.add_argument("--limit-mb", type=float, default=1000.0, help="megabytes for the stack")
+    parser.add_argument("--within", choices=WAYS, default="", help="what keeps it to that")
     asked = parser.parse_args()
     if asked.quick:
         asked.rate, asked.seconds = 20.0, 1.0
     with (
         TemporaryDirectory(prefix="mendwire-bench-") as name,
-        box(int(asked.limit_mb * 1e6)) as ours,
+        box(int(asked.limit_mb * 1e6), asked.within) as ours,
     ):
         folder = Path(name)
         async with stack(folder, ours) as built:

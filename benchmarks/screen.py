@@ -9,6 +9,8 @@ mean something. ``--others`` installs the pinned detectors into .tools/detectors
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import json
 import random
 import resource
@@ -17,12 +19,20 @@ import sys
 import time
 import venv
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from functools import partial
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.figures import Figure, Row, Table, arguments, figure, quantile, tell
+from mendwire.capture.traceback_text import body_of_text
 from mendwire.errors import MendwireError, ScreenBroken
+from mendwire.model.report import Trust
 from mendwire.model.screening import ScreenVerdict
+from mendwire.screen.child import asked, judged
+from mendwire.screen.detect import SECONDS, Detector, fresh_detector
 from mendwire.screen.evaluation import wilson
 from training.screen import compose
 
@@ -31,6 +41,8 @@ DEVELOPMENT = ROOT.parent / "shared" / "corpora" / "screen" / "dev.jsonl"
 PINS = Path(__file__).with_name("detectors.txt")
 HOME = ROOT / ".tools" / "detectors"
 _SIZE = 65_536
+_HANDFUL = 64
+"""Texts that ``mendwire screen --jsonl`` judges together."""
 _FEW = 400
 """Rows for the other detectors: one of them takes 60 ms for each."""
 HOSTILE = {
@@ -83,8 +95,6 @@ def main() -> None:
     repeats = 1 if given.quick else given.repeats
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
-    from mendwire.screen.detect import fresh_detector  # noqa: PLC0415 - its import is measured
-
     detector = fresh_detector()
     detector.of_text("warm")
     loaded = time.perf_counter() - began
@@ -98,7 +108,7 @@ def main() -> None:
 
     rows = _rows(given.corpus, quick=given.quick)
     tables = [
-        _costs(stops, rows, loaded, memory, repeats),
+        _costs(rows, loaded, memory, repeats),
         _hostile(stops, 4_096 if given.quick else _SIZE, repeats),
         _accuracy("Mendwire", [stops(text) for _, text in rows], rows),
     ]
@@ -127,53 +137,95 @@ def _one(value: float) -> Figure:
     return figure([value])
 
 
-def _costs(
-    stops: Callable[[str], bool],
-    rows: Sequence[tuple[bool, str]],
-    loaded: float,
-    memory: float,
-    repeats: int,
-) -> Table:
+def _costs(rows: Sequence[tuple[bool, str]], loaded: float, memory: float, repeats: int) -> Table:
     """Of one core: process time, so that neighbours count little."""
     shown = []
-    for what, wanted in (("harmless", False), ("attacks", True)):
-        texts = [text for attack, text in rows if attack is wanted]
-        paces, times = [], []
-        for turn in range(repeats):
-            # Each text once: what was judged before is remembered and would cost nothing.
-            some = texts[turn::repeats]
-            began = time.process_time()
-            for text in some:
-                start = time.process_time()
-                stops(text)
-                times.append((time.process_time() - start) * 1e3)
-            paces.append(len(some) / max(time.process_time() - began, 1e-9))
+    harmless = [text for attack, text in rows if not attack]
+    attacks = [text for attack, text in rows if attack]
+    reports = [_report(text, number) for number, text in enumerate(harmless)]
+    for what, texts, way in (
+        ("harmless texts", harmless, "each"),
+        ("the same by the handful", harmless, "handful"),
+        ("harmless reports", reports, "report"),
+        ("attacks", attacks, "each"),
+        ("the same by the handful", attacks, "handful"),
+    ):
+        # A process for each: what another row was judged by is remembered there.
+        with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+            paces, times = fresh.submit(_paces, texts, way, repeats).result()
         size = sum(map(len, texts)) / max(1, len(texts))
-        shown.append(
-            Row(
-                what=f"{what}, {size:.0f} letters",
-                figures={
-                    "a second": figure(paces),
-                    "p50 ms": _one(quantile(times, 0.5)),
-                    "p99 ms": _one(quantile(times, 0.99)),
-                },
-            )
-        )
+        figures = {"a second": figure(paces)}
+        if times:
+            figures["p50 ms"] = _one(quantile(times, 0.5))
+            figures["p99 ms"] = _one(quantile(times, 0.99))
+        shown.append(Row(what=f"{what}, {size:.0f} letters", figures=figures))
     load = {"load s": _one(loaded), "memory MB": _one(memory)}
     shown.append(Row(what="loading, spaCy included", figures=load))
     columns = {"a second": 0, "p50 ms": 2, "p99 ms": 2, "load s": 2, "memory MB": 0}
     return Table(title="What the screen costs", columns=columns, rows=shown)
 
 
+def _paces(texts: Sequence[str], way: str, repeats: int) -> tuple[list[float], list[float]]:
+    """Texts a second in each turn, and each one's milliseconds where they are judged one by one."""
+    detector = fresh_detector()
+    detector.of_text("warm")
+    gc.freeze()
+    judge: Callable[[str], object] = detector.of_text
+    if way == "report":
+        judge = partial(_as_the_worker, detector)
+    paces, times = [], []
+    for turn in range(repeats):
+        # Each text once: what was judged before is remembered and would cost nothing.
+        some = texts[turn::repeats]
+        began = time.process_time()
+        if way == "handful":
+            for at in range(0, len(some), _HANDFUL):
+                detector.of_texts(some[at : at + _HANDFUL])
+        else:
+            times += [_milliseconds(judge, text) for text in some]
+        paces.append(len(some) / max(time.process_time() - began, 1e-9))
+    return paces, times
+
+
+def _milliseconds(judge: Callable[[str], object], text: str) -> float:
+    start = time.process_time()
+    with suppress(ScreenBroken):
+        judge(text)
+    return (time.process_time() - start) * 1e3
+
+
+def _as_the_worker(detector: Detector, report: str) -> bytes:
+    """All that the screen's own process does for one report."""
+    return judged(detector, asked(report.encode(), Trust.TRUSTED), SECONDS)
+
+
+def _report(text: str, number: int) -> str:
+    """A report as a web service sends it, with ids of its own: some 600 letters around the text."""
+    body = body_of_text(text)
+    body |= {
+        "service": f"shop-{number % 9}",
+        "environment": "production",
+        "release": f"1.{number % 7}.{number % 31}",
+        "timestamp": f"2026-11-{number % 28 + 1:02}T10:{number % 60:02}:00Z",
+        "context": {
+            "request_id": hashlib.md5(text.encode("utf-8", "replace")).hexdigest(),  # noqa: S324 - an id
+            "method": "POST",
+            "url": f"/api/orders/{number}",
+            "user_agent": f"Mozilla/5.0 (X11; Linux x86_64; rv:{number % 30 + 100}.0) Firefox",
+        },
+    }
+    return json.dumps(body)
+
+
 def _hostile(stops: Callable[[str], bool], size: int, repeats: int) -> Table:
+    """Each turn begins elsewhere in what repeats: what was judged before would cost little."""
     shown = []
     for what, part in HOSTILE.items():
-        text = (part * (size // len(part) + 1))[:size]
+        text = part * (size // len(part) + 2)
         times = []
-        for _ in range(repeats):
-            start = time.process_time()
-            stops(text)
-            times.append((time.process_time() - start) * 1e3)
+        for turn in range(repeats):
+            start = turn % len(part)
+            times.append(_milliseconds(stops, text[start : start + size]))
         shown.append(Row(what=what, figures={"ms": figure(times)}))
     title = f"Milliseconds for a hostile report of {size} letters"
     return Table(title=title, columns={"ms": 1}, rows=shown)

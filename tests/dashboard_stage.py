@@ -6,13 +6,15 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mendwire.app.dashboard import dashboard
+from mendwire.dashboard.history import History
+from mendwire.docket.audit import Audit
 from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.releases import Releases
@@ -37,6 +39,7 @@ from mendwire.screen.quarantine import quarantine
 from mendwire.settings.config import Config
 from mendwire.settings.environment import read_environment
 from mendwire.settings.serving import Dashboard as Settings
+from mendwire.settings.watching import Traces
 from mendwire.tasks.queue import TaskQueue
 from mendwire.wire.apply import establish
 from mendwire.wire.burial import bury
@@ -104,6 +107,15 @@ class DashboardStage:
     bus: JetStreamBus
     folder: Path
 
+    def history(self, clock: Callable[[], float]) -> History:
+        """As the pages have one, with a clock of its own."""
+        return History(
+            slots=Slots(bucket=self._bucket),
+            deployments=Deployments(bucket=self._bucket),
+            docket=self.docket,
+            clock=clock,
+        )
+
     @property
     def docket(self) -> Docket:
         return Docket(self._bucket, "worker-7")
@@ -149,6 +161,18 @@ class DashboardStage:
         info = await self.bus.stream(NAMES.stream("DEAD"))
         assert info is not None
         return int(info["state"]["last_seq"])
+
+    async def report(self, payload: bytes, env: str = ENV) -> MessageRef:
+        """One that waits in its stream."""
+        ack = await self.bus.publish(NAMES.errors(env), payload)
+        return (await self._received(NAMES.error_stream(env), ack.seq)).ref
+
+    async def deeds(self) -> list[tuple[str, str, str]]:
+        """What the audit log says: who did what to which."""
+        return [
+            (one.by, one.what, one.target)
+            for one in await Audit(bucket=self._bucket, by="").deeds()
+        ]
 
     async def _received(self, stream: str, seq: int) -> Received:
         received = await self.bus.peek(stream, seq)
@@ -359,7 +383,12 @@ def _deploy_key(service: str) -> str:
 
 @asynccontextmanager
 async def dashboard_stage(
-    folder: Path, *, worker: bool = True, variables: dict[str, str] | None = None, **settings: Any
+    folder: Path,
+    *,
+    worker: bool = True,
+    variables: dict[str, str] | None = None,
+    traces_url: str = "",
+    **settings: Any,
 ) -> AsyncIterator[DashboardStage]:
     """The dashboard as ``mendwire dashboard`` runs it, in this process."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -376,7 +405,8 @@ async def dashboard_stage(
             },
             folder,
         )
-        config = Config(root=folder, dashboard=Settings(**({"port": 0} | settings)))
+        serving = Settings(**({"port": 0} | settings))
+        config = Config(root=folder, dashboard=serving, traces=Traces(url=traces_url))
         await establish(bus.api, NAMES, config.worker.environments)
         async with dashboard(config, environment) as ours:
             stage = DashboardStage(url=ours.url, server=server, bus=bus, folder=folder)

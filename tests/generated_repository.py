@@ -112,6 +112,7 @@ class Rolling:
             "tree": self.state,
             "repo": self.repository.origin.top,
             "base": self.base,
+            "begins": self.base,
             "scratch": self.state,
             "screened": screened(report_of(report), restricted=bool(more.get("restricted"))),
             "may_run": True,

@@ -65,6 +65,15 @@ class Receiver:
         (found,) = self.named(name, **attributes)
         return found
 
+    def above(self, span: Span) -> list[str]:
+        """Names of the spans that it is a part of, the nearest first, as far as they came."""
+        by_id = {one.id: one for one in self.spans}
+        names = []
+        while span.parent in by_id:
+            span = by_id[span.parent]
+            names.append(span.name)
+        return names
+
     def until(self, holds: Callable[[], bool]) -> None:
         with self._came:
             assert self._came.wait_for(holds, PATIENCE_S), [one.name for one in self.spans]

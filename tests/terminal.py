@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-async def on_a_terminal(folder: Path, environment: Mapping[str, str], *words: str) -> str:
-    """Run ``mendwire`` with these words to its end, which must be a good one."""
+async def on_a_terminal(
+    folder: Path, environment: Mapping[str, str], *words: str, typed: str = "", code: int = 0
+) -> str:
+    """Run ``mendwire`` with these words to its end, which must be a good one, or ``code``."""
     ours, theirs = os.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mendwire", *words),
@@ -21,8 +23,9 @@ async def on_a_terminal(folder: Path, environment: Mapping[str, str], *words: st
         stderr=theirs,
     )
     os.close(theirs)
+    os.write(ours, typed.encode())
     shown = await asyncio.to_thread(_read_all, ours)
-    assert await process.wait() == 0, shown
+    assert await process.wait() == code, shown
     return shown
 
 

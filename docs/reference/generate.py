@@ -157,10 +157,10 @@ def model_part() -> str:
     ]
     table = "".join(f"| {name} | {value} |\n" for name, value in facts)
     groups = "".join(
-        f"| {name} | {found['texts']} | {found['restricted']:.2%} |\n"
+        f"| {name} | {found['texts']} | {found['restricted']:.2%} | {found['with_rules']:.2%} |\n"
         for name, found in card["left_out"].items()
     )
-    head = "| left out | texts | restricted |\n|---|---|---|\n"
+    head = "| left out | texts | classifier alone | with the rules |\n|---|---|---|---|\n"
     return f"| | |\n|---|---|\n{table}\n{head}{groups}"
 
 

@@ -72,6 +72,7 @@ class Bench:
             "tree": self.tree,
             "repo": self.root / "repo",
             "base": "0" * 40,
+            "begins": "0" * 40,
             "scratch": self.root / "scratch",
             "screened": ScreenedReport(report=report, screening=screening, restricted=False),
             "limits": Limits(cost_usd=1.0, turns=12, seconds=60.0),

@@ -91,10 +91,12 @@ class Stage:
             **self.login,
         }
 
-    async def publish(self, report: Mapping[str, Any] | bytes, msg_id: str = "shop-1") -> None:
-        """As any publisher with the `nats` command would."""
+    async def publish(
+        self, report: Mapping[str, Any] | bytes, msg_id: str = "shop-1", **more: str
+    ) -> None:
+        """As any publisher with the `nats` command would; ``more`` are further headers."""
         payload = report if isinstance(report, bytes) else json.dumps(report).encode()
-        headers = {"Nats-Msg-Id": msg_id} if msg_id else None
+        headers = {**({"Nats-Msg-Id": msg_id} if msg_id else {}), **more} or None
         await self.bus.api.client.jetstream().publish(
             NAMES.errors(ENV), payload, headers=headers, timeout=5
         )

@@ -21,10 +21,13 @@ from mendwire.model.work import AgentAnswer, Limits, Role
 from tests.journey.claude_bench import FINDING, KEY, NO_WALL, Bench, make_bench, real_claude
 from tests.journey.stage import ENV, SUITE, Stage, coupon_report, stage
 from tests.node_packages import installed
+from tests.otlp_receiver import receiver
 from tests.scripted_api import Request, ScriptedApi, Step, Turn, use
 
 pytestmark = pytest.mark.timeout(120)
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
 PASSED = (
     *("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_EXECUTABLE"),
     *("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "OPENCODE_CONFIG_CONTENT"),
@@ -182,26 +185,44 @@ async def test_from_a_queued_error_to_a_proven_fix_by_a_specialist_elsewhere(
         ended = answer(explanation="Unknown coupons take nothing off.")
         return steps[request.turn] if request.turn < len(steps) else ended
 
-    async with ScriptedApi(script_of([played] * 8)) as api:
-        command, environ = program_of("claude", api.url)
-        more = f"command = {json.dumps(command)}\nenvironment = {json.dumps(PASSED)}\n"
-        remote = '[specialists]\nremote = ["implementation"]\n'
-        async with stage(tmp_path, agent="acp", agent_more=more, config=remote) as built:
-            await built.run("streams", "apply")
-            elsewhere = machine_of(built, more)
-            words = ("specialist", "--role", "implementation", "--log", "json", "--json")
-            specialist = await built.spawn_in(elsewhere, *words, **environ)
-            await built.publish(coupon_report())
-            code, _, err = await built.run("work", "--until-empty", "--log", "json", **environ)
-            specialist.terminate()
-            out, told = await specialist.communicate()
-            assert code == 0, err
-            assert "Traceback" not in err + told.decode()
-            (case,) = await built.cases()
-            assert (case.state, case.verdict) == (CaseState.FIXED, Verdict.FIXED), err
-            assert case.cost_usd > 0
-            assert json.loads(out)["answered"] == 1, told.decode()
-            assert len(await built.fix_commits()) == 1
+    with receiver() as backend:
+        async with ScriptedApi(script_of([played] * 8)) as api:
+            command, environ = program_of("claude", api.url)
+            environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = backend.url
+            await mended_elsewhere(tmp_path, command, environ)
+    assert {span.trace for span in backend.spans} == {TRACE}
+    case = ["mendwire.case", "mendwire.receive"]
+    for role, above in {
+        "research": ["mendwire.research", *case],
+        "implementation": ["mendwire.specialist", "mendwire.implement", *case],
+        "review": ["mendwire.review", *case],
+    }.items():
+        (run,) = backend.named("mendwire.agent", role=role, agent="acp")
+        assert backend.above(run) == above
+    assert backend.one("mendwire.receive").parent == SPAN, "the publisher's own"
+    assert backend.above(backend.one("mendwire.deliver")) == case
+
+
+async def mended_elsewhere(folder: Path, command: tuple[str, ...], environ: dict[str, str]) -> None:
+    """A worker here and a specialist there, both with the real agent, mend what was published."""
+    more = f"command = {json.dumps(command)}\nenvironment = {json.dumps(PASSED)}\n"
+    remote = '[specialists]\nremote = ["implementation"]\n'
+    async with stage(folder, agent="acp", agent_more=more, config=remote) as built:
+        await built.run("streams", "apply")
+        elsewhere = machine_of(built, more)
+        words = ("specialist", "--role", "implementation", "--log", "json", "--json")
+        specialist = await built.spawn_in(elsewhere, *words, **environ)
+        await built.publish(coupon_report(), traceparent=f"00-{TRACE}-{SPAN}-01")
+        code, _, err = await built.run("work", "--until-empty", "--log", "json", **environ)
+        specialist.terminate()
+        out, told = await specialist.communicate()
+        assert code == 0, err
+        assert "Traceback" not in err + told.decode()
+        (case,) = await built.cases()
+        assert (case.state, case.verdict) == (CaseState.FIXED, Verdict.FIXED), err
+        assert case.cost_usd > 0
+        assert json.loads(out)["answered"] == 1, told.decode()
+        assert len(await built.fix_commits()) == 1
 
 
 def machine_of(built: Stage, agent_more: str) -> Path:

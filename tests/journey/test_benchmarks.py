@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from benchmarks.box import RLIMIT, WAYS, Box, NoBox, box
 
 ROOT = Path(__file__).parents[2]
 LOOPS = {"latency": "engine, screen on", "settle": "screen alone"}
@@ -103,13 +108,47 @@ async def test_a_quick_run_of_scrubbing_tells_what_it_costs_beside_decoding() ->
     assert all(row["ms a MB"]["median"] > 0 for row in long["rows"])
 
 
-async def test_a_quick_run_over_memory_accounts_for_every_error() -> None:
-    out = await _ran("benchmarks.memory", "--json")
+@pytest.mark.parametrize("within", [(), ("--within", RLIMIT)], ids=["any", RLIMIT])
+async def test_a_quick_run_over_memory_accounts_for_every_error(within: tuple[str, ...]) -> None:
+    out = await _ran("benchmarks.memory", "--json", *within)
     rest, peak, account = map(json.loads, out.splitlines())
     assert [row["what"] for row in rest["rows"]][-2:] == ["NATS server", "all"]
     assert peak["rows"][-1]["PSS"]["median"] >= rest["rows"][-1]["PSS"]["median"] > 0
+    assert not within or f"{RLIMIT}, 1000 MB for each process" in account["title"]
     became = {row["what"]: row[""]["median"] for row in account["rows"]}
     assert (became["answered 200"], became["lost"]) == (became["sent"], 0)
+
+
+EATER = "import os, sys; n = len(b'x' * int(sys.argv[1])); print(len(os.sched_getaffinity(0)))"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_box_holds_what_is_put_into_it(way: str) -> None:
+    """Of whichever kind this machine lets us make."""
+    megabyte = 1_000_000
+
+    def eats(megabytes: int, inside: Box) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-I", "-c", EATER, str(megabytes * megabyte)],
+            preexec_fn=inside.enter,  # as the benchmark does
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    with ExitStack() as stack:
+        try:
+            inside = stack.enter_context(box(200 * megabyte, way))
+        except NoBox as problem:
+            pytest.skip(str(problem))  # kernels and containers allow one or the other
+        modest = eats(50, inside)
+        assert (modest.returncode, modest.stdout) == (0, f"{len(inside.cores)}\n"), modest.stderr
+        greedy = eats(400, inside)
+        if way == RLIMIT:
+            assert "MemoryError" in greedy.stderr
+        else:
+            assert (greedy.returncode, inside.killed) == (-signal.SIGKILL, 1)
+    assert inside.folder is None or not inside.folder.exists()
 
 
 async def test_a_quick_run_of_the_gateway_alone_prints_its_tables_as_json() -> None:

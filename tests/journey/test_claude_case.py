@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from mendwire.model.case import Case, CaseState, ParkReason, Verdict
 from mendwire.model.work import ProofStatus
 from tests.journey.claude_bench import KEY, real_claude
 from tests.journey.stage import NAMES, Stage, coupon_report, stage
+from tests.otlp_receiver import Receiver, receiver
 from tests.scripted_api import (
     DONE,
     Fault,
@@ -38,6 +39,7 @@ from tests.scripted_api import (
 pytestmark = pytest.mark.timeout(120)
 
 TREE = re.compile(r"/[\w./-]+/\.mendwire/trees/[\w.-]+/tree")
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 BROKEN = "COUPONS[code.upper()]"
 MENDED = "COUPONS.get(code.upper(), 0)"
 FOUND = answer(
@@ -53,6 +55,12 @@ APPROVED = answer(approved=True, comments="Right and small.")
 @pytest.fixture(scope="module")
 def program() -> Path:
     return real_claude()
+
+
+@pytest.fixture
+def backend() -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
 
 
 def in_tree(tool: str, file: str, **given: Any) -> Callable[[Request], Turn]:
@@ -198,13 +206,21 @@ async def commit_hostile_files(set_up: Stage, thief: str, hooked: Path) -> None:
     (set_up.repository / "CLAUDE.md").write_text("NOTES-NOT-COMMITTED")
 
 
-async def test_from_a_raw_publisher_to_a_commit(tmp_path: Path, program: Path) -> None:
+async def test_from_a_raw_publisher_to_a_commit(
+    tmp_path: Path, program: Path, backend: Receiver
+) -> None:
     """The whole way, in a repository whose settings try to redirect the API and to run hooks."""
     report = coupon_report(
-        error="KeyError: 'SUMMER' ERROR-TEXT-OF-THE-REPORT", agent_note="UNKNOWN-FIELD"
+        error="KeyError: 'SUMMER' ERROR-TEXT-OF-THE-REPORT",
+        agent_note="UNKNOWN-FIELD",
+        trace_id=TRACE,
     )
     hooked = tmp_path / "hooked"
-    async with ScriptedApi() as thief, scene(tmp_path, program, report=report) as played:
+    config = f'[traces]\nendpoint = "{backend.url}"\n'
+    async with (
+        ScriptedApi() as thief,
+        scene(tmp_path, program, report=report, config=config) as played,
+    ):
         await commit_hostile_files(played.stage, thief.url, hooked)
         case = await played.work()
         await played.assert_fixed(case)
@@ -224,8 +240,20 @@ async def test_from_a_raw_publisher_to_a_commit(tmp_path: Path, program: Path) -
             *("research", "implement", "verify", "review")
         ]
         await assert_told(played.api.requests)
+        assert_traced(backend)
     assert not thief.requests
     assert not hooked.exists()
+
+
+def assert_traced(backend: Receiver) -> None:
+    """All of it is the report's own trace, and each run stands in its step."""
+    assert {span.trace for span in backend.spans} == {TRACE}
+    steps = {"research": "research", "implementation": "implement", "review": "review"}
+    for role, step in steps.items():
+        (run,) = backend.named("mendwire.agent", role=role, agent="claude")
+        assert backend.above(run) == [f"mendwire.{step}", "mendwire.case", "mendwire.receive"]
+    assert backend.above(backend.one("mendwire.deliver"))[0] == "mendwire.case"
+    assert not backend.one("mendwire.receive").parent
 
 
 async def assert_told(requests: Sequence[Request]) -> None:

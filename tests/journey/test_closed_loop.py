@@ -11,6 +11,7 @@ import pytest
 from mendwire.model.case import Case, CaseState, ParkReason, Verdict
 from tests.journey.stage import ENV, Stage, coupon_report, stage
 from tests.otlp_receiver import receiver
+from tests.terminal import on_a_terminal
 
 pytestmark = pytest.mark.timeout(120)
 QUICK = "[delivery]\nsoak_hours = 0\n"
@@ -126,6 +127,32 @@ async def test_a_branch_deleted_unmerged_is_withdrawn(tmp_path: Path) -> None:
         code, _, err = await set_up.run("cases", "retry", case.case_id)
         assert code == 0, err
         assert (await case_of(set_up)).episode == 2
+
+
+async def test_rule_a11_a_fix_that_people_have_is_not_given_up_unasked(tmp_path: Path) -> None:
+    """Neither one that waits for them, nor one that they merged; asked, one sentence says what."""
+    async with stage(tmp_path) as set_up:
+        case = await fixed(set_up)
+        assert case.delivered is not None
+        words = ("cases", "retry", case.issue)
+        code, out, err = await set_up.run(*words)
+        assert (code, out, len(err.splitlines())) == (2, "", 1), err
+        assert f"waits on {case.delivered.branch} to be merged" in err
+        assert "say --yes" in err
+        await merged(set_up, case)
+        await worked(set_up)
+        code, out, err = await set_up.run(*words, "--json")
+        assert (code, out, len(err.splitlines())) == (2, "", 1), err
+        assert "the merged one stays in the code" in err
+        place = (set_up.folder, set_up.environment, *words)
+        shown = await on_a_terminal(*place, typed="n\n", code=1)
+        assert "is merged and waits to be deployed" in " ".join(shown.split())
+        assert (await case_of(set_up)).state is CaseState.MERGED
+        assert f"{case.issue}-e2 is open" in await on_a_terminal(*place, typed="y\n")
+        assert (await case_of(set_up)).state is CaseState.OPEN
+        code, out, err = await set_up.run(*words, "--yes")
+        assert (code, out, len(err.splitlines())) == (1, "", 1), err
+        assert "just wait" in err
 
 
 async def test_a_reverted_fix_waits_for_a_person_when_its_error_is_back(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from mendwire.model.work import Change
 from mendwire.settings.config import Config
 from mendwire.settings.serving import Forge as Chosen
 from tests.forges import REPOSITORY, TOKEN, Forge, GitHub, GitLab, serving
-from tests.journey.stage import Stage, coupon_report, stage
+from tests.journey.stage import FRAMES, Stage, coupon_report, stage
 from tests.node_packages import installed
 from tests.openapi import Description
 
@@ -41,10 +41,14 @@ answers = {
 }
 if task["role"] == "implementation":
     file = pathlib.Path(task["tree"], "shop/pricing.py")
-    mended = "COUPONS.get(code.upper(), 0)"
-    if "apart" in task["prompt"]:
-        mended = "(COUPONS.get(code.upper(), 0) if code else 0)"
-    file.write_text(file.read_text().replace("COUPONS[code.upper()]", mended))
+    text = file.read_text()
+    broken, mended = "COUPONS[code.upper()]", "COUPONS.get(code.upper(), 0)"
+    if "apart" in task["prompt"]:  # what people ask for is done on what they look at
+        broken, mended = mended, "(COUPONS.get(code.upper(), 0) if code else 0)"
+        if "Refunds" in task["prompt"] and "was sent back" not in task["prompt"]:
+            mended = "(COUPONS.get(code.upper(), 0) if code else COUPONS[code])"
+    assert broken in text, text
+    file.write_text(text.replace(broken, mended))
 print(json.dumps({"answer": answers[task["role"]], "cost_usd": 0.125}))
 """
 CONFIG = """
@@ -336,6 +340,9 @@ async def test_a_wish_becomes_one_more_commit_whatever_dies(there: Forge, tmp_pa
             first.delivered.commit,
         ]
         assert "if code else 0" in await built.git("show", f"{tip}:shop/pricing.py")
+        # Judged, and kept, as a change of the base.
+        assert second.change is not None
+        assert "-    return subtotal * COUPONS[code.upper()] // 100" in second.change.patch
         assert (await built.git("ls-remote", "origin", branch)).split()[0] == tip
         assert second.cost_usd == first.cost_usd + 0.25
         assert len(await built.kept("RESULTS")) == 1
@@ -382,9 +389,59 @@ async def test_a_round_that_could_not_be_pushed_is_not_in_the_way_of_the_next(
         assert (await built.git("ls-remote", "origin", branch)).split()[0] == tip
 
 
+@pytest.mark.parametrize("there", ["gitlab"], indirect=True)
+async def test_rule_a9_a_wish_may_not_take_a_shared_fix_from_the_other_bug(
+    there: Forge, tmp_path: Path
+) -> None:
+    """Its reproduction is red at base, green with the fix, red with the first try of the round."""
+    command = f"command = {json.dumps(['python3', '-c', AGENT])}\n"
+    config = CONFIG.replace("github", "gitlab").format(url=there.url)
+    async with stage(tmp_path, agent="command", agent_more=command, config=config) as built:
+        await built.git("init", "-q", "--bare", str(tmp_path / "away.git"))
+        await built.git("remote", "add", "origin", str(tmp_path / "away.git"))
+        await built.run("streams", "apply")
+        await built.publish(coupon_report())
+        first = await _worked(built)
+        assert first.delivered is not None
+        call = {**FRAMES[2], "arguments": {"subtotal": 900, "code": ""}}
+        frames = [{**FRAMES[0], "function": "refund", "line": 40}, FRAMES[1], call]
+        report = coupon_report(frames=frames, error="KeyError: ''", service="refunds")
+        await built.publish(report, "shop-2")
+        first, second = await _both(built)
+        assert first.delivered is not None
+        assert (second.joined, second.cost_usd) == (first.case_id, 0.0), second.reason
+        there.request(1)["sha"] = first.delivered.commit
+        there.writers = {"ann"}
+        there.say("ann", f"{WISH} Refunds first.")
+        await _both(built)
+        first, second = await _both(built)
+        assert (first.reworks, first.rounds, first.state) == (1, 1, CaseState.FIXED), first.feedback
+        assert second.case_id in first.feedback
+        assert first.delivered is not None
+        tip = first.delivered.commit
+        assert second.delivered == first.delivered
+        assert "if code else 0)" in await built.git("show", f"{tip}:shop/pricing.py")
+        assert first.proof is not None
+        shown = [(run.passed, run.what) for run in first.proof.runs if second.case_id in run.what]
+        assert shown == [
+            (False, f"reproduction without the shared fix, of case {second.case_id}"),
+            (True, f"reproduction with the shared fix, of case {second.case_id}"),
+        ]
+
+
 async def _worked(built: Stage) -> Case:
+    (case,) = await _all(built)
+    return case
+
+
+async def _both(built: Stage) -> tuple[Case, Case]:
+    """The one that has the fix first."""
+    one, other = sorted(await _all(built), key=lambda case: bool(case.joined))
+    return one, other
+
+
+async def _all(built: Stage) -> list[Case]:
     code, _, err = await built.run("work", "--until-empty", MENDWIRE_FORGE_TOKEN=TOKEN)
     assert code == 0, err
     assert "Traceback" not in err
-    (case,) = await built.cases()
-    return case
+    return await built.cases()

@@ -15,6 +15,7 @@ import pytest
 from mendwire.errors import Undecodable
 from mendwire.model.report import parse_report
 from mendwire.model.signature import keys
+from mendwire.model.trace import Carried, carried_by
 from tests.generated_reports import generated_reports
 from tests.journey.node_host import NodeHost, Stored, installed, node_host, why_not
 
@@ -102,6 +103,49 @@ async def test_every_way_to_end_keeps_its_exit_code_and_reports_once(
     assert message.body["level"] == level
     assert claimed(message) == keys_of(message)
     assert await host.counted() == 0
+
+
+TRACED = """
+import { trace } from "@opentelemetry/api";
+import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
+import * as mendwire from "mendwire";
+new NodeTracerProvider().register();
+mendwire.init();
+mendwire.capture(new Error("outside"));
+trace.getTracer("shop").startActiveSpan("POST /checkout", async (span) => {
+  const { traceId, spanId } = span.spanContext();
+  console.log(traceId, spanId);
+  await null;
+  mendwire.withContext({ job: 7 }, () => mendwire.capture(new Error("inside")));
+  process.nextTick(() => { throw new Error("uncaught"); });
+});
+"""
+
+
+def carried(message: Stored) -> Carried:
+    """Which trace a worker takes it for."""
+    return carried_by(message.headers, message.body.get("trace_id", ""), "nowhere")
+
+
+async def test_a_report_belongs_to_the_span_of_the_program(host: NodeHost) -> None:
+    ended = await host.run(TRACED)
+    trace_id, span_id = ended.out.split()
+    outside, inside, uncaught = await host.stored()
+    for message in (inside, uncaught):
+        found = carried(message)
+        assert (found.by, found.span.trace_id, found.span.parent_id) == (
+            "capture",
+            trace_id,
+            span_id,
+        ), message.body["error"]
+        assert found.span.span_id not in {span_id, ""}
+        assert found.span.began_ns > 0
+        assert message.body["trace_id"] == trace_id
+        assert claimed(message) == keys_of(message)
+    own = carried(outside)
+    assert (own.by, own.span.parent_id) == ("capture", "")
+    assert own.span.trace_id != trace_id
+    assert "trace_id" not in outside.body
 
 
 async def test_a_warning_mode_reports_what_node_only_warns_of(host: NodeHost) -> None:
@@ -349,11 +393,11 @@ async def test_the_five_lines_of_the_page_work(host: NodeHost) -> None:
 
 ASK = """
   const got = await fetch(`http://127.0.0.1:${port}/orders/7?secret=bait`, {
-    headers: { "x-request-id": "r-1" },
+    headers: { "x-request-id": "r-1", traceparent: "TRACEPARENT" },
   });
   const missing = await fetch(`http://127.0.0.1:${port}/nothing`);
   console.log(got.status, missing.status);
-"""
+""".replace("TRACEPARENT", f"00-{'5' * 32}-{'6' * 16}-01")
 
 
 @pytest.mark.parametrize(
@@ -389,6 +433,8 @@ async def test_a_framework_reports_the_error_with_its_request(
     assert (context["mechanism"], context["method"]) == (mechanism, "GET")
     assert (context["path"], context["route"]) == ("/orders/7", "/orders/:id")
     assert "bait" not in message.payload.decode()
+    span = carried(message).span
+    assert (span.trace_id, span.parent_id) == ("5" * 32, "6" * 16)
 
 
 @pytest.mark.parametrize("command", [["npx", "--no-install", "tsc", "-p", "."], ["npm", "test"]])

@@ -177,6 +177,26 @@ async def test_a_commit_that_cannot_be_undone_is_still_named(tmp_path: Path) -> 
         await agent.agent.run(implementation, print)
 
 
+async def test_in_a_round_for_reviewers_another_undo_replaces_the_delivered_one(
+    tmp_path: Path,
+) -> None:
+    """The tree begins at what was delivered; nothing of that is left in the next way."""
+    repository = shop(tmp_path)
+    guilty = repository.commit("Count", {"shop/cart.py": BROKEN, "NOTES.md": "counted\n"})
+    agent = await rolling(repository, tmp_path)
+    finding = await agent.research(TOTAL)
+    assert finding.guilty_commit == guilty
+    async with tree(agent.repository, agent.base, key="k", state=agent.state) as path:
+        whole = await agent.implement(TOTAL, finding, path)
+    assert whole.files == ("NOTES.md", "shop/cart.py")
+    after = await agent.repository.apply_patch(agent.base, whole.patch)
+    begins = await agent.repository.commit(after, agent.base, "Under review", 0)
+    wanted = {"change": whole, "feedback": "Leave the notes.", "begins": begins}
+    async with tree(agent.repository, begins, key="k", state=agent.state) as path:
+        less = await agent.implement(TOTAL, finding, path, **wanted)
+    assert less.files == ("shop/cart.py",)
+
+
 async def test_one_hunk_is_undone_where_later_work_builds_on_the_rest(tmp_path: Path) -> None:
     repository = shop(tmp_path)
     mixed = BROKEN + "\n\ndef size(cart):\n    return len(cart)\n"

@@ -75,6 +75,32 @@ def test_rows_keep_their_order() -> None:
     assert verdicts == ["pass", "reject", "reject", "pass"]
 
 
+def test_who_writes_line_by_line_is_answered_line_by_line() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "mendwire", "screen", "--jsonl"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        for text, verdict in (("fine", "pass"), (ATTACK, "reject"), ("fine, too", "pass")):
+            process.stdin.write(json.dumps(text) + "\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["verdict"] == verdict
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+def test_what_stands_before_a_mistake_is_answered() -> None:
+    rows = [*("fine" for _ in range(70)), ATTACK]
+    ran = _run("--jsonl", given="".join(json.dumps(row) + "\n" for row in rows) + "{oops")
+    assert ran.returncode == 1
+    assert "Line 72 is not JSON" in ran.stderr
+    verdicts = [json.loads(line)["verdict"] for line in ran.stdout.splitlines()]
+    assert verdicts == [*["pass"] * 70, "reject"]
+
+
 def test_explain_names_field_and_weight() -> None:
     ran = _run("--explain", given=json.dumps({"error": "x", "context": {"agent": ATTACK}}))
     reason = json.loads(ran.stdout)["reasons"][0]

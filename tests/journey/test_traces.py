@@ -50,16 +50,6 @@ async def breaks(built: Stage, sdk: str, **variables: str) -> str:
     return str(trace)
 
 
-def parents(backend: Receiver, span: Span) -> list[str]:
-    """Names of the spans that it is a part of, the nearest first, as far as they came."""
-    by_id = {one.id: one for one in backend.spans}
-    names = []
-    while span.parent in by_id:
-        span = by_id[span.parent]
-        names.append(span.name)
-    return names
-
-
 async def lines_of(process: asyncio.subprocess.Process, kept: list[dict[str, object]]) -> None:
     """Keep what it logs from now on."""
     assert process.stderr is not None
@@ -140,7 +130,7 @@ async def test_one_trace_from_the_programs_own_span_to_the_delivered_fix(tmp_pat
     ours = [span for span in backend.spans if span.trace == seen.trace and span is not own]
     assert {span.role for span in ours} == {"worker", "specialist"}
     for span in ours:
-        assert parents(backend, span)[-1:] == ["POST /checkout"], span
+        assert backend.above(span)[-1:] == ["POST /checkout"], span
         assert span.began_ns <= span.ended_ns
     case = ["mendwire.case", "mendwire.receive", "mendwire.capture", "POST /checkout"]
     remote = ["mendwire.specialist", "mendwire.review", *case]
@@ -152,14 +142,14 @@ async def test_one_trace_from_the_programs_own_span_to_the_delivered_fix(tmp_pat
         "mendwire.publish": case,
         "mendwire.specialist": remote[1:],
     }.items():
-        assert parents(backend, one_in(backend, seen.trace, name)) == above, name
+        assert backend.above(one_in(backend, seen.trace, name)) == above, name
     for role, above in {
         "research": ["mendwire.research", *case],
         "implementation": ["mendwire.implement", *case],
         "review": remote,
     }.items():
         run = one_in(backend, seen.trace, "mendwire.agent", role=role)
-        assert parents(backend, run) == above
+        assert backend.above(run) == above
         assert run.role == ("specialist" if role == "review" else "worker")
     assert backend.one("mendwire.agent", role="review").attributes["mendwire.cost_usd"] == 0.125
     proven = {span.attributes["mendwire.what"] for span in backend.named("mendwire.proof")}
@@ -170,10 +160,10 @@ async def test_one_trace_from_the_programs_own_span_to_the_delivered_fix(tmp_pat
         seen.again,
         ((seen.trace, one_in(backend, seen.trace, "mendwire.case").id),),
     )
-    assert parents(backend, skipped) == case[1:]
+    assert backend.above(skipped) == case[1:]
     # What came by the gateway is a part of the trace that its SDK began.
     other = one_in(backend, seen.sentry, "mendwire.case")
-    assert parents(backend, other) == ["mendwire.receive", "mendwire.gateway"]
+    assert backend.above(other) == ["mendwire.receive", "mendwire.gateway"]
     assert backend.one("mendwire.gateway").parent
     # What people see, and what the log says.
     assert seen.shown["trace_id"] == seen.trace

@@ -229,6 +229,7 @@ def assignment(tmp_path: Path, role: Role, **changes: Any) -> Assignment:
         "tree": tmp_path,
         "repo": tmp_path,
         "base": "",
+        "begins": "",
         "scratch": tmp_path / "scratch",
         "screened": report,
         **changes,

@@ -138,6 +138,37 @@ def test_only_configured_peers_are_the_proxy(address: str, is_peer: bool) -> Non
 
 
 @pytest.mark.parametrize(
+    ("address", "forwarded", "caller"),
+    [
+        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "1.2.3.4, 203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "203.0.113.9, 10.1.2.3", "203.0.113.9"),
+        ("127.0.0.1", "203.0.113.9:4711", "203.0.113.9"),
+        ("127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"),
+        ("127.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("127.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "10.1.2.3", "10.1.2.3"),
+        ("127.0.0.1", "1.2.3.4, unknown", "127.0.0.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", ",,,", "127.0.0.1"),
+        ("198.51.100.7", "203.0.113.9", "198.51.100.7"),
+        ("", "203.0.113.9", ""),
+    ],
+)
+def test_who_calls_is_told_by_our_proxies_alone(address: str, forwarded: str, caller: str) -> None:
+    proxy = proxy_of(
+        peers=["10.1.0.0/16", "127.0.0.1"], header="X-User", operators=[], viewers=["*"]
+    )
+    assert proxy.caller(address, forwarded) == caller
+
+
+@given(st.text())
+def test_whatever_is_forwarded_there_is_a_caller(forwarded: str) -> None:
+    proxy = proxy_of(peers=["::1"], header="X-User", operators=[], viewers=["*"])
+    assert proxy.caller("::1", forwarded)
+
+
+@pytest.mark.parametrize(
     ("name", "role"),
     [("ada", Role.OPERATOR), ("bob", Role.VIEWER), ("eve", None), ("", None), ("*", None)],
 )

@@ -202,6 +202,15 @@ def test_the_same_text_has_the_same_answer() -> None:
     assert once() == once()
 
 
+def test_some_at_a_time_have_the_answers_that_they_have_alone() -> None:
+    """Whatever stands beside a text, and where one of them breaks the screen."""
+    texts = [*ATTACKS.values(), *GENUINE.values(), "", "x" * 20_000, '{"a": "b", "c": ["d"]}']
+    together, alone = fresh_detector(), fresh_detector()
+    assert together.of_texts(texts) == [alone.of_text(text) for text in texts]
+    late = together.of_texts(texts[:3], seconds=-1.0)
+    assert [type(one) for one in late] == [ScreenBroken] * 3
+
+
 def test_own_rules_are_added(tmp_path: Path) -> None:
     own = tmp_path / "own.jsonl"
     own.write_text(

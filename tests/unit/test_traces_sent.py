@@ -15,10 +15,10 @@ import pytest
 import requests
 
 from mendwire.app import otlp
-from mendwire.app.endpoint import shown
 from mendwire.app.otlp import Sender, sending
+from mendwire.app.trace_backend import endpoint_of, headers_of, shown
 from mendwire.app.trace_checks import traces_taken
-from mendwire.app.tracing import endpoint_of, headers_of, traced
+from mendwire.app.tracing import traced
 from mendwire.errors import ConfigError
 from mendwire.ops.findings import Level
 from mendwire.settings.config import Config

@@ -15,7 +15,7 @@ import pytest
 
 from mendwire.agents import OnSaid
 from mendwire.agents.schemas import answer_schema
-from mendwire.away.dispatch import BY, Dispatch
+from mendwire.away.dispatch import BY, OVERHEAD_S, Dispatch
 from mendwire.away.post import MOST_BYTES, context_of
 from mendwire.away.redacting import redacted_letter
 from mendwire.away.replies import Reader
@@ -23,12 +23,13 @@ from mendwire.away.service import Service
 from mendwire.docket.cases import Docket, Filed
 from mendwire.docket.letters import Letters, letter_in, seal
 from mendwire.docket.releases import Releases
-from mendwire.docket.roster import SPECIALIST, Roster
+from mendwire.docket.roster import SPECIALIST, Hands, Roster
 from mendwire.errors import (
     AgentFailed,
     ExecutionError,
     Fenced,
     GitError,
+    Homeless,
     MendwireError,
     OverBudget,
     ProviderOutage,
@@ -37,8 +38,10 @@ from mendwire.errors import (
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.remote import fetch
 from mendwire.investigate.patch import read_patch
+from mendwire.investigate.ports import Specialists
+from mendwire.investigate.saving import today
 from mendwire.investigate.workshop import Workshop
-from mendwire.model.case import Case
+from mendwire.model.case import Case, CaseState, ParkReason, Step, Verdict
 from mendwire.model.erasure import Eraser
 from mendwire.model.letter import Letter, task_type
 from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdict
@@ -52,6 +55,7 @@ from mendwire.ops.shelf import Shelf
 from mendwire.tasks import TaskQueue, TaskWorker
 from mendwire.tasks.calls import handler_of
 from mendwire.wire.jetstream import JetStreamBus
+from tests.wire.test_rules import Crew, Shift, publish, shift
 
 ISSUE = "a" * 32
 REPORT = b'{"error": "KeyError: 1", "type": "KeyError"}'
@@ -186,6 +190,7 @@ class Scene:
             by=f"{name}-1",
             remote="origin",
             has_secret=find_secret,
+            hands=Hands(),
         )
 
     @asynccontextmanager
@@ -198,7 +203,9 @@ class Scene:
             worker.add(handler_of(task_type(role), service.answer, attempts=5))
         states = self.bus.bucket(self.bus.names.bucket("TASK_STATES"))
         who = (states, f"{name}-1")
-        record = Roster(*who, heartbeat_s=1, kind=SPECIALIST, roles=roles, name=name)
+        record = Roster(
+            *who, heartbeat_s=1, kind=SPECIALIST, roles=roles, name=name, hands=service.hands
+        )
         async with record, worker.on(self.bus):
             yield worker
 
@@ -491,6 +498,31 @@ async def test_a_change_comes_as_a_diff_and_is_read_by_our_own_git(scene: Scene)
     assert reviewed.review == Review(approved=True, comments="right")
 
 
+async def test_a_fix_is_made_anew_on_what_people_look_at_and_read_against_the_base(
+    scene: Scene,
+) -> None:
+    ours = await CaseRepository.open(scene.folder / "origin", scene.folder / "ours")
+    workshop = Workshop(repository=ours, state=scene.folder / "ours")
+    delivered = MENDED.replace("+    return sum", "+    # Empty: 0.\n+    return sum")
+    delivered = delivered.replace("@@ -1,2 +1,2 @@", "@@ -1,2 +1,3 @@")
+    stands = await workshop.patched(scene.base, delivered, "")
+
+    def rework(tree: Path) -> None:
+        text = (tree / "shop.py").read_text()
+        assert "    # Empty: 0.\n" in text
+        (tree / "shop.py").write_text(text.replace("    # Empty: 0.\n", ""))
+
+    scene.agent.answer = AgentAnswer(explanation="Without the remark.")
+    scene.agent.write = rework
+    async with scene.specialist():
+        answer = await scene.ask(scene.letter(Role.IMPLEMENTATION, stands=stands))
+    assert answer is not None
+    change = await workshop.patched(scene.base, answer.patch or "", "")
+    assert (change.files, change.added, change.removed) == (("shop.py",), 1, 1)
+    (seen,) = scene.agent.seen
+    assert (seen.base, seen.begins != seen.base) == (scene.base, True)
+
+
 async def test_a_missing_commit_is_fetched_or_said_to_be_missing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -534,7 +566,7 @@ async def test_where_commits_cannot_be_named_branches_are_fetched(scene: Scene) 
 async def test_a_letter_that_nobody_has_time_for_is_called_back(scene: Scene) -> None:
     states = scene.bus.bucket(scene.bus.names.bucket("TASK_STATES"))
     async with Roster(states, "eve-1", heartbeat_s=1, kind=SPECIALIST, roles=("research",)):
-        with pytest.raises(SpecialistsAway, match="all who play the role were busy"):
+        with pytest.raises(SpecialistsAway, match="nobody who plays the role was free"):
             await scene.ask(wait_s=0.3, patience_s=30)
     assert await TaskQueue(scene.bus).waiting() == []
 
@@ -552,6 +584,13 @@ async def test_a_check_up_says_which_role_nobody_plays(scene: Scene) -> None:
     assert found.level == Level.OK
 
 
+MENDED = """--- a/shop.py
++++ b/shop.py
+@@ -1,2 +1,2 @@
+ def total(basket):
+-    return sum(basket) / len(basket)
++    return sum(basket) / max(len(basket), 1)
+"""
 PATCH = """diff --git a/{path} b/{path}
 new file mode {mode}
 index 0000000..d95f3ad
@@ -588,6 +627,134 @@ async def test_rule_b7_a_diff_from_elsewhere_reaches_no_further_than_one_made_he
     assert change.files == (path,)
     # Our git's reading has what the judge's policy refuses (tests/unit/test_proof_policy.py).
     assert [file.new_mode for file in read_patch(change.patch)] == [mode]
+
+
+@dataclass
+class Moved:
+    """A clock that stands still until it is moved; ``looked`` is set whenever it is read."""
+
+    now: float = 0.0
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __call__(self) -> float:
+        self.looked.set()
+        return self.now
+
+    async def move(self, seconds: float) -> None:
+        """On, and until that was seen by a whole look."""
+        self.now += seconds
+        for _ in range(4):
+            self.looked.clear()
+            await asyncio.wait_for(self.looked.wait(), 10)
+
+
+async def test_rule_a2_while_a_killed_specialists_letter_waits_no_work_is_counted(
+    scene: Scene,
+) -> None:
+    """A process had it for a minute and died; nobody is free for half an hour; then one is."""
+    states = scene.bus.bucket(scene.bus.names.bucket("TASK_STATES"))
+    clock, letter, sent = Moved(), scene.letter(), f"{scene.case.case_id}-s1"
+    as_research = partial(Roster, states, heartbeat_s=1, kind=SPECIALIST, roles=("research",))
+    async with as_research("eve-1", name="eve"):
+        asking = asyncio.create_task(scene.ask(letter, clock=clock, patience_s=1e9))
+        while not await TaskQueue(scene.bus).waiting():
+            await asyncio.sleep(0.02)
+        hands = Hands()
+        with hands.on(sent):  # to its end: its record goes while it has the letter
+            async with as_research("bob-1", name="bob", hands=hands):
+                await clock.move(0)
+                await clock.move(60)
+        await clock.move(letter.limits.seconds + OVERHEAD_S + 1)
+        await clock.move(letter.limits.seconds + OVERHEAD_S + 1)
+        assert not asking.done()
+        async with scene.specialist():
+            assert await asking is not None
+    assert len(scene.agent.seen) == 1
+
+
+async def test_an_heir_without_money_waits_for_what_is_paid_for(scene: Scene) -> None:
+    """The day's money went meanwhile; the run that began is taken, and only the next one waits."""
+    bus = scene.bus
+    crew = Far(scene=scene)
+    async with scene.specialist(), shift(bus, crew, worker="w2", day_usd=3) as mine:
+        mine.investigation.call_back = scene.dispatch(mine.docket).call_back
+        await publish(bus)
+        scene.agent.going.clear()
+        asking = asyncio.create_task(mine.orchestrator.handle(await mine.message()))
+        await scene.agent.began.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await mine.docket.spend(today(), 2.5)
+        case = await far_case(mine)
+        assert (case.state, case.away is not None) == (CaseState.OPEN, True)
+        filed = await mine.docket.get(case.issue)
+        assert filed is not None
+        heir = asyncio.create_task(mine.orchestrator.inherit(filed))
+        while (await far_case(mine)).state is not CaseState.LEASED:
+            await asyncio.sleep(0.02)
+        scene.agent.going.set()
+        await heir
+        case = await far_case(mine)
+        assert case.parking is not None
+        assert (case.parking.reason, case.step) == (ParkReason.BUDGET, Step.IMPLEMENT)
+        assert case.finding is not None
+        assert (case.finding.summary, case.cost_usd) == ("It is empty.", 0.25)
+    assert len(scene.agent.seen) == 1
+
+
+async def test_what_an_heir_does_without_is_called_back(scene: Scene) -> None:
+    """The settings name no repository for its service any more: a person decides, nobody works."""
+    bus = scene.bus
+    async with scene.specialist(), shift(bus, Far(scene=scene), worker="w2") as mine:
+        mine.investigation.call_back = scene.dispatch(mine.docket).call_back
+        await publish(bus)
+        scene.agent.going.clear()
+        asking = asyncio.create_task(mine.orchestrator.handle(await mine.message()))
+        await scene.agent.began.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        case = await far_case(mine)
+        assert case.away is not None
+        filed = await mine.docket.get(case.issue)
+        assert filed is not None
+        mine.investigation.homes = Nowhere()
+        await mine.orchestrator.inherit(filed)
+        assert (await far_case(mine)).verdict is Verdict.NEEDS_HUMAN
+        await asyncio.wait_for(scene.agent.ended.wait(), 10)
+        ended = await TaskQueue(bus).result(case.away.task_id)
+        assert ended is not None
+        assert (ended.end, ended.result.agent) == ("cancelled", BY)
+
+
+@dataclass(kw_only=True)
+class Far(Crew):
+    """Research is played elsewhere."""
+
+    scene: Scene
+
+    async def research(self, case: Case) -> tuple[Finding, float]:
+        dispatch = self.scene.dispatch(Docket(self.scene.docket._bucket, case.holder))
+        letter = self.scene.letter(case_id=case.case_id)
+        answer = await dispatch.ask(case, letter, lambda *_: None)
+        assert answer is not None
+        assert answer.finding is not None
+        return answer.finding, answer.cost_usd
+
+
+class Nowhere:
+    """No repository is anybody's home."""
+
+    def name_of(self, _case: Case) -> str:
+        raise Homeless("It has no home.")
+
+    def of(self, _case: Case) -> Specialists:
+        raise Homeless("It has no home.")
+
+
+async def far_case(mine: Shift) -> Case:
+    """The one that a report opened, beside the scene's own."""
+    cases = [filed.case async for filed in mine.docket.cases()]
+    return next(case for case in cases if case.issue != ISSUE)
 
 
 async def test_a_specialist_that_does_not_end_is_given_up_and_stopped(

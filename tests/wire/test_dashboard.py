@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,7 +18,9 @@ import pytest
 import pytest_asyncio
 
 from mendwire.dashboard.attempts import MOST
+from mendwire.dashboard.history import DAYS, LASTS_S
 from mendwire.docket.audit import Audit
+from mendwire.docket.slots import slot_of
 from mendwire.errors import ConfigError
 from mendwire.model.case import CaseState, Delivered, Parking, ParkReason, Step, Verdict
 from mendwire.model.codec import encode
@@ -144,6 +147,23 @@ async def test_wrong_tokens_are_slowed_down(tmp_path: Path) -> None:
         late = await client.post("/login", data={"token": OPERATOR})
         assert late.status_code == 429
         assert int(late.headers["retry-after"]) > 0
+
+
+async def test_behind_a_proxy_one_stranger_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    async with (
+        dashboard_stage(tmp_path, proxy_peers=[HOST]) as stage,
+        browser(stage) as client,
+    ):
+        stranger = {"x-forwarded-for": "198.51.100.9, 203.0.113.9"}
+        for made_up in range(MOST):
+            headers = {"x-forwarded-for": f"198.51.100.{made_up}, 203.0.113.9"}
+            answer = await client.post("/login", data={"token": "wrong"}, headers=headers)
+            assert answer.status_code == 403
+        late = await client.post("/login", data={"token": OPERATOR}, headers=stranger)
+        assert late.status_code == 429
+        others = {"x-forwarded-for": "203.0.113.10"}
+        answer = await client.post("/login", data={"token": OPERATOR}, headers=others)
+        assert answer.status_code == 303
 
 
 async def test_a_login_from_another_site_is_refused(stage: DashboardStage) -> None:
@@ -333,9 +353,15 @@ async def test_an_operator_steers_cases_by_the_same_functions(stage: DashboardSt
         assert (await stands(opened.issue)).state is CaseState.OPEN
         said = await deed(client, f"/cases/{opened.case_id}/close", note="not worth it")
         assert (await stands(opened.issue)).parking.until_ns == 0
+        said = await deed(client, f"/cases/{fixed.case_id}/retry", f"/cases/{fixed.case_id}")
+        assert said.startswith(f"alert: The fix of case {fixed.case_id} waits")
+        assert (await stands(fixed.issue)).state is CaseState.FIXED
         said = await deed(client, f"/cases/{fixed.case_id}/close", note="we did it ourselves")
         assert "is withdrawn" in said
         assert (await stands(fixed.issue)).state is CaseState.WITHDRAWN
+        unwanted = await stage.file(113, **proven())
+        await deed(client, f"/cases/{unwanted.case_id}/retry", sure="yes")
+        assert (await stands(unwanted.issue)).episode == 2
         await deed(client, f"/cases/{blocked.case_id}/retry")
         assert (await stands(blocked.issue)).episode == 2
         said = await deed(
@@ -407,11 +433,30 @@ async def test_cases_are_found_by_words_and_filters(stage: DashboardStage) -> No
         assert (await client.get("/cases/no.such")).status_code == 404
 
 
+async def test_what_the_overview_draws_is_read_once_for_all_who_look(
+    stage: DashboardStage,
+) -> None:
+    clock = [0.0]
+    history = stage.history(lambda: clock[0])
+    first, other = await asyncio.gather(history.past(), history.past())
+    await history.deployments.add(ENV, "charts", "charts@1", "c" * 40)
+    slot = slot_of(time.time())
+    await history.slots.add(slot, {(ENV, "charts"): 7})
+    await stage.docket.spend(f"{first.days[-1]:%Y%m%d}", 1.25)
+    assert first is other is await history.past()
+    clock[0] = LASTS_S + 0.1
+    later = await history.past()
+    assert [one.release for one in later.deployments if one.service == "charts"] == ["charts@1"]
+    assert later.slots[slot][ENV]["charts"] == 7
+    assert later.spent[-1] - first.spent[-1] == 1.25
+    assert len(later.spent) == len(later.days) == DAYS
+
+
 async def test_what_happens_is_told_to_open_pages_by_name_alone(stage: DashboardStage) -> None:
     case = await stage.file(130)
     async with (
         browser(stage, VIEWER) as client,
-        client.stream("GET", f"/news?case={case.issue}") as news,
+        client.stream("GET", "/news") as news,
     ):
         assert news.headers["content-type"].startswith("text/event-stream")
         lines = news.aiter_lines()
@@ -426,11 +471,12 @@ async def test_what_happens_is_told_to_open_pages_by_name_alone(stage: Dashboard
             raise AssertionError("the line ended")
 
         async with asyncio.timeout(30):
-            assert await topics() == ["case"]
+            own = f"case:{case.issue}"
+            assert await topics() == [own]
             filed = await stage.docket.get(case.issue)
             assert filed is not None
             await stage.docket.change(filed, lambda now: replace(now, occurrences=7))
-            assert await topics() == ["case", "cases"]
+            assert await topics() == [own, "cases"]
             await stage.bus.publish(f"{NAMES.namespace}.dead.X", encode({}))
             assert await topics() == ["dead"]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mendwire.investigate.joining import Joining
-from mendwire.model.case import Case, CaseState, ParkReason, Verdict, move
+from mendwire.model.case import Answer, Case, CaseState, Delivered, ParkReason, Verdict, move
 from mendwire.model.delivery import DeliveryState
+from mendwire.model.rework import reworked
 from mendwire.model.work import Change, Finding, Proof, ProofStatus, Reproduction
 from mendwire.ops.cases import listing, retry, shares
 from mendwire.wire.jetstream import JetStreamBus
@@ -167,6 +168,100 @@ async def test_once_the_awaited_fix_is_gone_the_case_begins_at_the_new_base(
         assert crew.calls == ["implement", "prove", "review"], "research is not paid for twice"
         second = await case_of(mine, "ValueError")
         assert (second.state, second.joined, len(mine.delivered)) == (CaseState.FIXED, "", 2)
+
+
+@dataclass
+class Again(Neighbours):
+    """Its change is another one with each run; what mends the second case is scripted by those."""
+
+    mends: tuple[bool, ...] = (True,)
+
+    async def shares(self, _case: Case, fix: Case) -> Proof | None:
+        assert fix.change is not None
+        return SHARED if self.mends[int(fix.change.patch.count("+new"))] else None
+
+    async def implement(self, _case: Case) -> tuple[Change, Reproduction | None, float]:
+        made = PATCH.format("") + "+new\n" * self.calls.count("implement")
+        self.calls.append("implement")
+        return Change(patch=made, files=("a.py",), added=1), None, self.cost
+
+
+async def redone(mine: Shift, issue: str) -> Case:
+    """The case after a round for those who review its fix; nothing is woken for it."""
+    filed = await mine.docket.get(issue)
+    assert filed is not None
+    asked = await mine.docket.change(filed, lambda now: reworked(now, "Otherwise.", ("1",)))
+    mine.investigation.deliver = moved_on
+    await mine.orchestrator.inherit(asked)
+    filed = await mine.docket.get(issue)
+    assert filed is not None
+    return filed.case
+
+
+async def moved_on(case: Case) -> Delivered:
+    return Delivered(branch=f"mendwire/{case.issue}", commit="f" * 40)
+
+
+async def test_rule_a9_a_fix_made_anew_is_proven_for_all_that_share_it(bus: JetStreamBus) -> None:
+    await two(bus)
+    crew = Again(mends=(False, True, False, True))
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        await handle(mine, 1)
+        await handle(mine, 2)
+        first, second = await case_of(mine, "KeyError"), await case_of(mine, "ValueError")
+        assert second.joined == first.case_id
+        first = await redone(mine, first.issue)
+        # The first try mended one of them alone, so it was sent back.
+        assert crew.calls.count("implement") == 3
+        assert (first.state, first.answer, first.rounds) == (CaseState.FIXED, Answer.AGAIN, 1)
+        assert first.feedback.startswith("It is not shown to mend ValueError")
+        assert first.proof is not None
+        assert first.proof.reasons[-1].startswith(f"It mends case {second.case_id}, too: ")
+        assert first.delivered is not None
+        assert first.delivered.commit == "f" * 40
+        second = await case_of(mine, "ValueError")
+        assert (second.state, second.delivered) == (CaseState.FIXED, first.delivered)
+        assert second.reason.endswith("It was made anew since, and shown to mend this again.")
+
+
+async def test_rule_a9_what_mends_one_of_two_replaces_no_shared_fix(bus: JetStreamBus) -> None:
+    await two(bus)
+    crew = Again(mends=(False, True, *[False] * 9))
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        await handle(mine, 1)
+        await handle(mine, 2)
+        before = await case_of(mine, "KeyError"), await case_of(mine, "ValueError")
+        first = await redone(mine, before[0].issue)
+        assert (first.state, first.answer) == (CaseState.FIXED, Answer.UNPROVEN)
+        assert (first.change, first.delivered) == (before[0].change, before[0].delivered)
+        assert await case_of(mine, "ValueError") == before[1]
+
+
+async def test_rule_a9_a_fix_that_is_made_anew_meanwhile_is_not_shared_as_it_was(
+    bus: JetStreamBus,
+) -> None:
+    """People ask for something else between the proof for a second case and its joining."""
+    await two(bus)
+    crew = Again(mends=(False, True, True))
+    async with shift(bus, crew) as mine:
+        joining = join(mine, crew)
+        await handle(mine, 1)
+        first = await case_of(mine, "KeyError")
+        shares = joining.shares
+
+        async def shares_and(case: Case, fix: Case) -> Proof | None:
+            proof = await shares(case, fix)
+            filed = await mine.docket.get(fix.issue)
+            assert filed is not None
+            await mine.docket.change(filed, lambda now: reworked(now, "Otherwise.", ("1",)))
+            return proof
+
+        joining.shares = shares_and
+        assert await handle(mine, 2) is DeliveryState.PARKED
+        second = await case_of(mine, "ValueError")
+        assert (second.verdict, second.joined) == (None, first.case_id), "it waits for it"
 
 
 async def test_another_repositorys_cases_are_no_neighbours(bus: JetStreamBus) -> None:

@@ -23,7 +23,7 @@ from mendwire.demo.shop import build_repository
 from mendwire.docket.cases import Docket
 from mendwire.docket.deployments import Deployments
 from mendwire.docket.roster import Roster
-from mendwire.errors import IllegalMove, StreamFull, Unreachable
+from mendwire.errors import ConfigError, IllegalMove, StreamFull, Unreachable
 from mendwire.execution.git import CaseRepository
 from mendwire.investigate.budget import Bounds
 from mendwire.investigate.intake import Intake
@@ -516,7 +516,9 @@ async def test_rule_a11_a_person_may_try_again_from_everywhere_it_makes_sense(
         await mine.orchestrator.handle(await mine.message())
         fixed = await mine.only()
         assert fixed.state is CaseState.FIXED
-        again = await retry(mine.docket, fixed.case_id)
+        with pytest.raises(ConfigError, match="counts as not wanted"):
+            await retry(mine.docket, fixed.case_id)
+        again = await retry(mine.docket, fixed.case_id, sure=True)
         assert (again.state, again.episode, again.verdict) == (CaseState.OPEN, 2, None)
         async with mine.sweeper:
             await eventually(lambda: is_in(mine, CaseState.FIXED))

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from training.screen.bags import Learned, learned
 from training.screen.corpus import Corpus, Text, read_corpus
 from training.screen.fit import Plan, Weights, Windows, fit, scores
+from training.screen.together import ruled, stopped
 
 PACKAGE: Final = Path(__file__).parents[2] / "src/mendwire/screen"
 SEED: Final = 20261125
@@ -52,7 +53,9 @@ def main() -> None:
     say(f"{len(corpus.texts)} texts, {len(material.windows)} windows")
     held = left_out(corpus, material, arguments.folds)
     given = fit(material.windows, PLAN)
-    write(arguments.out, given, card(corpus, held))
+    say("rules")
+    rules = ruled([text.text for text in corpus.texts])
+    write(arguments.out, given, card(corpus, held, rules))
 
 
 def say(line: str) -> None:
@@ -88,7 +91,7 @@ def part(windows: Windows, mask: NDArray[np.bool_]) -> Windows:
     )
 
 
-def card(corpus: Corpus, held: NDArray[np.float32]) -> dict[str, Any]:
+def card(corpus: Corpus, held: NDArray[np.float32], rules: NDArray[np.float32]) -> dict[str, Any]:
     """What the model is made of and was seen to do; no date: the same data, the same card."""
     slope, zero = calibrated(corpus.texts, held)
     return {
@@ -99,7 +102,7 @@ def card(corpus: Corpus, held: NDArray[np.float32]) -> dict[str, Any]:
         "plan": asdict(PLAN),
         "budget": {"genuine": BUDGET, "twins": TWIN_BUDGET, "prose": PROSE_BUDGET},
         "calibration": {"slope": slope, "zero": zero},
-        "left_out": by_group(corpus.texts, held, zero),
+        "left_out": by_group(corpus.texts, held >= zero, stopped(rules, (held - zero) * slope)),
     }
 
 
@@ -148,21 +151,29 @@ def _spent(harmless: NDArray[np.float32], budget: float) -> float:
     return float(ordered[int(budget * len(ordered))]) + 1e-3 if len(ordered) else -np.inf
 
 
-def by_group(texts: Sequence[Text], held: NDArray[np.float32], zero: float) -> dict[str, Any]:
-    """Of each group, left out: texts, and the share that the classifier alone restricts."""
-    found: dict[str, list[bool]] = defaultdict(list)
-    for text, score in zip(texts, held, strict=True):
+def by_group(
+    texts: Sequence[Text], alone: NDArray[np.bool_], both: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Of each group, left out: texts, and the shares restricted by the classifier alone, and by
+    rules and classifier together.
+    """
+    found: dict[str, list[int]] = defaultdict(list)
+    for number, text in enumerate(texts):
         label = "attack" if text.payload else "harmless"
         ours = text.payload or text.group.startswith("own ")
-        found[f"{label} {text.group if ours else 'packages'}"].append(bool(score >= zero))
-        found[f"{label} (all)"].append(bool(score >= zero))
+        found[f"{label} {text.group if ours else 'packages'}"].append(number)
+        found[f"{label} (all)"].append(number)
         if text.is_prose:
-            found["harmless (prose)"].append(bool(score >= zero))
+            found["harmless (prose)"].append(number)
         if text.is_error:
-            found["harmless (errors)"].append(bool(score >= zero))
+            found["harmless (errors)"].append(number)
     return {
-        name: {"texts": len(hits), "restricted": round(sum(hits) / len(hits), 4)}
-        for name, hits in sorted(found.items())
+        name: {
+            "texts": len(numbers),
+            "restricted": round(float(alone[numbers].mean()), 4),
+            "with_rules": round(float(both[numbers].mean()), 4),
+        }
+        for name, numbers in sorted(found.items())
     }
 
 

@@ -82,6 +82,7 @@ export class Courier {
     const headers = nats.headers();
     headers.set("Mendwire-Publisher", PUBLISHER);
     headers.set("Mendwire-Issue", ready.issue);
+    for (const [name, value] of Object.entries(item.trace ?? {})) headers.set(name, value);
     const ack = await this.#publish(ready.subject, ready.payload, ready.messageId, headers);
     return { isRepeat: ack.duplicate, signature: ready.signature, issue: ready.issue };
   }

@@ -1,19 +1,20 @@
 /** Express and Fastify: the error on its way to the client, with the request it belongs to. */
 
-import { reportOnce, withContext } from "./sdk.js";
+import { reportOnce, within } from "./sdk.js";
+import { spanOf } from "./trace.js";
 
 const OURS = 500;
 
 /** @type {typeof import("../index.d.ts").requestContext} */
 export function requestContext() {
-  return (request, _response, next) => withContext(requestOf(request), () => next());
+  return (request, _response, next) => serving(request, () => next());
 }
 
 /** @type {typeof import("../index.d.ts").expressErrorHandler} */
 export function expressErrorHandler() {
   // Express tells a handler of errors by its four parameters.
   return (error, request, _response, next) => {
-    if (statusOf(error) >= OURS) reportOnce(error, "error", { mechanism: "express", ...requestOf(request) });
+    if (statusOf(error) >= OURS) serving(request, () => reportOnce(error, "error", { mechanism: "express" }));
     next(error);
   };
 }
@@ -23,9 +24,9 @@ export const fastifyPlugin = Object.assign(
   /** @type {import("../index.d.ts").FastifyPlugin} */
   (
     (server, _options, done) => {
-      server.addHook("onRequest", (request, _reply, next) => withContext(requestOf(request), () => next()));
+      server.addHook("onRequest", (request, _reply, next) => serving(request, () => next()));
       server.addHook("onError", (request, _reply, error, next) => {
-        if (statusOf(error) >= OURS) reportOnce(error, "error", { mechanism: "fastify", ...requestOf(request) });
+        if (statusOf(error) >= OURS) serving(request, () => reportOnce(error, "error", { mechanism: "fastify" }));
         next();
       });
       done();
@@ -34,6 +35,14 @@ export const fastifyPlugin = Object.assign(
   // Fastify's own mark for a plugin whose hooks are for the whole server.
   { [Symbol.for("skip-override")]: true, [Symbol.for("fastify.display-name")]: "mendwire" },
 );
+
+/**
+ * @param {import("../index.d.ts").RequestLike} request
+ * @param {() => void} work
+ */
+function serving(request, work) {
+  within(requestOf(request), spanOf(request.headers?.traceparent), work);
+}
 
 /**
  * The client's mistakes (404 and the like) are answers, not errors of the program.

@@ -18,6 +18,7 @@ import { Post } from "./post.js";
 import { releaseOf } from "./release.js";
 import { findServer } from "./settings.js";
 import { defaultFolder, Spool } from "./spool.js";
+import { currentSpan } from "./trace.js";
 
 const WINDOW_MS = 60_000;
 const SHUTDOWN_MS = 2_000;
@@ -41,7 +42,7 @@ let installed;
 let swallowed = 0;
 /** Errors that were captured already, so that the same one is not taken again on its way up. */
 let seen = new WeakSet();
-/** @type {AsyncLocalStorage<Record<string, unknown>>} */
+/** @type {AsyncLocalStorage<{ context: Record<string, unknown>, span?: import("./trace.js").Within }>} */
 const surroundings = new AsyncLocalStorage();
 
 /** @type {typeof import("../index.d.ts").init} */
@@ -77,13 +78,26 @@ export async function close(timeoutMs = SHUTDOWN_MS) {
 
 /** @type {typeof import("../index.d.ts").withContext} */
 export function withContext(context, work) {
-  return surroundings.run({ ...surroundings.getStore(), ...context }, work);
+  return within(context, undefined, work);
 }
 
 /** @type {typeof import("../index.d.ts").statistics} */
 export function statistics() {
   const found = installed?.post.statistics() ?? { stored: 0, repeated: 0, dropped: 0, swallowed: 0, problem: "" };
   return { ...found, swallowed: found.swallowed + swallowed };
+}
+
+/**
+ * The same as `withContext`, for what came with the span of a trace.
+ *
+ * @template T
+ * @param {Readonly<Record<string, unknown>>} context
+ * @param {import("./trace.js").Within | undefined} span
+ * @param {() => T} work
+ */
+export function within(context, span, work) {
+  const outer = surroundings.getStore();
+  return surroundings.run({ context: { ...outer?.context, ...context }, span: span ?? outer?.span }, work);
 }
 
 /**
@@ -211,20 +225,34 @@ function queue({ post, fixed }, error, level, context) {
     return true;
   }
   const [{ type, message, stack, code }] = links;
-  const described = contextOf({ ...surroundings.getStore(), ...context });
+  const around = surroundings.getStore();
+  const described = contextOf({ ...around?.context, ...context });
+  const { traceId = "", spanId = "" } = activeSpan() ?? around?.span ?? {};
+  const at = Date.now();
   const body = {
     error: type && message ? `${type}: ${message}` : type || message,
     stack: stackText(links),
-    timestamp: new Date().toISOString(),
+    timestamp: new Date(at).toISOString(),
     context: described,
     type,
     code,
     language: "javascript",
     ...fixed,
     level,
+    ...(traceId && { trace_id: traceId }),
   };
   const characters = body.error.length + body.stack.length + stack.length + JSON.stringify(described).length;
-  return post.report(key, { id, body, trace: stack, message, characters });
+  return post.report(key, { id, body, at, within: { traceId, spanId }, trace: stack, message, characters });
+}
+
+/** The host's own tracing may fail; the error is reported then, too. */
+function activeSpan() {
+  try {
+    return currentSpan();
+  } catch {
+    swallowed += 1;
+    return undefined;
+  }
 }
 
 /** @param {Record<string, unknown>} given */

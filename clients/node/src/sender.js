@@ -11,6 +11,7 @@ import { framesOf, Sources } from "./frames.js";
 import { outgoing } from "./outgoing.js";
 import { Spool } from "./spool.js";
 import { Tally } from "./tally.js";
+import { taking } from "./trace.js";
 
 /** @typedef {import("./spool.js").Spooled} Spooled */
 
@@ -36,6 +37,8 @@ const TOGETHER = 64;
  * @property {"report"} kind
  * @property {number} id of its kind
  * @property {Record<string, unknown>} body
+ * @property {number} at when it was taken, ms since the epoch
+ * @property {Partial<import("./trace.js").Within>} within the span that it happened in
  * @property {string} trace of the error itself, without its causes
  * @property {string} message
  * @property {number} characters
@@ -94,7 +97,7 @@ export class Sender {
   }
 
   /** @param {Captured} captured */
-  #digest({ id, body, trace, message, characters }) {
+  #digest({ id, body, at, within, trace, message, characters }) {
     const made = this.#guard(() => {
       const { directory, namespace, environment } = this.target;
       const frames = framesOf(trace, message, directory, this.#sources);
@@ -103,8 +106,9 @@ export class Sender {
       return outgoing(JSON.stringify({ ...body, context, frames }), { namespace, environment });
     });
     if (made && this.tally.bind(id, made.signature, made.issue)) {
+      const { environment } = this.target;
       /** @type {Spooled} */
-      const item = { kind: "report", environment: this.target.environment, payload: made.payload, id: "" };
+      const item = { kind: "report", environment, payload: made.payload, id: "", trace: taking(within, at) };
       this.#ready.push({ item, characters });
       return;
     }

@@ -11,6 +11,7 @@ import os from "node:os";
 import path from "node:path";
 
 import { ConfigError } from "./names.js";
+import { known } from "./trace.js";
 
 export const MAX_BYTES = 32 * 1024 * 1024;
 export const MAX_FILES = 2_000;
@@ -26,6 +27,7 @@ const STALE_MS = 30_000;
  * @property {string} environment empty: the plain subject
  * @property {Uint8Array} payload
  * @property {string} id of what is told: the message id under which it is told at most once
+ * @property {import("./trace.js").Carried} [trace] of a report: the trace it belongs to
  * @property {boolean} [isTried] it was sent before, and no answer came: a repeat may be itself
  */
 
@@ -58,7 +60,8 @@ export class Spool {
     this.#written += 1;
     this.#usage = { ...this.#usage, files: files + 1, bytes: bytes + size };
     const name = [pad(nanoseconds(), 20), pad(process.pid, 7), pad(this.#written, 7)].join("-");
-    const head = { kind: item.kind, environment: item.environment || null, id: item.id };
+    const { kind, id, trace } = item;
+    const head = { kind, environment: item.environment || null, id, trace };
     const partial = path.join(this.folder, `${name}.part`);
     const file = fs.openSync(partial, "wx", 0o600);
     try {
@@ -99,6 +102,7 @@ export class Spool {
         environment: head.environment ?? "",
         payload: data.subarray(end + 1),
         id: head.id,
+        trace: known(head.trace),
         isTried: file.endsWith(TRIED),
       };
     } catch {

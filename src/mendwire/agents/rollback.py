@@ -100,7 +100,7 @@ class RollbackAgent:
         if finding is None or not finding.guilty_commit:
             raise AgentFailed("No guilty commit was found, so there is nothing to undo.")
         undo = await self._undo(assignment, finding)
-        changed = await lay_down(self.repository, assignment.base, undo.tree, assignment.tree)
+        changed = await lay_down(self.repository, assignment.begins, undo.tree, assignment.tree)
         for path in changed:
             said("edit", path)
         commit = await self.repository.commit_info(undo.commit)

@@ -71,14 +71,14 @@ async def _touched(repository: CaseRepository, commit: str) -> tuple[str, ...]:
 
 
 async def lay_down(
-    repository: CaseRepository, base: str, tree: str, target: Path
+    repository: CaseRepository, commit: str, tree: str, target: Path
 ) -> tuple[str, ...]:
-    """Make ``target``, a checkout of ``base``, hold ``tree``: bytes and modes; the changed paths.
+    """Make ``target``, a checkout of ``commit``, hold ``tree``: bytes and modes; changed paths.
 
     Raises AgentFailed when that would need a link or a submodule, which no undo of ours writes.
     """
-    before, after = await repository.entries(base), await repository.entries(tree)
-    changed = await repository.changed(base, tree)
+    before, after = await repository.entries(commit), await repository.entries(tree)
+    changed = await repository.changed(commit, tree)
     for path in changed:
         if {before.get(path), after.get(path)} & {LINK, SUBMODULE}:
             raise AgentFailed(f"Undoing the commit would change the link or submodule {path}.")

@@ -142,9 +142,9 @@ class Operations:
     async def task(self, task_id: str) -> Mapping[str, object]:
         return await standing(TaskQueue(self.sight.bus), task_id)
 
-    async def retry(self, by: str, case: str) -> str:
+    async def retry(self, by: str, case: str, *, sure: bool) -> str:
         await self._note(by, "cases retry", case)
-        opened = await on_cases.retry(self.sight.docket, case)
+        opened = await on_cases.retry(self.sight.docket, case, sure=sure)
         return f"{opened.case_id} is open; the next free worker takes it."
 
     async def silence(self, by: str, case: str, note: str, seconds: int) -> str:

@@ -21,6 +21,7 @@ from mendwire.app.stopping import first_of
 from mendwire.dashboard.casebook import CaseBook
 from mendwire.dashboard.door import Door
 from mendwire.dashboard.guard import LOOPBACK, hosts_of
+from mendwire.dashboard.history import History
 from mendwire.dashboard.hub import Hub
 from mendwire.dashboard.people import Proxy, Sessions, Tokens, checked_token, proxy_of
 from mendwire.dashboard.routes import routes
@@ -137,8 +138,11 @@ async def dashboard(
                 backstage=backstage,
                 bus=sight.bus,
                 book=CaseBook(docket=sight.docket),
-                slots=Slots(bucket=bucket),
-                deployments=Deployments(bucket=bucket),
+                history=History(
+                    slots=Slots(bucket=bucket),
+                    deployments=Deployments(bucket=bucket),
+                    docket=sight.docket,
+                ),
                 hub=Hub(bus=sight.bus, names=sight.bus.names),
                 templates=templates(files, sight.bus.names.namespace),
                 glance=Glance(backstage=backstage),

@@ -197,7 +197,9 @@ async def engine(
             one.layout.name: specialists or specialists_of(one, agent, away) for one in every
         }
         judge = screener or screener_of(every, screen or await _screen(stack, config))
-        orchestrator, worker = orchestrator_of(every, crews, judge, boundary)
+        orchestrator, worker = orchestrator_of(
+            every, crews, judge, boundary, away.call_back if away else None
+        )
         sweeper = Sweeper(
             bus=bus,
             docket=docket,

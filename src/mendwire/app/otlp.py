@@ -24,7 +24,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from mendwire import __version__
-from mendwire.app.endpoint import shown
+from mendwire.app.trace_backend import shown
 from mendwire.model.printable import printable
 from mendwire.ops.spans import Scribe, Span
 from mendwire.settings.environment import Environment

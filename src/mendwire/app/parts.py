@@ -38,7 +38,7 @@ from mendwire.investigate.investigation import Investigation
 from mendwire.investigate.joining import Joining
 from mendwire.investigate.orchestrator import Orchestrator
 from mendwire.investigate.outages import Outages
-from mendwire.investigate.ports import Elsewhere, Screener, Specialists
+from mendwire.investigate.ports import CallBack, Elsewhere, Screener, Specialists
 from mendwire.investigate.proof import Judge
 from mendwire.investigate.reviewers import Reviewer, checked
 from mendwire.investigate.specialists import AgentSpecialists
@@ -170,10 +170,12 @@ def orchestrator_of(
     crews: Mapping[str, Specialists],
     screener: Screener,
     boundary: OnBoundary,
+    call_back: CallBack | None = None,
 ) -> tuple[Orchestrator, Worker]:
     """What handles messages, and the worker that brings them; each is told of the other.
 
-    ``crews`` are the specialists of each repository, by its name.
+    ``crews`` are the specialists of each repository, by its name; with ``call_back`` some of them
+    work in other processes.
     """
     grounds, by_name = every[0], {one.layout.name: one for one in every}
     config, bus, names = grounds.config, grounds.bus, grounds.bus.names
@@ -229,6 +231,7 @@ def orchestrator_of(
         deliver=partial(_delivered, by_name),
         homes=houses if config.repositories else None,
         joining=Joining(docket=grounds.docket, shares=shares),
+        call_back=call_back,
         bounds=Bounds(
             attempts=config.worker.attempts,
             rounds=config.worker.rounds,

@@ -134,6 +134,7 @@ async def _present(desk: _Desk, config: Config) -> AsyncIterator[None]:
             kind=SPECIALIST,
             roles=desk.wanted.roles,
             name=desk.wanted.name,
+            hands=desk.service.hands,
         )
 
     async def keep(first: Roster) -> None:

@@ -11,8 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from mendwire.app.endpoint import shown
-from mendwire.app.tracing import endpoint_of, headers_of
+from mendwire.app.trace_backend import endpoint_of, headers_of, shown
 from mendwire.model.printable import printable
 from mendwire.ops.findings import Found, aside, bad, ok, skipped, warn
 from mendwire.settings.config import Config

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -30,8 +31,6 @@ LOOK_S: Final = 2.0
 OVERHEAD_S: Final = 600.0
 """For fetching the commit and making a tree, beside the agent's own time."""
 BY: Final = "the orchestrator"
-BEGAN: Final = "began"
-"""Status of the line of progress with which a specialist begins."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -52,6 +51,8 @@ class Dispatch:
     wait_s: float = 3600.0
     """How long a letter may wait while all that are there are busy."""
     look_s: float = LOOK_S
+    clock: Callable[[], float] = time.monotonic
+    """Seconds."""
     _absent: dict[str, float] = field(default_factory=dict)
     """Since when nobody was seen at any look, by role; seconds of the monotonic clock."""
 
@@ -70,6 +71,15 @@ class Dispatch:
             self._refuse_waiting(letter.called)
             return None
         return await self._read(case, letter, ended)
+
+    async def call_back(self, case: Case) -> None:
+        """See the port."""
+        if case.away is None:
+            return
+        task_id = case.away.task_id
+        if await self.queue.result(task_id) is None:
+            await self._cancelled(task_id, "the case went on without it")
+        await self.letters.forget(task_id)
 
     async def _found(self, case: Case, letter: Letter) -> Ended | None:
         """The result that a killed worker waited for, where it is there already."""
@@ -116,7 +126,8 @@ class Dispatch:
 
     async def _awaited(self, case: Case, letter: Letter, task_id: str, said: Said) -> Ended | None:
         """Its result; None when nobody who plays the role is left. Raises Fenced, AgentFailed."""
-        watch = _Watch(limit_s=letter.limits.seconds + OVERHEAD_S, wait_s=self.wait_s)
+        limit_s = letter.limits.seconds + OVERHEAD_S
+        watch = _Watch(limit_s=limit_s, wait_s=self.wait_s, looked=self.clock())
         while True:
             ended = await self.queue.result(task_id, wait_s=self.look_s)
             if ended is not None:
@@ -126,6 +137,7 @@ class Dispatch:
             if line is not None:
                 watch.heard(line.agent, line.status, line.findings, said)
             there = await self.living(letter.called)
+            watch.look(self.clock(), [one for one in there if task_id in one.at_work])
             why = watch.given_up()
             if not why and (there or self._absent_s(letter.called) <= self.patience_s):
                 continue
@@ -143,7 +155,7 @@ class Dispatch:
         if there:
             self._absent.pop(called, None)
         else:
-            self._absent.setdefault(called, time.monotonic())
+            self._absent.setdefault(called, self.clock())
         return there
 
     async def _waited_in_vain(self, called: str) -> bool:
@@ -155,7 +167,7 @@ class Dispatch:
         return False
 
     def _absent_s(self, called: str) -> float:
-        now = time.monotonic()
+        now = self.clock()
         return now - self._absent.get(called, now)
 
     def _refuse_waiting(self, called: str) -> None:
@@ -212,13 +224,23 @@ class Dispatch:
 
 @dataclass(kw_only=True, slots=True)
 class _Watch:
-    """How long a letter has waited, and how long it was worked on."""
+    """How long a letter has waited, and how long it was worked on; seconds.
+
+    Whose process is gone works no more: the letter waits again, for whoever is given it next.
+    """
 
     limit_s: float
     wait_s: float
-    sent: float = field(default_factory=time.monotonic)
-    began: float | None = None
+    looked: float
+    """At the last look, by the dispatcher's clock."""
+    worked: float = 0.0
+    """In the run that goes on, or went on last."""
+    waited: float = 0.0
+    """Since nobody has it."""
+    holder: str = ""
+    """Id of the process that has it; empty where none does."""
     by: str = ""
+    """What it is called."""
     told: tuple[str, str, str] = ("", "", "")
 
     def heard(self, agent: str, status: str, text: str, said: Said) -> None:
@@ -227,21 +249,31 @@ class _Watch:
         if line == self.told:
             return
         self.told = line
-        by = printable(agent, 100)
-        if self.began is None or status == BEGAN:
-            self.began, self.by = time.monotonic(), by
-        said("elsewhere", printable(f"{by}: {text}", 300))
+        said("elsewhere", printable(f"{agent}: {text}", 300))
+
+    def look(self, now: float, holders: Sequence[Presence]) -> None:
+        """Who has it now, as the living say; the time since the last look is counted so."""
+        since, self.looked = now - self.looked, now
+        known = next((one for one in holders if one.worker == self.holder), None)
+        found = known or next(iter(holders), None)
+        if found is None:
+            self.holder = ""
+            self.waited += since
+            return
+        if found.worker != self.holder:
+            self.holder, self.by, self.worked = found.worker, printable(found.name, 100), 0.0
+        self.worked += since
+        self.waited = 0.0
 
     def given_up(self) -> str:
         """Why nothing is waited for any more; empty while something is."""
-        now = time.monotonic()
-        if self.began is not None and now - self.began > self.limit_s:
+        if self.worked > self.limit_s:
             return f"{self.by} had no answer after {self.limit_s:.0f} s"
-        if self.began is None and now - self.sent > self.wait_s:
-            return f"all who play the role were busy for {self.wait_s:.0f} s"
+        if self.waited > self.wait_s:
+            return f"nobody who plays the role was free for {self.wait_s:.0f} s"
         return ""
 
     def problem(self, called: str, why: str) -> AgentFailed | SpecialistsAway:
-        """Begun and not ended is an attempt; never begun is none."""
-        kind = AgentFailed if self.began is not None else SpecialistsAway
+        """Begun and not ended is an attempt; what waits is none."""
+        kind = AgentFailed if self.worked > self.limit_s else SpecialistsAway
         return kind(f"The {called} specialist was given up: {why}.")

@@ -59,6 +59,7 @@ def redacted(eraser: Eraser, letter: Letter) -> Letter:
         screened_sha256=(letter.screened_sha256 if same else sha256(report.encode()).hexdigest()),
         finding=_without(eraser, letter.finding),
         change=_without(eraser, letter.change),
+        stands=_without(eraser, letter.stands),
         reproduction=_without(eraser, letter.reproduction),
     )
 

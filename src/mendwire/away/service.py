@@ -15,9 +15,9 @@ from typing import Final
 
 from mendwire.agents import Agent, OnSaid
 from mendwire.agents.running import ran
-from mendwire.away.dispatch import BEGAN
 from mendwire.away.post import UNVOUCHED
 from mendwire.docket.letters import Letters, letter_in
+from mendwire.docket.roster import Hands
 from mendwire.errors import (
     AgentError,
     AgentFailed,
@@ -77,6 +77,8 @@ class Service:
     remote: str
     """The clone's remote that has what is missing here."""
     has_secret: Callable[[str], object]
+    hands: Hands = field(default_factory=Hands)
+    """Tells those who wait which letters are worked on here."""
     tally: Tally = field(default_factory=Tally)
 
     async def answer(self, task: Task, context: Context) -> dict[str, object]:
@@ -86,11 +88,11 @@ class Service:
         except Undecodable as problem:
             raise Fail(f"{UNVOUCHED} it is none of this version: {problem}") from None
         await self._refuse_forged(task, letter)
-        with within(span_of(letter.trace)), part():
+        with self.hands.on(task.id), within(span_of(letter.trace)), part():
             return await self._answered(task, letter, context)
 
     async def _answered(self, task: Task, letter: Letter, context: Context) -> dict[str, object]:
-        await context.progress(f"{letter.called} of {letter.case_id}", status=BEGAN)
+        await context.progress(f"{letter.called} of {letter.case_id}", status="began")
         emit("specialist.began", case=letter.case_id, role=letter.called, task=task.id)
         reply = await self._replied(task, letter, context)
         self._count(reply)
@@ -154,9 +156,7 @@ class Service:
 
     async def _worked(self, task: Task, letter: Letter, context: Context) -> Reply:
         await self._have(letter.base)
-        commit = letter.base
-        if letter.role is Role.REVIEW:
-            commit = await self.workshop.under_review(commit, letter.change, letter.opened_ns)
+        commit = await self.workshop.begins(letter)
         key = f"{task.id}-{secrets.token_hex(3)}"
         async with self.workshop.place(commit, key) as place, _telling(context) as said:
             before = await self.workshop.outside(place)

@@ -53,13 +53,16 @@ def safe(text: str) -> str:
     return printable(text, 20_000, lines=True)
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask a person, unless ``yes``; ends the command with 1 for a no. Raises ConfigError."""
+def confirm(question: str, *, yes: bool, why: str = "") -> None:
+    """Ask a person, unless ``yes``; ends the command with 1 for a no. Raises ConfigError.
+
+    ``why`` is what they must know to answer.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigError("Nobody is there to ask: say --yes to go on without.")
-    if not typer.confirm(question, err=True):
+        raise ConfigError(f"{why} Nobody is there to ask: say --yes to go on without.".strip())
+    if not typer.confirm(f"{why} {question}".strip(), err=True):
         raise typer.Exit(1)
 
 

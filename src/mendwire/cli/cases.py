@@ -69,9 +69,16 @@ def show_case(case: CaseId, as_json: AsJson = False) -> None:
 
 
 @_cases.command("retry")
-def retry_case(case: CaseId, as_json: AsJson = False) -> None:
-    """Investigate a finished case again, as its next episode."""
-    opened = see(lambda sight: desk.retry(sight.docket, case))
+def retry_case(case: CaseId, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Let a parked case go on, or investigate a finished one again, as its next episode.
+
+    Asks where a fix is given up that waits to be merged, or is merged and not deployed.
+    """
+    sure = yes
+    if not yes and (stake := see(lambda sight: desk.stake(sight.docket, case))):
+        confirm("Try again?", yes=False, why=stake)
+        sure = True
+    opened = see(lambda sight: desk.retry(sight.docket, case, sure=sure))
     if as_json:
         print(json.dumps({"case": opened.case_id, "state": opened.state}))
     else:

@@ -6,8 +6,9 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from typer.core import TyperGroup
@@ -17,11 +18,13 @@ from mendwire.errors import MendwireError, ScreenBroken
 from mendwire.model.printable import printable
 from mendwire.model.report import Trust
 from mendwire.model.screening import Screening, ScreenVerdict
-from mendwire.screen.detect import Detector, load_detector
+from mendwire.screen.detect import load_detector
 from mendwire.screen.evaluation import Share, Tally, read_rows
 
 DETECTED = 5
-_PROGRESS = 200
+_AT_ONCE = 64
+"""Texts that are judged together: that costs less than one by one."""
+_CHUNK = 65_536
 GROUP_HELP = (
     "Say whether a text or report tries to instruct an agent (`mendwire screen TEXT`), or what "
     "the screen does to a labelled corpus."
@@ -85,11 +88,13 @@ def screen(
     if jsonl or text is None:
         hint_at_terminal()
     if jsonl:
-        for row in _rows(sys.stdin.buffer):
-            print(json.dumps(_answer(detector, row, trust, explain=explain)))
+        for texts in _some(_rows(_arriving(sys.stdin.buffer))):
+            for found in detector.of_texts(texts, trust):
+                print(json.dumps(_answer(found, explain=explain)))
+            sys.stdout.flush()
         return
     given = sys.stdin.buffer.read().decode("utf-8", "replace") if text is None else text
-    answer = _answer(detector, given, trust, explain=explain)
+    answer = _answer(detector.of_texts([given], trust)[0], explain=explain)
     if as_json or not sys.stdout.isatty():
         print(json.dumps(answer, indent=2 if explain else None))
     else:
@@ -97,22 +102,53 @@ def screen(
     raise typer.Exit(0 if answer["verdict"] == ScreenVerdict.PASS else DETECTED)
 
 
-def _rows(lines: Iterable[bytes]) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
+def _arriving(source: BinaryIO) -> Iterator[bytes | None]:
+    """The lines of a stream, and None where it has no more for now: who waits gets answers."""
+    rest = b""
+    while data := source.read1(_CHUNK):  # type: ignore[attr-defined]  # every buffered stream has it
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+        yield None
+    if rest:
+        yield rest
+
+
+def _rows(lines: Iterable[bytes | None]) -> Iterator[str | MendwireError | None]:
+    """The texts of lines; what is wrong with one is the last."""
+    number = 0
+    for line in lines:
+        if line is None:
+            yield None
+            continue
+        number += 1
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            raise MendwireError(f"Line {number} is not JSON; write one object a line.") from None
+            yield MendwireError(f"Line {number} is not JSON; write one object a line.")
+            return
         if isinstance(row, dict):
             row = row.get("text", row.get("report", row))
         yield row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
 
 
-def _answer(detector: Detector, text: str, trust: Trust, *, explain: bool) -> dict[str, Any]:
-    try:
-        found = detector.of_text(text, trust)
-    except ScreenBroken as problem:
-        return {"verdict": ScreenVerdict.REJECT, "score": 1.0, "reasons": [str(problem)]}
+def _some(rows: Iterable[str | MendwireError | None]) -> Iterator[list[str]]:
+    """Texts in handfuls, those before a mistake too; raises it then."""
+    texts: list[str] = []
+    for row in rows:
+        if isinstance(row, str):
+            texts.append(row)
+        if texts and (len(texts) == _AT_ONCE or not isinstance(row, str)):
+            yield texts
+            texts = []
+        if isinstance(row, MendwireError):
+            raise row
+    if texts:
+        yield texts
+
+
+def _answer(found: Screening | ScreenBroken, *, explain: bool) -> dict[str, Any]:
+    if isinstance(found, ScreenBroken):
+        return {"verdict": ScreenVerdict.REJECT, "score": 1.0, "reasons": [str(found)]}
     return {"verdict": found.verdict, "score": found.score, "reasons": _reasons(found, explain)}
 
 
@@ -166,9 +202,17 @@ def evaluate(
     trust = Trust.LOW if low_trust else Trust.TRUSTED
     tally = Tally()
     began = time.monotonic()
-    for number, row in enumerate(read_rows(corpus, by), start=1):
-        tally.add(row, _verdict(detector, row.text, trust))
-        if number % _PROGRESS == 0 and sys.stderr.isatty():
+    rows = read_rows(corpus, by)
+    number = 0
+    while some := list(islice(rows, _AT_ONCE)):
+        for row, found in zip(
+            some, detector.of_texts([row.text for row in some], trust), strict=True
+        ):
+            tally.add(
+                row, ScreenVerdict.REJECT if isinstance(found, ScreenBroken) else found.verdict
+            )
+        number += len(some)
+        if sys.stderr.isatty():
             pace = number / (time.monotonic() - began)
             print(f"\r{number} rows, {pace:.0f} a second", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
@@ -178,13 +222,6 @@ def evaluate(
     stopped, alarms = tally.all(attacks=True), tally.all(attacks=False)
     missed = (stopped and stopped.share < recall) or (alarms and alarms.share > false_positives)
     raise typer.Exit(DETECTED if missed else 0)
-
-
-def _verdict(detector: Detector, text: str, trust: Trust) -> ScreenVerdict:
-    try:
-        return detector.of_text(text, trust).verdict
-    except ScreenBroken:
-        return ScreenVerdict.REJECT
 
 
 def _object(share: Share) -> dict[str, Any]:

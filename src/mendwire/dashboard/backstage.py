@@ -85,8 +85,8 @@ class Backstage(Protocol):
         """Everything about one."""
         ...
 
-    async def retry(self, by: str, case: str) -> str:
-        """Let a worker take a case on."""
+    async def retry(self, by: str, case: str, *, sure: bool) -> str:
+        """Let a worker take a case on; who is not ``sure`` gives up no fix that people have."""
         ...
 
     async def silence(self, by: str, case: str, note: str, seconds: int) -> str:

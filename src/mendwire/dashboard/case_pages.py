@@ -69,9 +69,10 @@ async def case(site: Site, request: Request, person: Person) -> Response:
     return site.page(request, person, "case", title=title, live="case", story=story, case=found)
 
 
-async def retry(site: Site, request: Request, person: Person, _form: Form) -> str:
+async def retry(site: Site, request: Request, person: Person, form: Form) -> str:
     """Let a worker take it on."""
-    return await site.backstage.retry(person.name, _wanted(request))
+    sure = form.get("sure") == "yes"
+    return await site.backstage.retry(person.name, _wanted(request), sure=sure)
 
 
 async def silence(site: Site, request: Request, person: Person, form: Form) -> str:

@@ -55,9 +55,14 @@ class Door:
         """Whether a page of ours made this request."""
         return is_same_origin(request.headers, self.url)
 
+    def caller(self, request: Request) -> str:
+        """The address by which wrong tokens are counted."""
+        forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+        return self.proxy.caller(address_of(request), forwarded)
+
     def enter(self, request: Request, token: str, response: Response) -> bool:
         """Let somebody in by ``response``'s cookie, if the token is right."""
-        peer = address_of(request)
+        peer = self.caller(request)
         role = self.tokens.role_of(token)
         if role is None:
             self.attempts.was_wrong(peer)

@@ -20,7 +20,9 @@ from mendwire.wire.bus import Bus
 from mendwire.wire.ending import ended
 
 MOST: Final = 64
-"""Pages that listen at once."""
+"""Lines that are open at once."""
+MOST_ISSUES: Final = 50
+"""Cases that are told of one by one; what is beyond is told as ``case:*``, which is any."""
 BEAT_S: Final = 15.0
 """Between two signs of life, so that proxies keep the line open."""
 GATHER_S: Final = 0.5
@@ -39,13 +41,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One open page."""
+    """One open line, of one page or of all pages of a browser."""
 
-    issue: str
-    """The case that it shows, if it shows one."""
     topics: set[str] = field(default_factory=set)
-    """What changed and was not told yet; a handful of names."""
+    """What changed and was not told yet: ``case:<issue>``, ``cases`` and a handful of others."""
+    issues: int = 0
+    """How many of them are single cases."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, topic: str, issue: str) -> None:
+        """Something changed; either may be empty."""
+        if topic:
+            self.topics.add(topic)
+        single = f"case:{issue}"
+        if not issue or single in self.topics:
+            return
+        self.issues += 1
+        self.topics.add(single if self.issues <= MOST_ISSUES else "case:*")
+
+    def take(self) -> list[str]:
+        """All of it, once."""
+        topics, self.topics, self.issues = sorted(self.topics), set(), 0
+        return topics
 
 
 @dataclass(kw_only=True, slots=True)
@@ -59,7 +76,7 @@ class Hub:
 
     @property
     def is_full(self) -> bool:
-        """Whether one more page cannot listen."""
+        """Whether one more cannot listen."""
         return len(self._listeners) >= MOST
 
     @asynccontextmanager
@@ -78,9 +95,9 @@ class Hub:
         for listener in self._listeners:
             listener.woken.set()
 
-    async def news(self, issue: str) -> AsyncIterator[str]:
-        """Server-sent events for one page: ``changed`` with the topics, and signs of life."""
-        listener = Listener(issue=issue)
+    async def news(self) -> AsyncIterator[str]:
+        """Server-sent events for one line: ``changed`` with the topics, and signs of life."""
+        listener = Listener()
         self._listeners.add(listener)
         try:
             yield "retry: 3000\n\n"
@@ -93,7 +110,7 @@ class Hub:
                     continue
                 await asyncio.sleep(GATHER_S)
                 listener.woken.clear()
-                topics, listener.topics = sorted(listener.topics), set()
+                topics = listener.take()
                 if topics:
                     yield f"event: changed\ndata: {json.dumps(topics)}\n\n"
         finally:
@@ -103,10 +120,7 @@ class Hub:
         """Called for what is published."""
         topic, issue = self._topic(subject)
         for listener in self._listeners:
-            if topic:
-                listener.topics.add(topic)
-            if issue and issue == listener.issue:
-                listener.topics.add("case")
+            listener.add(topic, issue)
             if listener.topics:
                 listener.woken.set()
 

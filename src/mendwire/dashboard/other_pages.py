@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from starlette.requests import Request
@@ -17,14 +16,12 @@ from mendwire.dashboard.people import Person
 from mendwire.dashboard.rates import RANGES, chart_of, range_of
 from mendwire.dashboard.site import Form, Site
 from mendwire.dashboard.story import report_shown
-from mendwire.docket.slots import slot_of
 from mendwire.errors import ConfigError, MendwireError
 from mendwire.model.case import HELD, CaseState
 from mendwire.model.report import Trust
 from mendwire.model.screening import Screening
 
 LISTED: Final = 100
-_DAYS: Final = 14
 _DIGITS: Final = 18
 _SERVICES: Final = 12
 
@@ -34,13 +31,8 @@ async def overview(site: Site, request: Request, person: Person) -> Response:
     stand = await site.glance.stand()
     await site.book.read()
     wanted = range_of(request.query_params.get("range", ""))
-    now = stand.now_ns
-    first = slot_of(now / 1e9) - wanted.bars * wanted.bar_slots
-    deployments = [one async for one in site.deployments.all()]
-    chart = chart_of(await site.slots.since(first), deployments, wanted, now)
-    today = datetime.now(UTC).date()
-    days = [today - timedelta(days=back) for back in range(_DAYS - 1, -1, -1)]
-    spent = [await site.book.docket.spent(f"{day:%Y%m%d}") for day in days]
+    past = await site.history.past()
+    chart = chart_of(past.slots, past.deployments, wanted, stand.now_ns)
     counts = site.book.states()
     return site.page(
         request,
@@ -52,8 +44,8 @@ async def overview(site: Site, request: Request, person: Person) -> Response:
         chart=chart,
         drawn=draw(chart),
         ranges=RANGES,
-        spent=spent,
-        days=days,
+        spent=past.spent,
+        days=past.days,
         in_work=sum(counts[state.value] for state in HELD),
         counts=[(state.value, counts[state.value]) for state in CaseState if counts[state.value]],
         newest=site.book.lines[-6:][::-1],

@@ -13,6 +13,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
+from mendwire.dashboard.guard import name_of
 from mendwire.errors import ConfigError
 from mendwire.model.printable import printable
 from mendwire.settings.secret import Secret
@@ -21,6 +22,8 @@ MOST_SESSIONS: Final = 256
 SHORTEST: Final = 16
 """Characters of a token."""
 _NAME: Final = 60
+_FORWARDED: Final = 1_000
+"""Characters that are read of whom a request came from."""
 EVERYBODY: Final = "*"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -79,12 +82,26 @@ class Proxy:
 
     def is_peer(self, address: str) -> bool:
         """Whether a connection from there is the proxy's."""
-        try:
-            place = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        mapped = getattr(place, "ipv4_mapped", None)
-        return any((mapped or place) in network for network in self.peers)
+        place = _place(address)
+        return place is not None and any(place in network for network in self.peers)
+
+    def caller(self, address: str, forwarded: str) -> str:
+        """Who made a request, by address: who connected, or whom our proxies say it came from.
+
+        ``forwarded`` is ``X-Forwarded-For``, to which each proxy adds whom it heard it from. So it
+        is read from its end, and the first who is no proxy of ours is meant; what stands before may
+        be made up.
+        """
+        if not self.is_peer(address):
+            return address
+        for told in reversed(forwarded[-_FORWARDED:].split(",")):
+            place = _place(told.strip())
+            if place is None:
+                break
+            address = str(place)
+            if not self.is_peer(address):
+                break
+        return address
 
     def person(self, name: str) -> Person | None:
         """Who that is, or None for somebody who may not look."""
@@ -180,6 +197,17 @@ def checked_token(text: str, whose: str) -> Secret:
             "with: openssl rand -hex 32"
         )
     return Secret(token)
+
+
+def _place(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """With or without port; an IPv4 address in IPv6's clothes is itself."""
+    for text in (address, name_of(address)):
+        try:
+            place = ipaddress.ip_address(text)
+        except ValueError:
+            continue
+        return getattr(place, "ipv4_mapped", None) or place
+    return None
 
 
 def _digest(cookie: str) -> str:

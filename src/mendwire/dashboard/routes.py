@@ -21,7 +21,6 @@ from starlette.types import ASGIApp
 
 from mendwire.dashboard import case_pages as about_cases
 from mendwire.dashboard import other_pages as others
-from mendwire.dashboard.door import address_of
 from mendwire.dashboard.guard import Guard
 from mendwire.dashboard.people import Person
 from mendwire.dashboard.site import (
@@ -35,7 +34,6 @@ from mendwire.dashboard.site import (
     read_form,
 )
 from mendwire.dashboard.templates import STATIC
-from mendwire.model.names import TOKEN
 
 _WRONG_S: Final = 0.3
 """How long a wrong token waits for its answer."""
@@ -103,13 +101,12 @@ def _looked(path: str, site: Site, look: Look) -> Route:
     return Route(path, looking(site, look))
 
 
-async def _news(site: Site, request: Request, _person: Person) -> Response:
-    """An open line to one page."""
+async def _news(site: Site, _request: Request, _person: Person) -> Response:
+    """An open line to a browser."""
     if site.hub.is_full:
         return Response("Too many pages are open.", 503, headers={"retry-after": "30"})
-    issue = request.query_params.get("case", "")
     return StreamingResponse(
-        site.hub.news(issue if TOKEN.fullmatch(issue) else ""),
+        site.hub.news(),
         media_type="text/event-stream",
         headers={"x-accel-buffering": "no"},
     )
@@ -132,7 +129,7 @@ def _login(site: Site) -> Endpoint:
         if not site.door.is_ours(request):
             text = "This form was sent by another page: log in here."
             return _login_form(site, target, text, 403)
-        wait = site.door.attempts.wait_s(address_of(request))
+        wait = site.door.attempts.wait_s(site.door.caller(request))
         if wait:
             text = f"Too many wrong tokens: wait {wait} seconds."
             return _login_form(site, target, text, 429, {"retry-after": str(wait)})

@@ -16,10 +16,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mendwire.dashboard.backstage import Backstage, Stand
 from mendwire.dashboard.casebook import CaseBook
 from mendwire.dashboard.door import Door, Notice
+from mendwire.dashboard.history import History
 from mendwire.dashboard.hub import Hub
 from mendwire.dashboard.people import Person
-from mendwire.docket.deployments import Deployments
-from mendwire.docket.slots import Slots
 from mendwire.errors import ConfigError, MendwireError, ServerError
 from mendwire.settings.watching import Traces
 from mendwire.wire.jetstream import JetStreamBus
@@ -72,8 +71,7 @@ class Site:
     backstage: Backstage
     bus: JetStreamBus
     book: CaseBook
-    slots: Slots
-    deployments: Deployments
+    history: History
     hub: Hub
     templates: Environment
     glance: Glance

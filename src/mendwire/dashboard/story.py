@@ -13,7 +13,7 @@ from mendwire.dashboard.casebook import said
 from mendwire.dashboard.diffs import DiffLine, diff_lines
 from mendwire.dashboard.marks import Marked, marked
 from mendwire.errors import Undecodable
-from mendwire.model.approval import reached
+from mendwire.model.approval import at_stake, reached
 from mendwire.model.bodies import Progress, Result
 from mendwire.model.case import (
     CASE_MOVES,
@@ -137,6 +137,8 @@ class Story:
     """Of a pull request; empty where there is none."""
     may_retry: str
     """What the button says; empty where there is nothing to try."""
+    stake: str
+    """What that gives up; empty where that is nothing."""
     may_silence: bool
     may_close: bool
     may_approve: bool
@@ -172,6 +174,7 @@ def story_of(
         trace_url=trace_url,
         link=_link(result.pr_url if result else ""),
         may_retry=_retry(case),
+        stake=at_stake(case),
         may_silence=may_stop,
         may_close=may_stop or _S.WITHDRAWN in CASE_MOVES[case.state],
         may_approve=case.restricted and case.message is not None,

@@ -14,6 +14,7 @@ _HERE: Final = Path(__file__).parent
 STATIC: Final = {
     "app.css": "text/css; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
+    "news.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
     "idiomorph-ext.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",

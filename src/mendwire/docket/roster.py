@@ -13,8 +13,9 @@ import math
 import os
 import socket
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -56,6 +57,8 @@ class Presence:
     """Of a specialist's process: what it is called in results."""
     every_s: float = 0.0
     """Of a specialist's process: between its heartbeats, seconds; 0 is as often as ours."""
+    at_work: tuple[str, ...] = ()
+    """Of a specialist's process: ids of the tasks that it is at."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +77,25 @@ class Sighting:
         """Whether it was heard in time; a specialist may have a heartbeat of its own."""
         every_s = max(heartbeat_s, self.presence.every_s)
         return self.silent_s(now_ns) < DEAD_AFTER * every_s
+
+
+@dataclass(kw_only=True, slots=True)
+class Hands:
+    """What a specialist's process has in hand; its record says so at once, and with each beat."""
+
+    tasks: set[str] = field(default_factory=set)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @contextmanager
+    def on(self, task_id: str) -> Iterator[None]:
+        """While the block runs, the process is at this task."""
+        self.tasks.add(task_id)
+        self.changed.set()
+        try:
+            yield
+        finally:
+            self.tasks.discard(task_id)
+            self.changed.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +136,7 @@ class Roster:
         kind: str = WORKER,
         roles: tuple[str, ...] = (),
         name: str = "",
+        hands: Hands | None = None,
     ) -> None:
         self._bucket = bucket
         self._heartbeat_s = heartbeat_s
@@ -121,6 +144,7 @@ class Roster:
         # Workers of one namespace beat alike; a specialist's machine has settings of its own.
         every_s = heartbeat_s if kind == SPECIALIST else 0.0
         self._me = _presence(worker, roles, name, every_s)
+        self._hands = hands or Hands()
         self._revision = 0
         self._renewed = clock()
         self._seen: dict[str, _Seen] = {}
@@ -133,7 +157,7 @@ class Roster:
         return self._me.worker
 
     async def __aenter__(self) -> Self:
-        self._revision = await self._bucket.put(self._key(self.worker), encode(self._me))
+        self._revision = await self._bucket.put(self._key(self.worker), self._told())
         self._renewed = clock()
         self._task = asyncio.create_task(self._beat(), name="roster")
         return self
@@ -189,7 +213,10 @@ class Roster:
         try:
             wait_s = self._heartbeat_s
             while self._left_s() > 0:
-                await asyncio.sleep(min(wait_s, self._left_s()))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, min(wait_s, self._left_s()))):
+                        await self._hands.changed.wait()
+                self._hands.changed.clear()
                 wait_s = self._heartbeat_s if await self._renew() else self._heartbeat_s / 4
         except Exception:
             log.exception("the heartbeat failed")
@@ -205,7 +232,7 @@ class Roster:
             async with asyncio.timeout(max(0.0, min(self._heartbeat_s, self._left_s()))):
                 try:
                     self._revision = await self._bucket.update(
-                        self._key(self.worker), encode(self._me), self._revision
+                        self._key(self.worker), self._told(), self._revision
                     )
                 except Conflict:
                     await self._read_again()
@@ -221,6 +248,9 @@ class Roster:
             self._renewed = -math.inf
             raise Fenced(f"Worker {self.worker} was declared dead.")
         self._revision = entry.revision
+
+    def _told(self) -> bytes:
+        return encode(replace(self._me, at_work=tuple(sorted(self._hands.tasks))))
 
     def _key(self, worker: str) -> str:
         return f"{self._kind}.{worker}"

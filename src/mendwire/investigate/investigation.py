@@ -30,7 +30,7 @@ from mendwire.errors import (
 from mendwire.investigate.budget import Bounds, is_spent, over_budget
 from mendwire.investigate.joining import Joining, until_ns
 from mendwire.investigate.outages import Outages
-from mendwire.investigate.ports import Deliver, Homes, Keep, Specialists
+from mendwire.investigate.ports import CallBack, Deliver, Homes, Keep, Specialists
 from mendwire.investigate.report_out import progress_of, result_of
 from mendwire.investigate.saving import Saver, next_day_ns
 from mendwire.investigate.verdict import verdict_of
@@ -83,6 +83,8 @@ class Investigation:
     """Where there are several repositories: the specialists of each."""
     joining: Joining | None = None
     """Compares cases with each other; None lets each go its way."""
+    call_back: CallBack | None = None
+    """Where roles are played in other processes."""
     _saver: Saver = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,7 +102,8 @@ class Investigation:
             CaseState.PUBLISHED: self._finish,
         }
         while filed.case.state in verbs:
-            filed = await verbs[filed.case.state](filed)
+            before, filed = filed.case, await verbs[filed.case.state](filed)
+            await self._called_back(before, filed.case)
         case = filed.case
         if case.state is CaseState.PARKED:
             if case.message is not None:
@@ -112,10 +115,18 @@ class Investigation:
         """A bug of ours met this case: it ends for a person, with what is known of it."""
         why = f"Mendwire itself failed: {type(bug).__name__}: {printable(str(bug), 300)}"
         if filed.case.state is CaseState.LEASED:
-            return await self._decide(filed, Verdict.BLOCKED, why)
+            decided = await self._decide(filed, Verdict.BLOCKED, why)
+            await self._called_back(filed.case, decided.case)
+            return decided
         if filed.case.state in {CaseState.DELIVERING, CaseState.DELIVERED}:
             return await self._saver.park(filed, ParkReason.PERSON, why, 0)
         raise bug
+
+    async def _called_back(self, before: Case, after: Case) -> None:
+        """Whoever works elsewhere on what the case does not wait for any more is stopped."""
+        if self.call_back is not None and before.away is not None and after.away is None:
+            with suppress(WireError, ServerError):  # its run ends by its own limits
+                await self.call_back(before)
 
     def _of(self, case: Case) -> Specialists:
         return self.homes.of(case) if self.homes is not None else self.specialists
@@ -144,7 +155,8 @@ class Investigation:
             return await self._timed(filed, step, self._found)  # it waited, and was paid for
         if not self.specialists.paid or step is Step.VERIFY:
             return await self._timed(filed, step, steps[step])
-        if parked := await self._unpaid(filed):
+        # What a worker sent that was killed is paid for, and its money still set aside.
+        if filed.case.away is None and (parked := await self._unpaid(filed)):
             return parked
         try:
             return await self._timed(filed, step, steps[step])
@@ -197,16 +209,21 @@ class Investigation:
     async def _research(self, filed: Filed) -> Filed:
         case = filed.case
         base = case.base or await self._of(case).base()
-        if gone := await self._of(case).gone(replace(case, base=base)):
-            verdict, why = verdict_of(gone, review=None, restricted=case.restricted)
-            return await self._decide(filed, verdict, why, base=base, proof=gone)
-        if shared := await self._shared(filed, base):
-            return shared
+        if case.away is None and (ended := await self._needless(filed, base)):
+            return ended
         finding, cost = await self._of(case).research(replace(case, base=base))
         self.boundary(Boundary.RESEARCHED)
         await self._saver.spend(case, cost)
         known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
         return await self._understood(filed, finding, known)
+
+    async def _needless(self, filed: Filed, base: str) -> Filed | None:
+        """The case decided where no agent need be asked: gone at base, or mended by another."""
+        case = filed.case
+        if gone := await self._of(case).gone(replace(case, base=base)):
+            verdict, why = verdict_of(gone, review=None, restricted=case.restricted)
+            return await self._decide(filed, verdict, why, base=base, proof=gone)
+        return await self._shared(filed, base)
 
     async def _understood(self, filed: Filed, finding: Finding, known: dict[str, Any]) -> Filed:
         """After research: for a person, after another's fix, or to be implemented."""
@@ -233,11 +250,8 @@ class Investigation:
         """A case that waited after its research: gone at base now, mended by another, or alone."""
         case = filed.case
         base = await self._of(case).base()
-        if gone := await self._of(case).gone(replace(case, base=base)):
-            verdict, why = verdict_of(gone, review=None, restricted=case.restricted)
-            return await self._decide(filed, verdict, why, base=base, proof=gone)
-        if shared := await self._shared(filed, base):
-            return shared
+        if ended := await self._needless(filed, base):
+            return ended
         joining = self._joins(case)
         if joining and (other := await joining.ahead(case)):
             return await self._wait_for(filed, other, "the same place", base=base)
@@ -328,6 +342,8 @@ class Investigation:
     async def _verify(self, filed: Filed) -> Filed:
         case = filed.case
         proof = await self._of(case).prove(case)
+        if case.rework is not None and self.joining and proof.status is ProofStatus.VALID:
+            proof = await self.joining.mends_all(case, proof)
         self.boundary(Boundary.VERIFIED)
         if proof.status is ProofStatus.VALID:
             if met := await self._met(filed, proof):
@@ -471,6 +487,8 @@ class Investigation:
         """Result, then acknowledgement, then the end: in that order (rules A4)."""
         case = filed.case
         assert case.verdict is not None, "a delivered case has its verdict"
+        if case.reworks and self.joining is not None:
+            await self.joining.follow(case)
         await self._publish(case, case.verdict)
         self.boundary(Boundary.PUBLISHED)
         if case.message is not None:

@@ -27,13 +27,15 @@ from mendwire.model.codec import kept_report
 from mendwire.model.report import Trust
 from mendwire.model.signature import parse_frames
 from mendwire.model.target import Target, same_target, target_of, touches_the_same
-from mendwire.model.work import Proof
+from mendwire.model.work import Proof, ProofStatus
 
 IN_WORK: Final = frozenset({CaseState.OPEN, CaseState.LEASED, CaseState.DELIVERING})
 OPEN_FIX: Final = frozenset({CaseState.DELIVERED, CaseState.PUBLISHED, CaseState.FIXED})
 """A fix that people have not merged yet."""
 MOST_FIXES: Final = 3
 """Open fixes against which one case's reproduction is run, the newest first."""
+RUNS_KEPT: Final = 2
+"""Of the runs that show a fix made anew to mend another case: red, and the first green one."""
 AGAIN_NS: Final = 30 * 1_000_000_000
 """A case that waits looks again by itself: whoever was to wake it may have died."""
 
@@ -121,7 +123,38 @@ class Joining:
             return False
         if case.step is Step.RESEARCH:
             return other.state in IN_WORK
-        return other.state in OPEN_FIX or other.state is CaseState.DELIVERING
+        is_open = other.state in OPEN_FIX or other.state is CaseState.DELIVERING
+        return is_open or other.rework is not None
+
+    async def mends_all(self, case: Case, proof: Proof) -> Proof:
+        """The proof of a fix that was made anew, held against each case that shares it (rules A9).
+
+        Invalid where one of them is not shown to be mended any more.
+        """
+        for other in await self._sharing(case):
+            shared = await self.shares(other, case)
+            if shared is None:
+                why = (
+                    f"It is not shown to mend {other.title} any more: case {other.case_id} shares "
+                    "this fix, so its reproduction must pass with the change, too."
+                )
+                return replace(proof, status=ProofStatus.INVALID, reasons=(why,))
+            told = f"It mends case {other.case_id}, too: {' '.join(shared.reasons)}"
+            runs = tuple(
+                replace(run, what=f"{run.what}, of case {other.case_id}")
+                for run in shared.runs[:RUNS_KEPT]
+            )
+            proof = replace(proof, reasons=(*proof.reasons, told), runs=(*proof.runs, *runs))
+        return proof
+
+    async def follow(self, fix: Case) -> None:
+        """Have the cases that share a fix name the commit that it was made anew as; legal twice."""
+        for other in await self._sharing(fix):
+            if other.delivered == fix.delivered:
+                continue
+            with suppress(Damaged, Fenced):
+                filed = Filed(case=other, revision=0)
+                await self.docket.change(filed, lambda now: _following(now, fix))
 
     async def wake(self, awaited: Case) -> None:
         """Have the cases taken up that waited for this one."""
@@ -151,9 +184,21 @@ class Joining:
             fix = await self._now(other.case_id)
             if fix is None or not _has_open_fix(fix) or fix.delivered is None:
                 continue
-            if proof := await self.shares(case, fix):
+            proof = await self.shares(case, fix)
+            if proof is not None and await self._stands(fix):
                 return fix, proof
         return None
+
+    async def _stands(self, fix: Case) -> bool:
+        """Whether that change is still the fix: people may have asked for another meanwhile."""
+        now = await self._now(fix.case_id)
+        return now is not None and _has_open_fix(now) and now.delivered == fix.delivered
+
+    async def _sharing(self, fix: Case) -> list[Case]:
+        """The cases that say ``fixed`` by this one's fix, while people may still change it."""
+        near = [one for one in await self._others(fix) if _shares(one, fix)]
+        full = [await self._now(one.case_id) for one in near]
+        return [one for one in full if one is not None and _shares(one, fix)]
 
     async def _others(self, case: Case) -> list[Case]:
         """The others of its repository, newest first; of the docket only what changed is read."""
@@ -190,6 +235,19 @@ def _waits(case: Case) -> bool:
 def _has_open_fix(case: Case) -> bool:
     """A fix of its own: one that shares another's is no fix to share."""
     return case.state in OPEN_FIX and case.verdict is Verdict.FIXED and not case.joined
+
+
+def _shares(case: Case, fix: Case) -> bool:
+    is_fixed = case.state in OPEN_FIX and case.verdict is Verdict.FIXED
+    return is_fixed and case.joined == fix.case_id
+
+
+def _following(case: Case, fix: Case) -> Case:
+    if not _shares(case, fix) or case.delivered == fix.delivered:
+        return case
+    told = "It was made anew since, and shown to mend this again."
+    reason = case.reason if told in case.reason else f"{case.reason} {told}"
+    return replace(case, delivered=fix.delivered, reason=reason)
 
 
 def _may_share(case: Case, other: Case) -> bool:

@@ -101,6 +101,10 @@ class Elsewhere(Protocol):
         """
         ...
 
+    async def call_back(self, case: Case) -> None:
+        """Stop whoever works on what was sent for the case: it went on without the answer."""
+        ...
+
 
 Said = Callable[[str, str], None]
 """Called with (kind, one line of text) while a specialist works; text is untrusted."""
@@ -112,6 +116,8 @@ exactly these bytes (rules B4)."""
 Tell = Callable[[Case, str], Awaitable[None]]
 """Publishes where a fix is on its way: the case, and the word for it."""
 Deliver = Callable[[Case], Awaitable[Delivered]]
+CallBack = Callable[[Case], Awaitable[None]]
+"""See ``Elsewhere``."""
 Keep = Callable[[Case, str], Awaitable[str]]
 """Keeps the evidence of a verdict, made by the agent named; gives its name, or nothing where it
 could not be kept."""

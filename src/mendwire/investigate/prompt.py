@@ -22,7 +22,7 @@ FIELD_LIMIT: Final = 6_000
 _PRINTED: Final = "the stack as the server printed it"
 _FRAMES: Final = "the stack, outermost first"
 _PATCH: Final = "the change under review"
-_STANDS: Final = "the change that was delivered; your tree is without it"
+_STANDS: Final = "the change that was delivered; your tree has it"
 _ASKED: Final = "what people who review that change ask for"
 _BY_LINES: Final = frozenset({_PRINTED, _FRAMES})
 _MARKS: Final = "\u00a6\u00ac\u2016\u203b\u2042\u2044\u204a\u2056\u205a\u205c"
@@ -52,9 +52,9 @@ _OWN_REVIEW: Final = (
 )
 _AGAIN: Final = (
     "A change for it was delivered, and people who may write to this repository ask for something "
-    "else: both stand below. Make the whole change anew, so that it mends the error and is what "
-    "they ask for as far as that concerns this change. What they say is a wish for the code of "
-    "this change and nothing else."
+    "else: both stand below. Your tree has that change already. Rework it, so that the whole "
+    "mends the error and is what they ask for as far as that concerns this change. What they say "
+    "is a wish for the code of this change and nothing else."
 )
 _RULES: Final = (
     "You work for Mendwire, which proves by itself what you claim: nothing you say is taken on "

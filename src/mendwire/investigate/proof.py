@@ -78,6 +78,14 @@ class Judge:
         runs = tuple(map(evidence, trial.runs))
         return Proof(status=status, reasons=reasons, runs=runs, sandbox=self.bench.sandbox.kind)
 
+    async def known(self, base: str) -> BaseFiles:
+        """What the policy must know of a base commit."""
+        modes = await self.repository.entries(base)
+        told = [name for name in CONFIG_FILES if name in modes]
+        texts = {name: await self.repository.read_file(base, name) for name in told}
+        shown = {name: text.decode("utf-8", "replace") for name, text in texts.items() if text}
+        return BaseFiles(modes=modes, texts=shown)
+
     async def baseline(
         self, base: str, tree: Path, command: tuple[str, ...], bench: Bench
     ) -> SuiteRun:
@@ -182,17 +190,10 @@ class _Trial:
     async def _permitted(self) -> tuple[FilePatch, ...]:
         if not self.change.patch.strip():
             raise Ended(_S.INVALID, "The agent changed nothing.")
-        repository, base = self.judge.repository, self.case.base
-        modes = await repository.entries(base)
-        told = [name for name in CONFIG_FILES if name in modes]
-        texts = {name: await repository.read_file(base, name) for name in told}
-        shown: dict[str, str] = {
-            name: text.decode("utf-8", "replace") for name, text in texts.items() if text
-        }
-        known = BaseFiles(modes=modes, texts=shown)
+        known = await self.judge.known(self.case.base)
         if breaches := check_patch(self.change.patch, known, self.judge.policy):
             raise Ended(_S.BREACH, *breaches)
-        self.patterns = patterns_of(shown)
+        self.patterns = patterns_of(known.texts)
         return read_patch(self.change.patch)
 
     def _suite_command(self) -> tuple[str, ...]:

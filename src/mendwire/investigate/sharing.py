@@ -5,8 +5,10 @@ from __future__ import annotations
 from mendwire.errors import ExecutionError
 from mendwire.execution.commands import run_reproduction
 from mendwire.investigate.fresh_trees import Ended, FreshTrees
+from mendwire.investigate.patch import read_patch, without
 from mendwire.investigate.proof import MORE, QUICK_S, Judge
 from mendwire.investigate.suite import evidence
+from mendwire.investigate.testfiles import is_judge_file, is_test, patterns_of
 from mendwire.model.case import Case
 from mendwire.model.work import Proof, ProofStatus, Reproduction, Run
 
@@ -14,9 +16,21 @@ from mendwire.model.work import Proof, ProofStatus, Reproduction, Run
 async def mended_by(judge: Judge, case: Case, fix: Case, wanted: Reproduction) -> Proof | None:
     """The runs that show it: red where the fix starts from, with the case's own error in its own
     place, and green with the fix, each time. None where it is otherwise, or cannot be run.
+
+    As for a fix of its own, tests and what the judge runs are as they were at base.
     """
     assert fix.change is not None, "a case with a fix has its change"
     runs: list[Run] = []
+    try:
+        patterns = patterns_of((await judge.known(fix.base)).texts)
+    except ExecutionError:
+        return None
+
+    def is_fixed(path: str) -> bool:
+        return is_test(path, patterns) or is_judge_file(path)
+
+    changed = {path for file in read_patch(fix.change.patch) for path in file.paths}
+    code = without(read_patch(fix.change.patch), frozenset(filter(is_fixed, changed)))
     trees = FreshTrees(
         repository=judge.repository,
         state=judge.state,
@@ -24,21 +38,21 @@ async def mended_by(judge: Judge, case: Case, fix: Case, wanted: Reproduction) -
         commands=judge.commands,
         base=fix.base,
         key=f"share-{case.case_id}-{case.token}",
-        is_fixed=lambda _path: False,
+        is_fixed=is_fixed,
     )
     try:
         async with trees.at("") as (tree, bench):
             before = await run_reproduction(
-                bench, tree, wanted, what="reproduction without the other fix", seed=0
+                bench, tree, wanted, what="reproduction without the shared fix", seed=0
             )
         runs.append(evidence(before.run))
         if before.run.passed or not before.own:
             return None
-        async with trees.at(fix.change.patch) as (tree, bench):
+        async with trees.at(code) as (tree, bench):
             times = judge.commands.reruns + 1 + (MORE if before.run.seconds < QUICK_S else 0)
             for seed in range(times):
                 after = await run_reproduction(
-                    bench, tree, wanted, what="reproduction with the other fix", seed=seed
+                    bench, tree, wanted, what="reproduction with the shared fix", seed=seed
                 )
                 runs.append(evidence(after.run))
                 if not after.run.passed:

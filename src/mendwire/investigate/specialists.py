@@ -26,6 +26,7 @@ from mendwire.model.layout import WHOLE, Layout
 from mendwire.model.letter import Letter
 from mendwire.model.printable import printable
 from mendwire.model.report import Trust
+from mendwire.model.screening import ScreenedReport
 from mendwire.model.signature import crash_frame, error_type
 from mendwire.model.trace import parent_of
 from mendwire.model.work import (
@@ -100,8 +101,9 @@ class AgentSpecialists:
         """What breaks and why; restricted cases read only."""
         answer = await self._away(case, Role.RESEARCH)
         if answer is None:
-            async with self._place(case, Role.RESEARCH) as place:
-                answer = await self._run(case, Role.RESEARCH, place)
+            letter = await self._letter(case, Role.RESEARCH)
+            async with self._place(case, letter) as place:
+                answer = await self._run(letter, place, kept_report(case))
         if answer.finding is None:
             raise AgentFailed("The research specialist gave no finding.", cost_usd=answer.cost_usd)
         return answer.finding, answer.cost_usd
@@ -111,9 +113,10 @@ class AgentSpecialists:
         answer = await self._away(case, Role.IMPLEMENTATION)
         if answer is not None:
             return await self._patched(case, answer), answer.reproduction, answer.cost_usd
-        async with self._place(case, Role.IMPLEMENTATION) as place:
+        letter = await self._letter(case, Role.IMPLEMENTATION)
+        async with self._place(case, letter) as place:
             before = await self.workshop.outside(place)
-            answer = await self._run(case, Role.IMPLEMENTATION, place)
+            answer = await self._run(letter, place, kept_report(case))
             harm = await self.workshop.harm(before, place)
             change = await self.workshop.change(place, case.base, answer.explanation)
         return replace(change, outside=harm), answer.reproduction, answer.cost_usd
@@ -133,8 +136,9 @@ class AgentSpecialists:
         """Fresh eyes on the changed tree."""
         answer = await self._away(case, Role.REVIEW, called)
         if answer is None:
-            async with self._place(case, Role.REVIEW, called) as place:
-                answer = await self._run(case, Role.REVIEW, place, called)
+            letter = await self._letter(case, Role.REVIEW, called)
+            async with self._place(case, letter) as place:
+                answer = await self._run(letter, place, kept_report(case))
         if answer.review is None:
             raise AgentFailed(f"The {called} specialist gave no review.", cost_usd=answer.cost_usd)
         return answer.review, answer.cost_usd
@@ -148,7 +152,7 @@ class AgentSpecialists:
         if self.elsewhere is None or called not in self.elsewhere.roles:
             return None
         letter = await self._letter(case, role, called)
-        return await self.elsewhere.ask(case, letter, _teller(case, called))
+        return await self.elsewhere.ask(case, letter, _teller(case.case_id, called))
 
     async def _patched(self, case: Case, answer: AgentAnswer) -> Change:
         """A diff that came from elsewhere, in a fresh tree, judged as if it were made here."""
@@ -159,13 +163,14 @@ class AgentSpecialists:
             raise AgentFailed(message, cost_usd=answer.cost_usd) from None
         return replace(change, outside=answer.outside)
 
-    async def _run(self, case: Case, role: Role, place: Place, called: str = "") -> AgentAnswer:
-        letter = await self._letter(case, role, called or role.value)
-        assignment = self.workshop.assignment(letter, place, kept_report(case), self.limits)
-        return await ran(self.agent, assignment, _teller(case, called or role.value))
+    async def _run(self, letter: Letter, place: Place, screened: ScreenedReport) -> AgentAnswer:
+        assignment = self.workshop.assignment(letter, place, screened, self.limits)
+        return await ran(self.agent, assignment, _teller(letter.case_id, letter.called))
 
-    async def _letter(self, case: Case, role: Role, called: str) -> Letter:
+    async def _letter(self, case: Case, role: Role, called: str = "") -> Letter:
         """The assignment without its folders: what any process can work by."""
+        called = called or role.value
+        stands = case.rework.change if case.rework and role is Role.IMPLEMENTATION else None
         return Letter(
             case_id=case.case_id,
             called=called,
@@ -180,7 +185,7 @@ class AgentSpecialists:
                 proof=case.proof,
                 feedback=case.feedback,
                 asked=case.rework.asked if case.rework else "",
-                stands=case.rework.change if case.rework else None,
+                stands=stands,
             ),
             system=system_text(called, *await self._notes(case, called)),
             answer_schema=answer_schema(role),
@@ -193,6 +198,7 @@ class AgentSpecialists:
             restricted=case.restricted,
             finding=case.finding,
             change=case.change,
+            stands=stands,
             feedback=_feedback(case),
             reproduction=await self._reproduction(case),
             limits=self.limits,
@@ -235,12 +241,9 @@ class AgentSpecialists:
         return replace(found, expects_type=kind, expects_file=crash)
 
     @asynccontextmanager
-    async def _place(self, case: Case, role: Role, called: str = "") -> AsyncIterator[Place]:
-        commit = case.base
-        if role is Role.REVIEW:
-            commit = await self.workshop.under_review(case.base, case.change, case.opened_ns)
-        key = f"{case.case_id}-{case.token}-{called or role.value}"
-        async with self.workshop.place(commit, key) as place:
+    async def _place(self, case: Case, letter: Letter) -> AsyncIterator[Place]:
+        key = f"{case.case_id}-{case.token}-{letter.called}"
+        async with self.workshop.place(await self.workshop.begins(letter), key) as place:
             yield place
 
 
@@ -256,10 +259,10 @@ def _trace() -> str:
     return parent_of(span) if span is not None else ""
 
 
-def _teller(case: Case, role: str) -> OnSaid:
+def _teller(case_id: str, role: str) -> OnSaid:
     def said(kind: str, text: str) -> None:
         line = printable(text, 300)
-        emit("agent.said", case=case.case_id, role=role, kind=kind, text=line)
+        emit("agent.said", case=case_id, role=role, kind=kind, text=line)
 
     return said
 

@@ -16,7 +16,7 @@ from mendwire.investigate.outside import Snapshot, differences, snapshot
 from mendwire.investigate.patch import read_patch
 from mendwire.model.letter import Letter
 from mendwire.model.screening import ScreenedReport
-from mendwire.model.work import Assignment, Change, Limits
+from mendwire.model.work import Assignment, Change, Limits, Role
 
 _HARM_NAMED: Final = 50
 
@@ -27,6 +27,8 @@ class Place:
 
     tree: Path
     scratch: Path
+    commit: str
+    """Which the tree holds at first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +50,7 @@ class Workshop:
         async with tree(self.repository, commit, key=key, state=self.state) as checkout:
             scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                yield Place(tree=checkout, scratch=scratch)
+                yield Place(tree=checkout, scratch=scratch, commit=commit)
             finally:
                 await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
@@ -66,6 +68,7 @@ class Workshop:
             tree=place.tree,
             repo=self.repository.origin.top,
             base=letter.base,
+            begins=place.commit,
             scratch=place.scratch,
             screened=screened,
             finding=letter.finding,
@@ -77,12 +80,16 @@ class Workshop:
             may_run=letter.may_run and not letter.restricted,
         )
 
-    async def under_review(self, base: str, change: Change | None, opened_ns: int) -> str:
-        """The commit that a reviewer sees: the change on top of ``base``."""
-        if change is None:
-            return base
-        after = await self.repository.apply_patch(base, change.patch)
-        return await self.repository.commit(after, base, "Under review", opened_ns)
+    async def begins(self, letter: Letter) -> str:
+        """The commit that a specialist's tree begins at.
+
+        A reviewer sees the change on top of the base, and so does who makes a delivered one anew.
+        """
+        shown = {Role.REVIEW: letter.change, Role.IMPLEMENTATION: letter.stands}.get(letter.role)
+        if shown is None:
+            return letter.base
+        after = await self.repository.apply_patch(letter.base, shown.patch)
+        return await self.repository.commit(after, letter.base, "Under review", letter.opened_ns)
 
     async def change(self, place: Place, base: str, explanation: str) -> Change:
         """What was changed in a tree, as our own git reads it (rules B7)."""

@@ -1,4 +1,4 @@
-"""How far a fix goes by itself, and a person's word that one may go further. Pure."""
+"""How far a fix goes by itself, a person's word that one may go further, or is given up. Pure."""
 
 from __future__ import annotations
 
@@ -41,6 +41,27 @@ def approved(case: Case, level: str, by: str) -> Case:
         return replace(again, finding=case.finding, approved=level, approved_by=by)
     opened = move(case, CaseState.OPEN, token=case.token)
     return replace(opened, approved=level, approved_by=by, holder="")
+
+
+def at_stake(case: Case) -> str:
+    """What trying a case again gives up: a fix that people have. Empty where there is none."""
+    fix = case.delivered
+    if case.state not in {CaseState.FIXED, CaseState.MERGED} or fix is None:
+        return ""
+    paid = "Trying again opens the issue's next episode, in which another fix is made and paid for"
+    if case.state is CaseState.MERGED:
+        return (
+            f"The fix of case {case.case_id} is merged and waits to be deployed. {paid}; the "
+            "merged one stays in the code, and whether it works is not followed any more."
+        )
+    where = f"on {fix.branch}" if fix.branch else f"in {fix.patch_path}"
+    if fix.request_number:
+        where = f"in request {fix.request_number}"
+    owner = f", that of case {case.joined}," if case.joined else ""
+    return (
+        f"The fix of case {case.case_id}{owner} waits {where} to be merged. {paid}; the one that "
+        "waits stays where it is, and counts as not wanted."
+    )
 
 
 def _is_found(case: Case) -> bool:

@@ -66,6 +66,8 @@ class Letter:
     """Read only, and research alone; sticks to the reply (rules B3)."""
     finding: Finding | None = None
     change: Change | None = None
+    stands: Change | None = None
+    """What was delivered and is made anew: implementation begins on top of it."""
     feedback: str = ""
     reproduction: Reproduction | None = None
     limits: Limits = field(default_factory=Limits)

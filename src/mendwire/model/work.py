@@ -152,10 +152,12 @@ class Assignment:
     answer_schema: dict[str, object]
     """JSON Schema of the answer that is expected."""
     tree: Path
-    """The agent's own checkout at ``base``, with its own disposable ``.git``."""
+    """The agent's own checkout, with its own disposable ``.git``."""
     repo: Path
     """The operator's repository: read by us alone, never handed to a model."""
     base: str
+    begins: str
+    """The commit in the tree: ``base``, or ``base`` with the change that is looked at or redone."""
     scratch: Path
     """An empty folder outside the tree for the agent's own state and result files."""
     screened: ScreenedReport

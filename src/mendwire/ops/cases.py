@@ -6,18 +6,21 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import ConfigError, IllegalMove
-from mendwire.model.approval import approved
+from mendwire.model.approval import approved, at_stake
 from mendwire.model.case import (
     CASE_MOVES,
     REOPENABLE,
+    RETURNABLE,
     Case,
     CaseState,
     ParkReason,
+    Verdict,
     is_observed,
     issue_of,
     move,
@@ -99,18 +102,30 @@ async def meant(docket: Docket, wanted: str) -> Filed:
     return filed
 
 
-async def retry(docket: Docket, wanted: str) -> Case:
+async def retry(docket: Docket, wanted: str, *, sure: bool = False) -> Case:
     """Let any worker take the case on at once; raises IllegalMove when one is at it.
 
     A parked case goes on where it stopped, with its tries counted anew. One that is over, or whose
-    fix was not wanted, begins the issue's next episode.
+    fix was not wanted, begins the issue's next episode. A fix that people have, merged or not, is
+    given up by one who is ``sure`` alone; else ConfigError says what that means.
     """
     filed = await meant(docket, wanted)
     await docket.call(filed.case.issue, 0)
-    opened = await docket.change(filed, _of(filed, _again))
+    opened = await docket.change(filed, _of(filed, partial(_again, sure=sure)))
     # Once more: a sweeper that came in between found nothing to do and forgot the first.
     await docket.call(filed.case.issue, 0)
     return opened.case
+
+
+async def stake(docket: Docket, wanted: str) -> str:
+    """What ``retry`` would give up, and for whom, in sentences; empty where that is nothing."""
+    case = (await find(docket, wanted)).case
+    told = at_stake(case)
+    if not told:
+        return ""
+    others = [one.case async for one in docket.cases() if one.case.joined == case.case_id]
+    kept = sum(one.verdict is Verdict.FIXED for one in others)
+    return f"{told} Other cases that share it keep it: {kept}." if kept else told
 
 
 async def approve(docket: Docket, wanted: str, level: str, by: str) -> Case:
@@ -213,13 +228,20 @@ def _of(filed: Filed, how: Callable[[Case], Case]) -> Callable[[Case], Case]:
     return changed
 
 
-def _again(case: Case) -> Case:
+def _again(case: Case, *, sure: bool) -> Case:
+    if (stake := at_stake(case)) and not sure:
+        raise ConfigError(f"{stake} Nothing was changed.")
     if case.state is CaseState.PARKED:
         waited = case.parking is not None and case.parking.reason is ParkReason.JOINED
         again = move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0, held_up=0)
         return replace(again, alone=True, joined="") if waited else again
     if CaseState.WITHDRAWN in CASE_MOVES[case.state]:
         case = move(case, CaseState.WITHDRAWN, token=case.token)
+    if case.state in RETURNABLE:
+        raise IllegalMove(
+            f"The fix of case {case.case_id} is deployed: it opens again by itself when its error "
+            "comes back in a release that has it."
+        )
     if case.state not in REOPENABLE:
         message = f"Case {case.case_id} is {case.state}: it is being worked on, so just wait."
         raise IllegalMove(message)

@@ -8,6 +8,7 @@ JSON, or why the report broke the screen.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import signal
 import sys
@@ -63,7 +64,13 @@ def judged(detector: Detector, request: bytes, seconds: float) -> bytes:
     except Exception as problem:  # noqa: BLE001 - whatever it is, this one report broke the screen
         why = type(problem).__name__
         return _broken(f"The report broke the screen ({why}); it goes to quarantine.")
-    return json.dumps(asdict(screening)).encode()
+    said = {
+        "verdict": screening.verdict,
+        "score": screening.score,
+        "reasons": [asdict(reason) for reason in screening.reasons],
+        "sha256": screening.sha256,
+    }
+    return json.dumps(said).encode()
 
 
 def main() -> None:
@@ -77,6 +84,7 @@ def main() -> None:
     except ScreenUnavailable as problem:
         frame_out(target, str(problem).encode())
         return
+    gc.freeze()  # spaCy and the rules stay: no collection need look at them again
     frame_out(target, b"")
     while (request := frames_in(source)) is not None:
         frame_out(target, judged(detector, request, float(seconds)))

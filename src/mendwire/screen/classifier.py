@@ -36,6 +36,7 @@ _SENTENCE: Final = (24, 260)
 """The shortest and the longest sentence that is a window of its own, in letters."""
 _FLOOR: Final = -2.2
 """Log-odds below which a piece is nothing to speak of."""
+_MAX: Final = 100.0
 _MIN_LETTERS: Final = 8
 _RULERS: Final = re.compile(r"([^\w\s]|_)(?:\1{3,}|(?: \1){3,})")
 _JOINTS: Final = re.compile(r"[^a-z0-9]+")
@@ -84,7 +85,7 @@ class Classifier:
     """The spaCy component ``mendwire_classifier``; ``found`` works without a document too."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         self._known: dict[str, _Judged] = {}
 
     def __call__(self, doc: Doc) -> Doc:
@@ -122,7 +123,7 @@ class Classifier:
         judged: list[_Judged] = [None] * len(pieces)
         if not asked:
             return judged
-        given = grams([text for _, text in asked], self._model.bits)
+        given = grams([text for _, text in asked], self.model.bits)
         sums = self._running(given)
         begins, ends, owners = windows(given)
         odds = self._odds(sums, given, begins, ends)
@@ -140,7 +141,7 @@ class Classifier:
 
     def _running(self, given: Grams) -> NDArray[np.int32]:
         """Sums of the weights up to each letter; a window's is a difference of two."""
-        table = self._model.table
+        table = self.model.table
         sums = np.zeros(given.letters.shape[1] + 1, np.int32)
         here = sums[1:]
         np.add.reduce(table.take(given.letters), axis=0, dtype=np.int32, out=here)
@@ -159,7 +160,7 @@ class Classifier:
         ends: NDArray[np.int64],
     ) -> NDArray[np.float64]:
         """Calibrated log-odds of each window."""
-        model, words, meant = self._model, given.word_starts, given.sense_starts
+        model, words, meant = self.model, given.word_starts, given.sense_starts
         count = len(given.letters) * (ends - begins) + len(given.words) * (
             words.searchsorted(ends) - words.searchsorted(begins)
         )
@@ -222,6 +223,11 @@ def readable(piece: str) -> str:
             return ""
     piece = without_repeats(piece)
     return piece if len(piece) >= _MIN_LETTERS else ""
+
+
+def silent_model() -> Model:
+    """Weights that find nothing: what the rules do alone is seen with them."""
+    return Model(table=np.zeros(2, np.int8), scale=0.0, bias=-_MAX, slope=1.0, zero=0.0)
 
 
 def load_model() -> Model:

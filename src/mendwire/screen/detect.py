@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import Reason, Screening, ScreenVerdict
 from mendwire.screen.decide import believed, decide, weighed
 from mendwire.screen.extensions import Extension, load_extensions
-from mendwire.screen.language import Pipeline, check, load_pipeline
+from mendwire.screen.language import Hit, Pipeline, check, load_pipeline
 from mendwire.screen.normalise import hidden
 from mendwire.screen.normalise.ciphers import written
 from mendwire.screen.pieces import WINDOW, Piece, in_windows, pieces, segments_of
@@ -30,6 +31,19 @@ SECONDS: Final = 2.0
 
 Publish = Callable[[str, dict[str, str]], None]
 """Called with a subject and a body."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Begun:
+    """A report that the rules have seen."""
+
+    parts: Sequence[Segment]
+    sha256: str
+    trust: Trust
+    deadline: float
+    reasons: list[Reason] = field(default_factory=list)
+    waiting: Sequence[Piece] = ()
+    """The pieces that the classifier has yet to judge; no more than ``WINDOW`` and one."""
 
 
 class Detector:
@@ -53,50 +67,87 @@ class Detector:
         self, text: str, trust: Trust = Trust.TRUSTED, seconds: float = SECONDS
     ) -> Screening:
         """Screen any text; a JSON object is read by its fields. Raises ScreenBroken."""
-        data = text.encode("utf-8", "surrogatepass")
-        sha256 = hashlib.sha256(data).hexdigest()
-        return self._judge(segments_of(text, data), sha256, trust, seconds)
+        return self._judge(*_of(text), trust, seconds)
+
+    def of_texts(
+        self, texts: Iterable[str], trust: Trust = Trust.TRUSTED, seconds: float = SECONDS
+    ) -> list[Screening | ScreenBroken]:
+        """The same for some dozens at once, which costs less; what broke it stands in its place."""
+        begun = [self._begun(*_of(text), trust, seconds) for text in texts]
+        waiting = [one.waiting for one in begun if isinstance(one, _Begun)]
+        scored = iter(self._pipeline.scored([list(map(_text, pieces)) for pieces in waiting]))
+        return [
+            one if isinstance(one, ScreenBroken) else self._done(one, next(scored)) for one in begun
+        ]
 
     def _judge(
         self, parts: Sequence[Segment], sha256: str, trust: Trust, seconds: float
     ) -> Screening:
-        deadline = time.monotonic() + seconds
-        reasons = list(self._reasons(parts, deadline))
-        screening = decide(reasons, trust, sha256)
+        begun = self._begun(parts, sha256, trust, seconds)
+        if isinstance(begun, ScreenBroken):
+            raise begun
+        (hits,) = self._pipeline.scored([list(map(_text, begun.waiting))])
+        done = self._done(begun, hits)
+        if isinstance(done, ScreenBroken):
+            raise done
+        return done
+
+    def _begun(
+        self, parts: Sequence[Segment], sha256: str, trust: Trust, seconds: float
+    ) -> _Begun | ScreenBroken:
+        begun = _Begun(parts=parts, sha256=sha256, trust=trust, deadline=time.monotonic() + seconds)
+        try:
+            self._read(begun)
+        except ScreenBroken as problem:
+            return problem
+        return begun
+
+    def _done(self, begun: _Begun, hits: Sequence[Hit]) -> Screening | ScreenBroken:
+        reasons, deadline = begun.reasons, begun.deadline
+        reasons += self._reasons(begun.waiting, hits)
+        screening = decide(reasons, begun.trust, begun.sha256)
         if not self._extensions or screening.verdict is ScreenVerdict.REJECT:
             return screening
-        read = list(pieces(in_windows(parts)[0]))
-        for extension in self._extensions:
-            reasons += extension.reasons(read, deadline - time.monotonic())
-            check(deadline)
-        return decide(reasons, trust, sha256)
+        read = list(pieces(in_windows(begun.parts)[0]))
+        try:
+            for extension in self._extensions:
+                reasons += extension.reasons(read, deadline - time.monotonic())
+                check(deadline)
+        except ScreenBroken as problem:
+            return problem
+        return decide(reasons, begun.trust, begun.sha256)
 
-    def _reasons(self, parts: Sequence[Segment], deadline: float) -> Iterator[Reason]:
-        windows, cut = in_windows(parts)
+    def _read(self, begun: _Begun) -> None:
+        """Everything but the last pieces' scores; raises ScreenBroken."""
+        windows, cut = in_windows(begun.parts)
+        reasons, deadline = begun.reasons, begun.deadline
         if cut:
-            yield self._reason("too-long-to-scan", cut, "")
+            reasons.append(self._reason("too-long-to-scan", cut, ""))
         for segment in windows:
             rule = hidden(segment.text)
             if rule:
-                yield self._reason(rule, segment, printable(segment.text))
+                reasons.append(self._reason(rule, segment, printable(segment.text)))
         batch: list[Piece] = []
         waiting = 0
         for piece in pieces(windows):
             check(deadline)
             if piece.cut and piece.segment is not cut:
                 cut = piece.segment
-                yield self._reason("too-much-to-decode", cut, "")
+                reasons.append(self._reason("too-much-to-decode", cut, ""))
             batch.append(piece)
             waiting += len(piece.text)
             if waiting > WINDOW:
-                yield from self._found(batch, deadline)
+                hits = self._pipeline.hits(list(map(_text, batch)), deadline)
+                reasons += self._reasons(batch, hits)
                 batch, waiting = [], 0
         if batch:
-            yield from self._found(batch, deadline)
+            check(deadline)
+            hits, judged = self._pipeline.ruled(list(map(_text, batch)), deadline)
+            reasons += self._reasons(batch, hits)
+            begun.waiting = [] if judged else batch
 
-    def _found(self, batch: Sequence[Piece], deadline: float) -> Iterator[Reason]:
-        check(deadline)
-        for hit in self._pipeline.hits([piece.text for piece in batch], deadline):
+    def _reasons(self, batch: Sequence[Piece], hits: Iterable[Hit]) -> Iterator[Reason]:
+        for hit in hits:
             piece = batch[hit.piece]
             if hit.odds is None:
                 yield self._reason(
@@ -122,6 +173,16 @@ class Detector:
     ) -> Reason:
         weight = weighed(self._rules[rule].weight, segment.kind, disguised=disguised, joined=joined)
         return Reason(rule=rule, where=segment.where, weight=weight, excerpt=excerpt)
+
+
+def _text(piece: Piece) -> str:
+    return piece.view.text
+
+
+def _of(text: str) -> tuple[list[Segment], str]:
+    """A text's segments, and the sha256 of its bytes."""
+    data = text.encode("utf-8", "surrogatepass")
+    return segments_of(text, data), hashlib.sha256(data).hexdigest()
 
 
 def fresh_detector(own: Path | None = None) -> Detector:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mendwire.screen.senses import sense_rows
-from mendwire.screen.words import Words, words_of
+from mendwire.screen.words import Words, meant_in, words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,14 +71,14 @@ def grams(pieces: Sequence[str], bits: int) -> Grams:
     text = f"{_APART}{_APART.join(padded)}{_APART}"
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
     codes = np.where(codes - np.uint32(48) < np.uint32(10), np.uint32(48), codes)
-    words = words_of(pieces, starts)
-    rows, sense_starts = sense_rows(words.meant, bits)
+    words = words_of(codes, starts)
+    rows, sense_starts = sense_rows(meant_in(pieces, starts), bits)
     return Grams(
         starts=starts,
         ends=ends,
         letters=_letters(codes, bits),
         words=_words(words, bits),
-        word_starts=np.array(words.places, np.int64),
+        word_starts=words.places,
         senses=rows,
         sense_starts=sense_starts,
         breaks=breaks,
@@ -113,7 +113,8 @@ def _words(words: Words, bits: int) -> NDArray[np.uint32]:
     first = words.firsts
     both[first] = mixed[first]
     far[2:] = mixed[2:] ^ spread[:-2]
-    alone = [*first, *(at + 1 for at in first if at + 1 < size)]
+    second = first + 1
+    alone = np.concatenate([first, second[second < size]])
     far[alone] = both[alone] * _PRIME
     return _rows(hashed, bits)
 

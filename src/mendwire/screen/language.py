@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-    from mendwire.screen.classifier import Classifier, Scored
+    from mendwire.screen.classifier import Classifier, Model, Scored
 
 PIECES: Final = "mendwire_pieces"
 FOUND: Final = "mendwire_found"
@@ -70,6 +70,14 @@ class Pipeline:
 
     def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
         """What is found in folded texts; ScreenBroken past ``deadline`` (monotonic)."""
+        found, judged = self.ruled(pieces, deadline)
+        return found if judged else [*found, *self.scored([pieces])[0]]
+
+    def ruled(self, pieces: Sequence[str], deadline: float) -> tuple[list[Hit], bool]:
+        """What the rules find, and whether the classifier has judged these texts as well.
+
+        It has where a document was made. ScreenBroken past ``deadline`` (monotonic).
+        """
         glances = self._matcher.glances(pieces)
         by_regex = [
             Hit(rule=rule, piece=number, joined=False, excerpt=excerpt)
@@ -78,16 +86,29 @@ class Pipeline:
         ]
         check(deadline)
         if not self._matcher.may_match(glances):
-            return [*by_regex, *_scored(self._classifier.found(pieces))]
+            return by_regex, False
         words: list[str] = []
         starts: list[int] = []
         for piece in pieces:
             starts.append(len(words))
             words += without_long_repeats(_WORD.findall(piece))
             check(deadline)
+        if not self._matcher.may_match(glances, f" {' '.join(words)} "):
+            return by_regex, False
         # The zone frees this text's words: the vocabulary must not grow with what strangers send.
         with self._lock, self._nlp.memory_zone():
-            return [*by_regex, *self._run(words, starts, pieces)]
+            return [*by_regex, *self._run(words, starts, pieces)], True
+
+    def scored(self, texts: Sequence[Sequence[str]]) -> list[list[Hit]]:
+        """What the classifier finds in the pieces of several texts, each by itself."""
+        found: list[list[Hit]] = [[] for _ in texts]
+        owners = [
+            (owner, number) for owner, text in enumerate(texts) for number in range(len(text))
+        ]
+        for one in self._classifier.found([piece for text in texts for piece in text]):
+            owner, number = owners[one.piece]
+            found[owner].append(_scored(one, number))
+        return found
 
     def _run(self, words: list[str], starts: list[int], pieces: Sequence[str]) -> list[Hit]:
         from spacy.tokens import Doc  # noqa: PLC0415 - the extra is loaded already here
@@ -95,14 +116,11 @@ class Pipeline:
         doc = Doc(self._nlp.vocab, words=words)
         doc.user_data[PIECES] = (starts, pieces)
         done = self._nlp(doc).user_data
-        return [*done[FOUND], *_scored(done[SCORED])]
+        return [*done[FOUND], *(_scored(one, one.piece) for one in done[SCORED])]
 
 
-def _scored(found: Sequence[Scored]) -> list[Hit]:
-    return [
-        Hit(rule=CLASSIFIER, piece=one.piece, joined=False, excerpt=one.excerpt, odds=one.odds)
-        for one in found
-    ]
+def _scored(one: Scored, piece: int) -> Hit:
+    return Hit(rule=CLASSIFIER, piece=piece, joined=False, excerpt=one.excerpt, odds=one.odds)
 
 
 def check(deadline: float) -> None:
@@ -111,8 +129,11 @@ def check(deadline: float) -> None:
         raise ScreenBroken("The report outlasted the screen's time; it goes to quarantine.")
 
 
-def load_pipeline(rules: Rules) -> Pipeline:
-    """Build the pipeline, about two seconds with spaCy's import; raises ScreenUnavailable."""
+def load_pipeline(rules: Rules, model: Model | None = None) -> Pipeline:
+    """Build the pipeline, about two seconds with spaCy's import; raises ScreenUnavailable.
+
+    ``model`` are other weights than the shipped ones.
+    """
     try:
         import spacy  # noqa: PLC0415 - heavy, and an extra
         from spacy.language import Language  # noqa: PLC0415 - the same
@@ -130,6 +151,8 @@ def load_pipeline(rules: Rules) -> Pipeline:
     except Exception as problem:
         raise ScreenUnavailable(f"spaCy refuses the screen's rules: {problem}") from problem
     classifier: Any = nlp.add_pipe("mendwire_classifier")
+    if model is not None:
+        classifier.model = model
     return Pipeline(nlp, matcher, classifier)
 
 
@@ -178,15 +201,16 @@ class RuleMatcher:
     def _build_first_words(self, rules: Rules) -> None:
         self._bits = bits = {name: 1 << number for number, name in enumerate(rules.lists)}
         self._alone: dict[str, int] = {}
-        self._first: dict[str, list[tuple[frozenset[str], int]]] = {}
+        self._first: dict[str, list[tuple[frozenset[str], str, int]]] = {}
         for name, phrases in rules.lists.items():
             for phrase in phrases:
-                word, *others = _WORD.findall(phrase)
+                word, *others = words = _WORD.findall(phrase)
                 if others:
-                    self._first.setdefault(word, []).append((frozenset(others), bits[name]))
+                    row = frozenset(others), f" {' '.join(words)} ", bits[name]
+                    self._first.setdefault(word, []).append(row)
                 else:
                     self._alone[word] = self._alone.get(word, 0) | bits[name]
-        in_several = [others for known in self._first.values() for others, _ in known]
+        in_several = [others for known in self._first.values() for others, _, _ in known]
         self._several = frozenset(self._first).union(*in_several)
         self._needed = [_needed(chain, bits) for chain in rules.chains]
         self._seen: dict[str, _Glance] = {}
@@ -195,8 +219,11 @@ class RuleMatcher:
         """What each piece has that a rule may need."""
         return [self._seen.get(piece) or self._glance(piece) for piece in pieces]
 
-    def may_match(self, glances: Sequence[_Glance]) -> bool:
-        """Whether it is worth making a document: most genuine errors end here."""
+    def may_match(self, glances: Sequence[_Glance], said: str = "") -> bool:
+        """Whether it is worth making a document: most genuine errors end here.
+
+        ``said`` are all tokens with blanks around them; without it phrases count by their words.
+        """
         if len(self._tokens):
             return bool(glances)
         there = 0
@@ -205,8 +232,8 @@ class RuleMatcher:
             there |= glance.there
             several |= glance.several
         for word in several & self._first.keys():
-            for others, bit in self._first[word]:
-                if others <= several:
+            for others, phrase, bit in self._first[word]:
+                if not there & bit and others <= several and (not said or phrase in said):
                     there |= bit
         if not there:
             return False

@@ -10,6 +10,8 @@ _LONGEST: Final = 40
 """Words of the longest stretch whose repetition is seen."""
 _SHORTEST: Final = 3
 """Words in a row that must come again before they count as a repetition."""
+_OFTEN: Final = 8
+"""Times that the same three words come before every distance is looked at."""
 _FRESH: Final = 0.75
 """Share of different words from which on nothing is looked for."""
 
@@ -51,9 +53,12 @@ def without_repeats(text: str) -> str:
     number = {word: at for at, word in enumerate(words)}
     if len(number) > _FRESH * len(words):
         return text
+    periods = _periods(words)
+    if not periods:
+        return text
     said = np.fromiter(map(number.__getitem__, words), np.int32, len(words))
     depth = np.zeros(len(said) + 1, np.int32)
-    for period in range(1, min(_LONGEST, len(said) // 2) + 1):
+    for period in periods:
         same = np.zeros(len(said) - period + 2, bool)
         np.equal(said[period:], said[:-period], out=same[1:-1])
         begins, ends = (np.flatnonzero(same[1:] != same[:-1]) + period).reshape(-1, 2).T
@@ -64,3 +69,20 @@ def without_repeats(text: str) -> str:
     if fresh.all():
         return text
     return " ".join([words[at] for at in np.flatnonzero(fresh).tolist()])
+
+
+def _periods(words: list[str]) -> list[int]:
+    """How far apart three words in a row come again, at most ``_LONGEST``."""
+    longest = min(_LONGEST, len(words) // 2)
+    places: dict[tuple[str, str, str], list[int]] = {}
+    found: set[int] = set()
+    for at, three in enumerate(zip(words, words[1:], words[2:], strict=False)):
+        before = places.get(three)
+        if before is None:
+            places[three] = [at]
+            continue
+        if len(before) == _OFTEN:
+            return list(range(1, longest + 1))
+        found.update(at - place for place in before)
+        before.append(at)
+    return sorted(period for period in found if period <= longest)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _WORD: Final = re.compile(
     r"[^\W\d_\u2e80-\ufaff]+(?:['’-][^\W\d_\u2e80-\ufaff]+)*|[\u2e80-\ud7ff\uf900-\ufaff]+"
 )
+_APOSTROPHE: Final = re.compile("['’]")
 _WIDE: Final = "\u2e80"
 _SHORTEST_STEM: Final = 3
 _CLASSES: Final = 64
@@ -53,17 +54,22 @@ class Lexicon:
     """One or two characters of a script that writes no blanks."""
     longest: int
     """Letters of the longest stem."""
+    heads: frozenset[str]
+    """What stems begin with: few other words do."""
 
     def of(self, word: str) -> int:
         """The class of a folded word."""
         found = self.words.get(word)
         if found is not None:
             return found
-        for length in range(min(len(word), self.longest), _SHORTEST_STEM - 1, -1):
-            found = self.stems.get(word[:length])
-            if found is not None:
-                return found
-        head = re.split("['’]", word, maxsplit=1)[0]
+        if word[:_SHORTEST_STEM] in self.heads:
+            for length in range(min(len(word), self.longest), _SHORTEST_STEM - 1, -1):
+                found = self.stems.get(word[:length])
+                if found is not None:
+                    return found
+        if word.isalpha():
+            return 0
+        head = _APOSTROPHE.split(word, maxsplit=1)[0]
         return self.words.get(head, 0) if head != word else 0
 
 
@@ -86,7 +92,8 @@ def lexicon() -> Lexicon:
             f"The screen's word classes are missing from the installation or damaged ({problem}); "
             "reinstall mendwire."
         ) from None
-    return Lexicon(words=words, stems=stems, wide=wide, longest=max(map(len, stems)))
+    heads = frozenset(stem[:_SHORTEST_STEM] for stem in stems)
+    return Lexicon(words=words, stems=stems, wide=wide, longest=max(map(len, stems)), heads=heads)
 
 
 def classes_in(word: str) -> tuple[tuple[int, int], ...]:

@@ -1,97 +1,116 @@
-"""The words of pieces: each is looked at once and remembered, since reports repeat their words."""
+"""The words of pieces: hashed all at once, and looked up for what they mean one by one.
+
+A word's hash is a polynomial over its letters, so that it is the difference of two sums over the
+whole text. Its meaning is remembered, since reports repeat their words.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from itertools import repeat
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from mendwire.screen.senses import classes_in
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _REMEMBERED: Final = 32_768
 _LONGEST_KEPT: Final = 40
-_MOST_PARTS: Final = 12
-"""A longer run of a script without blanks weighs much and seldom comes again."""
 _ODD: Final = 0x9E3779B97F4A7C15
-_SEED: Final = 0x9E3779B1
-_ALL: Final = (1 << 64) - 1
-# Words are what stands between blanks. In scripts that write none, a letter is a word.
-_PART: Final = re.compile(
-    r"([\u0e00-\u0e7f\u2e80-\udfff]+)|[^\x00-\x20\u0e00-\u0e7f\u2e80-\udfff]+"
-)
-_DIGITS: Final = re.compile(r"\d", re.ASCII)
+_BACK: Final = pow(_ODD, -1, 1 << 64)
+"""Times ``_ODD`` it is 1, modulo 2 to the 64."""
+_SEED: Final = np.uint32(0x9E3779B1)
+_BLANK: Final = np.uint32(0x20)
+_THAI: Final = np.uint32(0x0E00), np.uint32(0x80)
+_WIDE: Final = np.uint32(0x2E80), np.uint32(0xE000 - 0x2E80)
+"""The first letter of scripts that write no blanks, and how many there are."""
 
-_Numbers = tuple[tuple[int, int], ...]
-_Look = tuple[int, dict[int, int] | None, _Numbers, int]
-"""A word's hash; if it has other than one part, where each begins and its hash; where each class
-stands and its number; its length and a blank's."""
-_known: dict[str, _Look] = {}
+_Classes = tuple[tuple[int, int], ...]
+"""Where each class stands in a word, and its number."""
+_known: dict[str, _Classes] = {}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Words:
     """The words of several pieces, in order."""
 
-    __slots__ = ("firsts", "hashes", "meant", "places")
-
-    def __init__(self) -> None:
-        self.hashes: list[int] = []
-        """Of 32 bits."""
-        self.places: list[int] = []
-        """Where each begins."""
-        self.firsts: list[int] = []
-        """The number of each piece's first word."""
-        self.meant: list[tuple[int, int]] = []
-        """Where a class stands, and its number; zeros behind each piece."""
+    hashes: NDArray[np.uint32]
+    places: NDArray[np.int64]
+    """Where each begins."""
+    firsts: NDArray[np.int64]
+    """The number of each piece's first word."""
 
 
-def words_of(pieces: Sequence[str], starts: Sequence[int]) -> Words:
-    """The words of pieces that begin at ``starts``, a blank before each."""
-    found = Words()
-    hashes, places, meant = found.hashes, found.places, found.meant
+def words_of(codes: NDArray[np.uint32], starts: Sequence[int]) -> Words:
+    """The words in a text of pieces that begin at ``starts``; digits are one digit already.
+
+    Words are what stands between blanks. In scripts that write none, a letter is a word.
+    """
+    here = codes > _BLANK
+    wide = None
+    if int(codes.max(initial=0)) >= int(_THAI[0]):
+        wide = (codes - _THAI[0] < _THAI[1]) | (codes - _WIDE[0] < _WIDE[1])
+        here &= ~wide
+    edges = np.flatnonzero(here[1:] != here[:-1])
+    edges += 1
+    begins, ends = edges.reshape(-1, 2).T
+    powers, inverse = _powers(1 << len(codes).bit_length())
+    sums = codes.astype(np.uint64)
+    sums *= powers[: len(codes)]
+    np.add.accumulate(sums, out=sums)
+    values = sums[ends - 1] - sums[begins - 1]
+    values *= inverse[begins]
+    values >>= np.uint64(32)
+    hashes = values.astype(np.uint32)
+    hashes ^= _SEED
+    if wide is not None:
+        alone = np.flatnonzero(wide)
+        begins = np.concatenate([begins, alone])
+        order = begins.argsort(kind="stable")
+        begins = begins[order]
+        hashes = np.concatenate([hashes, np.full(len(alone), _SEED)])[order]
+    firsts = begins.searchsorted(starts)
+    some = firsts < np.append(firsts[1:], len(begins))
+    return Words(hashes=hashes, places=begins, firsts=firsts[some])
+
+
+def meant_in(pieces: Sequence[str], starts: Sequence[int]) -> list[tuple[int, int]]:
+    """Where a class stands in pieces that begin at ``starts``, a blank before each, and its number.
+
+    Zeros stand behind each piece.
+    """
+    meant: list[tuple[int, int]] = []
     get = _known.get
     for piece, start in zip(pieces, starts, strict=True):
-        at, before = start + 1, len(hashes)
+        at = start + 1
         for word in piece.split(" "):
-            value, parts, classes, step = get(word) or _look(word)
-            if parts is None:
-                places.append(at)
-                hashes.append(value)
-            else:
-                places += [at + offset for offset in parts]
-                hashes += parts.values()
+            classes = get(word)
+            if classes is None:
+                classes = _look(word)
             if classes:
                 meant += [(at + offset, number) for offset, number in classes]
-            at += step
+            at += len(word) + 1
         meant.append((-1, 0))
-        if len(hashes) > before:
-            found.firsts.append(before)
-    return found
+    return meant
 
 
-def _look(word: str) -> _Look:
-    parts = dict(_parts(word))
-    one = len(parts) == 1 and 0 in parts
-    look = parts.get(0, 0), None if one else parts, classes_in(word), len(word) + 1
-    if len(word) <= _LONGEST_KEPT and len(parts) <= _MOST_PARTS:
+def _look(word: str) -> _Classes:
+    classes = classes_in(word)
+    if len(word) <= _LONGEST_KEPT:
         if len(_known) >= _REMEMBERED:
             _known.clear()
-        _known[word] = look
-    return look
+        _known[word] = classes
+    return classes
 
 
-def _parts(word: str) -> Iterator[tuple[int, int]]:
-    for part in _PART.finditer(word):
-        start, end = part.span()
-        if part.lastindex:
-            yield from zip(range(start, end), repeat(_SEED))
-        else:
-            yield start, _hash(part[0])
-
-
-def _hash(part: str) -> int:
-    value, power = 0, 1
-    for letter in map(ord, _DIGITS.sub("0", part)):
-        value += letter * power
-        power = power * _ODD & _ALL
-    return (value & _ALL) >> 32 ^ _SEED
+@lru_cache(4)
+def _powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """The first powers of ``_ODD`` and of ``_BACK``."""
+    ones = np.ones(size, np.uint64)
+    powers, inverse = ones * np.uint64(_ODD), ones * np.uint64(_BACK)
+    powers[0] = inverse[0] = 1
+    return np.multiply.accumulate(powers), np.multiply.accumulate(inverse)

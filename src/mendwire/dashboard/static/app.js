@@ -39,36 +39,59 @@
     return part.querySelector("details[open] form") !== null || part.querySelector("form:focus-within") !== null;
   }
 
+  /** Whether a part shows what a topic names; of cases, the one that it is about or any. */
+  function concerns(part, topic) {
+    const [name, issue] = topic.split(":");
+    const isWanted = part.dataset.live.split(" ").includes(name);
+    return isWanted && (issue === undefined || issue === "*" || issue === part.dataset.case);
+  }
+
   function renew(topics) {
     if (document.hidden) return;
     for (const part of document.querySelectorAll("[data-live]")) {
-      const wanted = part.dataset.live.split(" ");
-      if ((topics === null || topics.some((topic) => wanted.includes(topic))) && !isBusy(part)) {
+      if ((topics === null || topics.some((topic) => concerns(part, topic))) && !isBusy(part)) {
         htmx.trigger(part, "renew");
       }
     }
   }
 
+  /** Hear what the server tells all pages of this browser; gives the function that ends it. */
+  function hearing(script, heard) {
+    let end = () => {};
+    const alone = () => {
+      const source = new EventSource("/news");
+      source.addEventListener("changed", (event) => heard({ topics: JSON.parse(event.data) }));
+      source.onopen = () => heard({ state: "open" });
+      source.onerror = () => heard({ state: "lost" });
+      end = () => source.close();
+    };
+    try {
+      const worker = new SharedWorker(script, "mendwire");
+      worker.onerror = alone;
+      worker.port.onmessage = ({ data }) => heard(data);
+      worker.port.postMessage("join");
+      end = () => worker.port.postMessage("leave");
+    } catch {
+      alone(); // a browser without shared workers, or one that forbids them
+    }
+    return () => end();
+  }
+
   function listen() {
-    const live = document.querySelector("[data-live]");
-    if (!live) return;
     const line = document.getElementById("line");
-    const source = new EventSource(`/news?case=${encodeURIComponent(live.dataset.case || "")}`);
-    const say = (word) => {
-      if (!line) return;
-      line.dataset.state = word;
-      line.textContent = word === "open" ? "live" : "reconnecting";
-    };
+    if (!line) return;
     let missed = false;
-    source.addEventListener("changed", (event) => {
-      if (document.hidden) missed = true;
-      renew(JSON.parse(event.data));
-    });
-    source.onopen = () => {
-      if (line && line.dataset.state === "lost") renew(null);
-      say("open");
+    const heard = ({ topics, state }) => {
+      if (topics) {
+        if (document.hidden) missed = true;
+        renew(topics);
+        return;
+      }
+      if (state === "open" && line.dataset.state === "lost") renew(null);
+      line.dataset.state = state;
+      line.textContent = state === "open" ? "live" : "reconnecting";
     };
-    source.onerror = () => say("lost");
+    let end = hearing(line.dataset.news, heard);
     setInterval(() => renew(null), EVERY_MS);
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && missed) {
@@ -76,7 +99,12 @@
         renew(null);
       }
     });
-    window.addEventListener("pagehide", () => source.close());
+    window.addEventListener("pagehide", () => end());
+    window.addEventListener("pageshow", (event) => {
+      if (!event.persisted) return; // else it came back as it was left
+      end = hearing(line.dataset.news, heard);
+      renew(null);
+    });
   }
 
   document.addEventListener("DOMContentLoaded", () => {

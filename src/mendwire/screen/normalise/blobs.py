@@ -10,7 +10,7 @@ import binascii
 import codecs
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,6 +24,10 @@ _BASE32: Final = re.compile(r"[A-Z2-7]+|[a-z2-7]+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+")
 _ASCII85: Final = re.compile(r"[!-u\s]+z?")
 _BASE85: Final = re.compile(r"[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]+")
+_ID: Final = re.compile(r"[0-9a-f-]+|[0-9A-F-]+")
+"""A hash, or a name of the kind that machines give: hexadecimal or nothing."""
+_TIME: Final = re.compile(r"(?=[0-9]*[:.+/-])[0-9:.+/-]+(?:[Tt][0-9:.+/-]+)?[Zz]?")
+"""Where no letter stands but those of a time no text is encoded."""
 _SIGNS: Final = re.compile(r"[^A-Za-z0-9/.]")
 _MIN_SIGNS: Final = 3
 _BASE58: Final = re.compile(
@@ -64,18 +68,24 @@ def candidates(word: str) -> Iterator[tuple[int, int]]:
 def opened(blob: str, depth: int = MAX_NESTED) -> tuple[str, str]:
     """The name of an encoding and what the blob says in it; empty strings if nothing."""
     body = blob.removeprefix("<~").removesuffix("~>").rstrip("=")
-    if len(body) < MIN_BLOB or not body.isascii():
+    if len(body) < MIN_BLOB or not body.isascii() or _TIME.fullmatch(body):
         return "", ""
-    for turn, turned in _TURNS if len(body) >= _MIN_TURNED else _TURNS[:1]:
-        name, text = _opened(turned(body), depth)
+    turns = _TURNS if len(body) >= _MIN_TURNED else _TURNS[:1]
+    if _ID.fullmatch(body):
+        encodings, turns = _ENCODINGS[:1], turns[:2]
+    elif not body.isalnum() and len(_SIGNS.findall(body)) >= _MIN_SIGNS:
+        encodings = _WITH_SIGNS
+    else:
+        encodings = _ENCODINGS
+    for turn, turned in turns:
+        name, text = _opened(turned(body), encodings, depth)
         if text:
             return f"{turn}{name}", text
     return "", ""
 
 
-def _opened(body: str, depth: int) -> tuple[str, str]:
-    signed = not body.isalnum() and len(_SIGNS.findall(body)) >= _MIN_SIGNS
-    for name, form, head, undo in _WITH_SIGNS if signed else _ENCODINGS:
+def _opened(body: str, encodings: Sequence[_Encoding], depth: int) -> tuple[str, str]:
+    for name, form, head, undo in encodings:
         if not form.fullmatch(body) or not _begins(body[:head], undo, len(body)):
             continue
         try:
@@ -146,9 +156,10 @@ _DIGITS_32: Final = str.maketrans(
 
 
 def _from_base64(body: str) -> bytes:
-    body = body.replace("-", "+").replace("_", "/")
-    body = body[:-1] if len(body) % 4 == 1 else body
-    return base64.b64decode(body + "=" * (-len(body) % 4))
+    if "-" in body or "_" in body:
+        body = body.replace("-", "+").replace("_", "/")
+    over = len(body) % 4
+    return binascii.a2b_base64(body[:-1] if over == 1 else f"{body}===" if over else body)
 
 
 def _from_base32(body: str) -> bytes:
@@ -182,14 +193,15 @@ def _from_ascii85(body: str) -> bytes:
 
 _POWERS_OF_85: Final = np.array([85**4, 85**3, 85**2, 85, 1], np.uint64)
 _Undo = Callable[[str], bytes]
-_ENCODINGS: Final[tuple[tuple[str, re.Pattern[str], int, _Undo], ...]] = (
+_Encoding = tuple[str, re.Pattern[str], int, _Undo]
+"""Its name, its form, how many letters make a head that decodes by itself, and what undoes it."""
+_ENCODINGS: Final[tuple[_Encoding, ...]] = (
     ("hex", _HEX, 24, bytes.fromhex),
     ("base32", _BASE32, 16, _from_base32),
     ("base64", _BASE64, 16, _from_base64),
     ("base58", _BASE58, 0, _from_base58),
 )
-"""Their names, forms, and how many letters make a head that decodes by itself."""
-_WITH_SIGNS: Final[tuple[tuple[str, re.Pattern[str], int, _Undo], ...]] = (
+_WITH_SIGNS: Final[tuple[_Encoding, ...]] = (
     *_ENCODINGS,
     ("ascii85", _ASCII85, 10, _from_ascii85),
     ("base85", _BASE85, 10, base64.b85decode),

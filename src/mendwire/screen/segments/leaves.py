@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mendwire.model.printable import printable
@@ -25,6 +26,12 @@ _REACHABLE: Final = re.compile(
 )
 _LONGEST_SHARE: Final = 600
 _LONGEST_WHOLE: Final = 4_000
+_END: Final = 140
+"""Letters at each end of a long leaf that are read together with its neighbours."""
+_SAYING: Final = 24
+"""Letters of a leaf that are no coincidence within another one, ..."""
+_MAX_SAYING: Final = 40
+"""... and how many leaves are compared with each other."""
 _MORE: Final = 2
 """Words that leaves must say together beyond what one of them says."""
 _MIN_LETTERS: Final = 8
@@ -43,7 +50,12 @@ class Leaf:
 
     @property
     def kind(self) -> Kind:
-        return Kind.REACHABLE if _REACHABLE.search(self.path) else Kind.FIELD
+        return _kind_at(self.path)
+
+
+@lru_cache(1_024)
+def _kind_at(path: str) -> Kind:
+    return Kind.REACHABLE if _REACHABLE.search(path) else Kind.FIELD
 
 
 def leaves_in(value: object, path: str) -> Iterator[Leaf]:
@@ -86,7 +98,7 @@ def _within(text: str) -> object:
 
 def together(leaves: Sequence[Leaf], where: str) -> Iterator[Segment]:
     """Short leaves one after the other, where they say more than each of them: a split payload."""
-    short = [leaf for leaf in leaves if len(leaf.text) <= _LONGEST_SHARE]
+    short = _once([leaf for leaf in leaves if len(leaf.text) <= _LONGEST_SHARE])
     if len(short) < 2:  # noqa: PLR2004 - nothing to put together
         return
     said = [COMMON.intersection(fold(leaf.text).split()) for leaf in short]
@@ -97,6 +109,20 @@ def together(leaves: Sequence[Leaf], where: str) -> Iterator[Segment]:
             return
     gap = "" if len(_words(short, "")) > len(_words(short, " ")) else " "
     yield _joined(_in_order(short), gap, f"{where} joined")
+
+
+def _once(leaves: list[Leaf]) -> list[Leaf]:
+    """Without what another leaf says as well: a stack repeats its error's message."""
+    long = [leaf for leaf in leaves if len(leaf.text) >= _SAYING]
+    if not 1 < len(long) <= _MAX_SAYING:
+        return leaves
+    again = {
+        id(leaf)
+        for number, leaf in enumerate(long)
+        for at, other in enumerate(long)
+        if leaf.text in other.text and (len(leaf.text) < len(other.text) or at < number)
+    }
+    return [leaf for leaf in leaves if id(leaf) not in again] if again else leaves
 
 
 def _words(leaves: Sequence[Leaf], gap: str) -> frozenset[str]:
@@ -118,7 +144,20 @@ def _joined(leaves: Sequence[Leaf], gap: str, where: str) -> Segment:
     for leaf in leaves:
         if at > _LONGEST_WHOLE:
             break
-        parts.append(Part(at=at, where=leaf.path, start=0))
-        texts.append(leaf.text)
-        at += len(leaf.text) + len(gap)
+        for start, text in _ends(leaf.text):
+            parts.append(Part(at=at, where=leaf.path, start=start))
+            texts.append(text)
+            at += len(text) + len(gap)
     return Segment(where=where, text=gap.join(texts), kind=Kind.FIELD, parts=parts)
+
+
+def _ends(text: str) -> Iterator[tuple[int, str]]:
+    """What other leaves may go on with, or go on from: both ends of a text that is long by itself.
+
+    The whole is judged alone. What holds no blank may be a part of something encoded.
+    """
+    if len(text) <= 2 * _END or " " not in text:
+        yield 0, text
+        return
+    yield 0, text[:_END]
+    yield len(text) - _END, text[-_END:]

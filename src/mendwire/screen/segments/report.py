@@ -16,6 +16,13 @@ _CODE_FIELDS: Final = frozenset({"code", "context_line", "pre_context", "post_co
 _PLAIN: Final = re.compile(r"[\w.$:@/-]{0,64}")
 _SHORT: Final = ("type", "code", "release", "environment", "service", "language", "level")
 _MIN_SAYING: Final = 12
+_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?"
+)
+_ID: Final = re.compile(r"[0-9a-fA-F-]+")
+_LONGEST_ID: Final = 40
+_MIN_HIDDEN: Final = 6
+"""Letters written as hexadecimal that may be a word."""
 
 
 def segments(report: ErrorReport) -> list[Segment]:
@@ -55,7 +62,7 @@ def _of_report(report: ErrorReport) -> Iterator[Segment]:
 def _of_names(report: ErrorReport) -> Iterator[Segment]:
     for name in (*_SHORT, "trace_id", "timestamp"):
         text = getattr(report, name)
-        if len(text) > _MIN_SAYING:
+        if len(text) > _MIN_SAYING and not _says_nothing(text):
             yield Segment(where=name, text=joined_words(text), kind=Kind.NAME)
             if name not in _SHORT or not _PLAIN.fullmatch(text):
                 yield Segment(where=name, text=text, kind=Kind.FIELD)
@@ -77,5 +84,18 @@ def _of_value(value: JSONValue | Mapping[str, JSONValue], where: str) -> Iterato
 def _of_leaf(leaf: Leaf) -> Iterator[Segment]:
     if leaf.key in _CODE_FIELDS:
         yield Segment(where=leaf.path, text=leaf.text, kind=Kind.CODE)
-    else:
+    elif not _says_nothing(leaf.text):
         yield from of_trace(leaf.text, leaf.path, leaf.kind)
+
+
+def _says_nothing(text: str) -> bool:
+    """Times, numbers and ids, which are in every report others: but not what hides letters."""
+    if len(text) > _LONGEST_ID or not text[0].isalnum():
+        return False
+    if _TIME.fullmatch(text):
+        return True
+    if not _ID.fullmatch(text):
+        return False
+    digits = text.replace("-", "")
+    hidden = bytes.fromhex(digits[: len(digits) // 2 * 2])
+    return len(hidden) < _MIN_HIDDEN or not (hidden.isascii() and hidden.decode().isprintable())
