@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from tests.openapi import Description
 
@@ -36,6 +36,8 @@ class Forge(ABC):
     """What people said on requests: ``kind``, ``by``, ``text`` and what else that kind has."""
     writers: set[str] = field(default_factory=set)
     """Accounts that may write."""
+    odd: bytes = b""
+    """What is answered to everything, as a proxy does."""
     mute: bool = False
     """A request that is made is kept, and its answer never comes."""
     made: threading.Event = field(default_factory=threading.Event)
@@ -203,7 +205,8 @@ class GitLab(Forge):
                 self.comments.append((int(number), body["body"]))
                 return 201, {"id": len(self.comments), "body": body["body"]}
             case ("GET", "merge_requests", _, "notes"):
-                return 200, [self._note(one) for one in self.said()]
+                notes = [self._note(one) for one in self.said()]
+                return 200, notes[::-1] if query["sort"] == ["desc"] else notes
             case ("GET", "members", "all", number):
                 level = 30 if int(number) in {_number(name) for name in self.writers} else 20
                 return 200, {"id": int(number), "state": "active", "access_level": level}
@@ -255,6 +258,25 @@ def _number(name: str) -> int:
     return sum(name.encode())
 
 
+def _page(forge: Forge, url: str, status: int, body: Any) -> tuple[Any, dict[str, str]]:
+    """One page of a list, and headers that say where the others are."""
+    if status == 429:
+        return body, {"Retry-After": "3600"}
+    parts = urlsplit(url)
+    query = {name: texts[0] for name, texts in parse_qs(parts.query).items()}
+    size, page = int(query.get("per_page", 0)), int(query.get("page", 1))
+    if not size or not isinstance(body, list) or len(body) <= size:
+        return body, {}
+    last = -(-len(body) // size)
+    others = {"prev": page - 1, "next": page + 1, "last": last}
+    links = ", ".join(
+        f'<{forge.url}{parts.path}?{urlencode({**query, "page": at})}>; rel="{name}"'
+        for name, at in others.items()
+        if 0 < at <= last
+    )
+    return body[(page - 1) * size : page * size], {"Link": links}
+
+
 @contextmanager
 def serving(forge: Forge) -> Iterator[Forge]:
     """The forge on a free port, its address in ``url``."""
@@ -280,11 +302,14 @@ def serving(forge: Forge) -> Iterator[Forge]:
                 forge.ended.wait()
                 self.close_connection = True
                 return
-            if forge.description is not None and status < 500 and status not in {401, 404}:
+            if forge.description is not None and status < 500 and status not in {401, 404, 429}:
                 path = self.path.removeprefix("/api/v3")
                 forge.faults += forge.description.faults(self.command, path, sent, status, body)
-            data = json.dumps(body).encode()
+            body, headers = _page(forge, self.path, status, body)
+            data = forge.odd or json.dumps(body).encode()
             self.send_response(status)
+            for name, text in headers.items():
+                self.send_header(name, text)
             self.send_header("Content-Type", "application/json; charset=utf-8")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

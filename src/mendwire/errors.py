@@ -26,6 +26,9 @@ exits with the class's ``exit_code``.
     ├── ExecutionError           something run on this machine
     │   ├── SandboxUnavailable   the sandbox asked for is not there (fails closed)
     │   ├── GitError             git refused
+    │   │   └── RemoteAway       a remote does not answer: worth another try later
+    │   ├── ForgeError           GitHub or GitLab refused
+    │   │   └── ForgeAway        it does not answer, or is busy: worth another try later
     │   ├── RepositoryUnfit      no repository, no commit, or not usable as a base
     │   └── Homeless             no repository is known for a report's service
     └── AgentError               a coding agent's run
@@ -146,8 +149,16 @@ class GitError(ExecutionError):
     """Git refused."""
 
 
+class RemoteAway(GitError):
+    """A remote does not answer, as far as git says: worth another try later."""
+
+
 class ForgeError(ExecutionError):
     """GitHub or GitLab refused, or did not answer."""
+
+
+class ForgeAway(ForgeError):
+    """The forge does not answer, or says that it is busy: worth another try later."""
 
 
 class RepositoryUnfit(ExecutionError):

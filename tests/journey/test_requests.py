@@ -17,7 +17,7 @@ from mendwire.deliver import requests
 from mendwire.deliver.following import Requests
 from mendwire.deliver.message import request_text, request_title
 from mendwire.deliver.requests import RequestState, Wanted, ensure
-from mendwire.errors import ConfigError, ForgeError
+from mendwire.errors import ConfigError, ForgeAway, ForgeError
 from mendwire.model.case import Case, CaseState, Delivered, Verdict
 from mendwire.model.work import Change, Finding
 from mendwire.settings.config import Config
@@ -149,11 +149,22 @@ async def test_somebody_else_s_open_request_for_the_branch_is_left_alone(there: 
     assert len(there.requests) == 1
 
 
+async def test_a_fork_s_request_is_not_ours_whatever_it_says(there: Forge) -> None:
+    """Its branch has our name, its text our line; a forge may list it all the same."""
+    await ensure(ours(there), wanted())
+    stranger = there.requests[0]
+    if "head" in stranger:
+        stranger["head"]["repo"] = stranger["head"]["repo"] | {"id": 666}
+    stranger["source_project_id"] = 666
+    there.close(1, merged_as="e" * 40)
+    assert (await ensure(ours(there), wanted())).number == 2
+
+
 async def test_a_forge_that_is_busy_is_asked_again(there: Forge) -> None:
     there.fail = [502, 503]
     assert (await ensure(ours(there), wanted())).number == 1
-    there.fail = [502, 502, 502]
-    with pytest.raises(ForgeError, match="could not list"):
+    there.fail = [502, 429, 503]
+    with pytest.raises(ForgeAway, match="could not list"):
         await ensure(ours(there), wanted())
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from mendwire.app import following
 from mendwire.deliver.loop import ClosedLoop
+from mendwire.model.case import Case
+from mendwire.settings.config import Config
 from mendwire.wire.jetstream import JetStreamBus
 
 SOAKS = b'{"status": "soaking"}'
@@ -77,3 +79,20 @@ async def test_what_is_told_in_a_pause_is_looked_at_after_it(
         line.tell[0]("", SOAKS, None)
         async with asyncio.timeout(60):  # a round of each minute comes no sooner
             await loop.rounds.acquire()
+
+
+@pytest.mark.parametrize(
+    ("environment", "approved", "goes_on"),
+    [("staging", "", True), ("production", "", False), ("production", "request", True)],
+)
+def test_a_request_is_moved_on_as_long_as_the_settings_let_one_be_made(
+    environment: str, approved: str, goes_on: bool
+) -> None:
+    others = {"production": {"autonomy": "propose"}}
+    told = {"autonomy": "request", "push": "origin", "environments": others}
+    forge = {"kind": "github", "repository": "a/b"}
+    config = Config.model_validate({"delivery": told, "forge": forge})
+    case = Case(issue="0" * 32, environment=environment, approved=approved)
+    assert following._goes_on(config, case) is goes_on
+    nowhere = config.delivery.model_copy(update={"push": ""})
+    assert not following._goes_on(config.model_copy(update={"delivery": nowhere}), case)

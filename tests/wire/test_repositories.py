@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import pytest
+
+from mendwire.deliver.following import Requests
+from mendwire.deliver.gitlab import GitLabForge
+from mendwire.deliver.loop import ClosedLoop
+from mendwire.deliver.requests import Wanted
+from mendwire.demo.shop import build_repository
+from mendwire.docket.cases import Docket
+from mendwire.docket.deployments import Deployments
 from mendwire.errors import Homeless
+from mendwire.execution.git import CaseRepository
 from mendwire.investigate.ports import Specialists
-from mendwire.model.case import Case, CaseState, Verdict
+from mendwire.model.case import Case, CaseState, Delivered, Verdict
 from mendwire.model.delivery import DeliveryState
 from mendwire.model.deployment import whole
 from mendwire.model.report import ErrorReport
 from mendwire.ops.cases import retry
+from mendwire.settings.secret import Secret
 from mendwire.wire.jetstream import JetStreamBus
-from tests.wire.test_rules import Crew, Shift, eventually, publish, shift
+from tests.forges import REPOSITORY, TOKEN, GitLab, serving
+from tests.wire.test_rules import Crew, Shift, eventually, publish, shift, untold
 
 
 @dataclass
@@ -106,3 +119,49 @@ async def test_a_deployment_of_a_whole_repository_is_told_from_another_ones(
         assert await deployments.heard("production", whole("shop")) > 0
         assert await deployments.heard("production", whole("billing")) == 0
         assert whole("") == ""
+
+
+@pytest.mark.parametrize(
+    ("repository", "state"),
+    [("", CaseState.FIXED), ("billing", CaseState.WITHDRAWN), ("shop", CaseState.FIXED)],
+)
+async def test_a_request_of_that_number_in_another_repository_says_nothing(
+    bus: JetStreamBus, tmp_path: Path, repository: str, state: CaseState
+) -> None:
+    """Also of a case from before there were several: it knows the number alone."""
+    (tmp_path / "billing").mkdir()
+    await build_repository(tmp_path / "billing")
+    ours = await CaseRepository.open(tmp_path / "billing", tmp_path / "state")
+    bucket = bus.bucket(bus.names.bucket("DOCKET"))
+    docket = Docket(bucket, "w1")
+    delivered = Delivered(branch="b", commit="a" * 40, request_number=1)
+    case = Case(
+        issue="0" * 32,
+        repository=repository,
+        state=CaseState.FIXED,
+        verdict=Verdict.FIXED,
+        base=(await ours.base_commit("HEAD")).commit,
+        delivered=delivered,
+    )
+    await docket.file(case)
+    with serving(GitLab()) as there:
+        forge = GitLabForge(repository=REPOSITORY, token=Secret(TOKEN), url=there.url)
+        wanted = Wanted(
+            case="x-e1", branch="b", commit="", base="main", title="", text="", draft=True
+        )
+        forge.close(forge.open(wanted).number)
+        loop = ClosedLoop(
+            docket=docket,
+            deployments=Deployments(bucket=bucket),
+            repository=ours,
+            tell=untold,
+            base="HEAD",
+            soak_s=1.0,
+            name="billing",
+            requests=Requests(forge=forge),
+        )
+        await loop.round()
+        assert len(there.comments) == int(state is CaseState.WITHDRAWN)
+    now = await docket.get(case.issue)
+    assert now is not None
+    assert now.case.state is state

@@ -85,6 +85,7 @@ def loop_of(
                 run_usd=config.limits.run_usd,
                 issue_usd=config.limits.issue_usd,
                 later=later,
+                lets=lambda case: _goes_on(config, case),
             )
         requests = Requests(forge=forge, feedback=feedback)
     return ClosedLoop(
@@ -97,6 +98,12 @@ def loop_of(
         name=name,
         requests=requests,
     )
+
+
+def _goes_on(config: Config, case: Case) -> bool:
+    """Whether a request of this case may still be moved on; somebody may have said otherwise."""
+    delivery = config.delivery
+    return bool(delivery.push) and delivery.up_to(case.environment, case.approved) == "request"
 
 
 def passes_of(screen: Screen) -> Passes:

@@ -274,9 +274,13 @@ async def _delivered(by_name: Mapping[str, Grounds], case: Case) -> Delivered:
         )
     grounds = by_name.get(case.repository) or next(iter(by_name.values()))
     wanted = grounds.config.delivery
-    if case.rework is not None:
-        return await _moved_on(grounds, case)
     level = _autonomy(by_name, case)
+    if case.rework is not None:
+        if level != "request" or not wanted.push:
+            raise GitError(
+                f"The settings no longer let the request of case {case.case_id} be moved on."
+            )
+        return await _moved_on(grounds, case)
     delivered = await deliver(
         case,
         grounds.repository,
@@ -308,16 +312,18 @@ async def _moved_on(grounds: Grounds, case: Case) -> Delivered:
         raise GitError(f"The request {number} is {request.state} meanwhile.")
     if await grounds.repository.origin.names_of(before.commit) is None:
         await fetch(top, before.remote, before.commit)
-    delivered = await deliver_again(
+
+    async def pushed(commit: str) -> None:
+        await push(top, before.remote, before.branch, commit, after=before.commit)
+
+    return await deliver_again(
         case,
         grounds.repository,
         grounds.config.state,
+        hand_on=pushed,
         contains_secret=find_secret,
         identity=f"{wanted.author_name} <{wanted.author_email}>",
     )
-    commit = delivered.commit
-    await push(top, before.remote, before.branch, commit, after=before.commit)
-    return delivered
 
 
 def _agent_of(choice: AgentChoice, grounds: Grounds, judge: Judge) -> Agent:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -62,11 +62,14 @@ async def deliver_again(
     repository: CaseRepository,
     state: Path,
     *,
+    hand_on: Callable[[str], Awaitable[None]],
     contains_secret: ContainsSecret,
     identity: str = IDENTITY,
 ) -> Delivered:
     """The case's newer change as one more commit on the branch that has its first; legal twice.
 
+    ``hand_on`` brings the commit to where people review it. Until that is done nothing moves
+    here, so that what could not be handed on is no commit in the way of the next one.
     Raises GitError where people's commits are on the branch, or it is checked out.
     """
     before = case.delivered
@@ -77,11 +80,13 @@ async def deliver_again(
     tree = await repository.apply_patch(case.base, case.change.patch)
     when_ns = case.opened_ns + case.reworks * 1_000_000_000
     commit = await repository.commit(tree, before.commit, message, when_ns, identity=identity)
+    await repository.origin.check_movable(before.branch, before.commit, commit)
     await repository.origin.receive(await repository.pack(commit, before.commit))
+    await hand_on(commit)
     await repository.origin.move_on(before.branch, before.commit, commit)
     patch = state.absolute() / "patches" / f"{token(case.case_id)}.patch"
     await asyncio.to_thread(_write, patch, case.change.patch)
-    return replace(before, commit=commit, patch_path=str(patch))
+    return replace(before, commit=commit, before=before.commit, patch_path=str(patch))
 
 
 async def _put(

@@ -8,8 +8,9 @@ unheard or in work. The answer is owed in the docket until the forge shows it (r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mendwire.deliver.requests import Forge, Remark, Request, is_ours, marked
@@ -40,6 +41,12 @@ _ANSWERS: Final = {
     Answer.HELD: "Mendwire's screen held back what was said here, so it was not taken up.",
 }
 """Words of ours alone: nothing of a report, an agent or a remark goes into a comment."""
+_SAYING_NS: Final = 120 * 1_000_000_000
+"""So long at most an answer takes to be said; also between two tries."""
+_STRANGE_S: Final = 3_600.0
+"""After so long an account that may not write is asked after again."""
+_ASKED: Final = 50
+"""Accounts that are asked after in one look; the rest in the next."""
 _AT_ONCE: Final = 20
 """Remarks of one round; the rest is for the next."""
 _TEXT: Final = 4_000
@@ -63,11 +70,17 @@ class Feedback:
     """US dollars that an issue may use up."""
     later: Callable[[Filed], None] | None = None
     """Has a case driven at once; a sweep finds it all the same."""
+    lets: Callable[[Case], bool] = lambda _case: True
+    """Whether the settings still let a case's request be moved on."""
+    _others: dict[str, float] = field(default_factory=dict)
+    """Accounts that may not write, and when that was asked, by the monotonic clock."""
 
     async def hear(self, filed: Filed, request: Request) -> Filed:
         """The case in another round where somebody asked for it; a forge that fails delays it."""
         case = filed.case
         if case.delivered is None or case.joined or case.answer or case.reworks > self.rounds:
+            return filed
+        if not self.lets(case):
             return filed
         try:
             said = await self._wishes(case)
@@ -92,16 +105,27 @@ class Feedback:
             and one.id not in case.heard
             and not is_ours(one.text)
         ]
-        writers = {
-            author: await asyncio.to_thread(self.forge.may_write, author)
-            for author in dict.fromkeys(one.author for one in new)
-        }
-        return [one for one in new if writers[one.author]][:_AT_ONCE]
+        writers = await self._writers(dict.fromkeys(one.author for one in new))
+        return [one for one in new if one.author in writers][:_AT_ONCE]
+
+    async def _writers(self, authors: Iterable[str]) -> set[str]:
+        """Those who may write. Of strangers there may be many, so a no is kept for a while."""
+        now = time.monotonic()
+        self._others = {who: at for who, at in self._others.items() if now - at < _STRANGE_S}
+        found: set[str] = set()
+        for author in [one for one in authors if one not in self._others][:_ASKED]:
+            if await asyncio.to_thread(self.forge.may_write, author):
+                found.add(author)
+            else:
+                self._others[author] = now
+        return found
 
     async def _taken_up(self, filed: Filed, request: Request, said: list[Remark]) -> Filed:
         case = filed.case
         assert case.delivered is not None, "asked for before"
         if request.head != case.delivered.commit:
+            if request.head == case.delivered.before:
+                return filed  # the forge has not seen our newest commit yet
             return await self._declined(filed, said, Answer.TAKEN, is_last=True)
         if case.reworks >= self.rounds:
             return await self._declined(filed, said, Answer.ROUNDS, is_last=True)
@@ -111,7 +135,8 @@ class Feedback:
         held: list[Remark] = []
         for one in said:
             text = _told(one)
-            is_fit = not self.has_secret(text) and await self.passes(text)
+            # The whole of it, for half of a secret looks like none.
+            is_fit = not self.has_secret(one.text) and await self.passes(text)
             (fit if is_fit else held).append(one)
         if not fit:
             return await self._declined(filed, said, Answer.HELD)
@@ -140,26 +165,41 @@ class Feedback:
     async def answer(self, filed: Filed) -> Filed:
         """Say what is owed, unless the request shows it; then it is owed no more."""
         case, owed = filed.case, filed.case.answer
-        if owed is None or case.delivered is None:
+        if owed is None or case.delivered is None or _is_being_said(case):
             return filed
         number = case.delivered.request_number
+        try:
+            filed = await self.docket.change(filed, lambda now: _begun(now, owed))
+        except (Fenced, IllegalMove):
+            return filed  # another worker says it
         mark = f"Mendwire-Round: {len(case.heard)}"
         text = marked(f"{_ANSWERS[owed]}\n\n{mark}", case.case_id)
         try:
             known = await asyncio.to_thread(self.forge.remarks, number)
-            if not any(is_ours(one.text) and mark in one.text.split("\n") for one in known):
+            if not any(is_ours(one.text) and mark in one.text.splitlines() for one in known):
                 await asyncio.to_thread(self.forge.comment, number, text)
         except ForgeError as problem:
             emit("forge.failed", case=case.case_id, error=str(problem))
             return filed
 
         def said(now: Case) -> Case:
-            return replace(now, answer=None) if now.answer is owed else now
+            return replace(now, answer=None, answering_ns=0) if now.answer is owed else now
 
         try:
             return await self.docket.change(filed, said)
         except Fenced:
             return filed
+
+
+def _is_being_said(case: Case) -> bool:
+    """Whether a worker began to say it just now; one that was killed at it is not waited for."""
+    return abs(time.time_ns() - case.answering_ns) < _SAYING_NS
+
+
+def _begun(case: Case, owed: Answer) -> Case:
+    if case.answer is not owed or _is_being_said(case):
+        raise IllegalMove(f"What case {case.case_id} owes is said already.")
+    return replace(case, answering_ns=time.time_ns())
 
 
 def _told(one: Remark) -> str:

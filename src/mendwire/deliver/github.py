@@ -9,16 +9,26 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from github import Auth, Github, GithubException, RateLimitExceededException
+from github.GithubObject import GithubObject
 from github.IssueComment import IssueComment
 from github.NamedUser import NamedUser
 from github.Organization import Organization
+from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest
 from github.PullRequestComment import PullRequestComment
 from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
-from mendwire.deliver.requests import Away, Exists, Remark, Request, RequestState, Wanted
-from mendwire.errors import ForgeError
+from mendwire.deliver.requests import (
+    REMARK,
+    Exists,
+    Remark,
+    Request,
+    RequestState,
+    Wanted,
+    odd_answer,
+)
+from mendwire.errors import ForgeAway, ForgeError
 from mendwire.model.printable import printable
 from mendwire.settings.secret import Secret
 
@@ -26,11 +36,13 @@ TIMEOUT_S: Final = 20
 _MOST: Final = 50
 """Requests of one branch that are looked at."""
 _REMARKS: Final = 500
-"""Of each kind, that are read of one request."""
+"""Of each kind, that are read of one request: the newest, for anybody may write many."""
+_PAGE: Final = 100
 _ASKS: Final = frozenset({"CHANGES_REQUESTED", "COMMENTED"})
 _WRITES: Final = frozenset({"admin", "write"})
 """GitHub's role ``maintain`` is told as ``write`` there."""
 T = TypeVar("T")
+P = TypeVar("P", bound=GithubObject)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +65,7 @@ class GitHubForge:
             seconds_between_requests=None,
             seconds_between_writes=None,
             user_agent="mendwire",
+            per_page=_PAGE,
             lazy=True,
         )
         object.__setattr__(self, "_repository", client.get_repo(self.repository))
@@ -62,9 +75,10 @@ class GitHubForge:
 
         def ask() -> list[Request]:
             pulls = self._repository.get_pulls(state="all", head=f"{owner}:{branch}")
-            # An unknown head is no filter to GitHub, so what came is looked at again.
+            # An unknown head is no filter to GitHub, so what came is looked at again: of a fork
+            # the branch of that name is somebody else's.
             known = (pull for pull, _ in zip(pulls, range(_MOST), strict=False))
-            return [_request(pull) for pull in known if pull.head.ref == branch]
+            return [_request(pull) for pull in known if _is_here(pull, branch)]
 
         return self._asked("list pull requests", ask)
 
@@ -98,10 +112,10 @@ class GitHubForge:
     def remarks(self, number: int) -> list[Remark]:
         def ask() -> list[Remark]:
             pull = self._repository.get_pull(number)
-            reviews = list(islice(pull.get_reviews(), _REMARKS))
-            lines = list(islice(pull.get_review_comments(), _REMARKS))
+            reviews = _newest(pull.get_reviews())
+            lines = _newest(pull.get_review_comments())
             return [
-                *_comments(islice(pull.get_issue_comments(), _REMARKS)),
+                *_comments(_newest(pull.get_issue_comments())),
                 *_reviews(reviews),
                 *_lines(lines, {one.id: one.state for one in reviews}),
             ]
@@ -124,13 +138,20 @@ class GitHubForge:
         except GithubException as problem:
             raise _error(what, self.repository, problem) from None
         except OSError as problem:  # what requests raises where nobody answers
-            raise Away(
+            raise ForgeAway(
                 f"GitHub could not be reached to {what}: {type(problem).__name__}."
             ) from None
+        except Exception as odd:  # the library trips over answers that are none
+            raise ForgeError(odd_answer("GitHub", what, odd)) from odd
 
 
 class Gone(ForgeError):
     """There is no such thing, or no such account."""
+
+
+def _newest(found: PaginatedList[P]) -> list[P]:
+    """Oldest first."""
+    return list(islice(found.reversed, _REMARKS))[::-1]
 
 
 def _comments(found: Iterable[IssueComment]) -> Iterator[Remark]:
@@ -163,10 +184,15 @@ def _remark(
     return Remark(
         id=name,
         author=user.login if user is not None else "",
-        text=text or "",
+        text=(text or "")[:REMARK],
         place=place,
         is_wish=is_wish and is_person,
     )
+
+
+def _is_here(pull: PullRequest, branch: str) -> bool:
+    home = getattr(pull.head.repo, "id", None)  # None where the fork is gone
+    return pull.head.ref == branch and home == pull.base.repo.id
 
 
 def _request(pull: PullRequest) -> Request:
@@ -185,10 +211,12 @@ def _request(pull: PullRequest) -> Request:
 
 def _error(what: str, repository: str, problem: GithubException) -> ForgeError:
     said = _said(problem)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(
-        problem, RateLimitExceededException
+    if (
+        problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        or problem.status == HTTPStatus.TOO_MANY_REQUESTS
+        or isinstance(problem, RateLimitExceededException)
     ):
-        return Away(f"GitHub could not {what} in {repository}: {said}.")
+        return ForgeAway(f"GitHub could not {what} in {repository}: {said}.")
     if "already exists" in said:
         return Exists(f"GitHub could not {what} in {repository}: {said}.")
     if problem.status == HTTPStatus.NOT_FOUND and what == "ask who may write":

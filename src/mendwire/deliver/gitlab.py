@@ -12,9 +12,18 @@ from typing import Any, Final, TypeVar
 from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
+from requests import Response
 
-from mendwire.deliver.requests import Away, Exists, Remark, Request, RequestState, Wanted
-from mendwire.errors import ForgeError
+from mendwire.deliver.requests import (
+    REMARK,
+    Exists,
+    Remark,
+    Request,
+    RequestState,
+    Wanted,
+    odd_answer,
+)
+from mendwire.errors import ForgeAway, ForgeError
 from mendwire.model.printable import printable
 from mendwire.settings.secret import Secret
 
@@ -23,10 +32,14 @@ _MOST: Final = 50
 """Requests of one branch that are looked at."""
 _STATES: Final = {"merged": RequestState.MERGED, "closed": RequestState.CLOSED}
 _REMARKS: Final = 500
-"""That are read of one request."""
+"""That are read of one request: the newest, for anybody may write many."""
+_PAGE: Final = 20
+"""Of them at once: each may have a million characters."""
 _DEVELOPER: Final = 30
 """The lowest role that may push."""
-_BOT: Final = re.compile(r"(?:project|group)_\d+_bot\w*|ghost|.*\[bot\]")
+_BOT: Final = re.compile(
+    r"(?:project|group)_\d+_bot\w*|service_account_\w+|GitLabDuo|ghost|.*\[bot\]"
+)
 T = TypeVar("T")
 
 
@@ -43,7 +56,7 @@ class GitLabForge:
     _project: Project = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        client = Gitlab(
+        client = _Hasty(
             self.url or "https://gitlab.com",
             private_token=self.token.reveal(),
             timeout=TIMEOUT_S,
@@ -95,9 +108,9 @@ class GitLabForge:
         def ask() -> list[Remark]:
             request = self._project.mergerequests.get(number, lazy=True)
             notes = request.notes.list(
-                sort="asc", order_by="created_at", per_page=100, iterator=True
+                sort="desc", order_by="created_at", per_page=_PAGE, iterator=True
             )
-            return [_remark(note) for note in islice(notes, _REMARKS)]
+            return [_remark(note) for note in islice(notes, _REMARKS)][::-1]
 
         return self._asked("read the comments of a merge request", ask)
 
@@ -119,9 +132,18 @@ class GitLabForge:
         except GitlabError as problem:
             raise _error(what, self.repository, problem) from None
         except OSError as problem:  # what requests raises where nobody answers
-            raise Away(
+            raise ForgeAway(
                 f"GitLab could not be reached to {what}: {type(problem).__name__}."
             ) from None
+        except Exception as odd:  # the library trips over answers that are none
+            raise ForgeError(odd_answer("GitLab", what, odd)) from odd
+
+
+class _Hasty(Gitlab):
+    """Pauses are ours to make: the library's may take an hour, in a thread that nobody can end."""
+
+    def http_request(self, *asked: Any, **how: Any) -> Response:  # noqa: ANN401 - the library's
+        return super().http_request(*asked, **{**how, "obey_rate_limit": False})
 
 
 def _remark(note: Any) -> Remark:  # noqa: ANN401 - as below
@@ -131,7 +153,7 @@ def _remark(note: Any) -> Remark:  # noqa: ANN401 - as below
     return Remark(
         id=f"note-{note.id}",
         author=str(author.get("id") or ""),
-        text=note.body or "",
+        text=(note.body or "")[:REMARK],
         place=f"{path}:{line}" if path else "",
         is_wish=is_person and not note.attributes.get("resolved"),
     )
@@ -155,7 +177,7 @@ def _error(what: str, repository: str, problem: GitlabError) -> ForgeError:
     code = problem.response_code or 0
     said = printable(str(problem.error_message), 200).rstrip(".")
     if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code == HTTPStatus.TOO_MANY_REQUESTS:
-        return Away(f"GitLab could not {what} in {repository}: {code} {said}.")
+        return ForgeAway(f"GitLab could not {what} in {repository}: {code} {said}.")
     if code == HTTPStatus.CONFLICT:
         return Exists(f"GitLab could not {what} in {repository}: {said}.")
     hint = "read what it says, then `mendwire cases retry`"

@@ -102,8 +102,9 @@ class ClosedLoop:
         moved = 0
         async for filed in self._on_their_way():
             state = filed.case.state
-            if self.requests is not None and self.requests.feedback is not None:
-                filed = await self.requests.feedback.answer(filed)  # noqa: PLW2901 - the same case, answered
+            requests = self._requests(filed.case)
+            if requests is not None and requests.feedback is not None:
+                filed = await requests.feedback.answer(filed)  # noqa: PLW2901 - the same case, answered
             if state in {CaseState.FIXED, CaseState.MERGED}:
                 now = await self._handed_on(filed, tip, branches)
             elif state is CaseState.DEPLOYED:
@@ -130,6 +131,10 @@ class ClosedLoop:
     def _is_here(self, case: Case) -> bool:
         """A case from before there were several repositories is looked for in each of them."""
         return not self.name or case.repository in {"", self.name}
+
+    def _requests(self, case: Case) -> Requests | None:
+        """Those of its repository: the same number is another request in each of the others."""
+        return self.requests if not self.name or case.repository == self.name else None
 
     async def due_s(self) -> float | None:
         """Seconds until the next fix has soaked long enough; None where none soaks any more."""
@@ -187,9 +192,10 @@ class ClosedLoop:
     async def _by_people(self, filed: Filed, branches: Collection[str]) -> Filed:
         """What people did with a fix, as its request or its branch tells."""
         case = filed.case
-        request = await self.requests.look(case) if self.requests else None
+        requests = self._requests(case)
+        request = await requests.look(case) if requests else None
         if request is not None and request.state is RequestState.OPEN:
-            feedback = self.requests.feedback if self.requests else None
+            feedback = requests.feedback if requests else None
             return filed if feedback is None else await feedback.hear(filed, request)
         if request is not None and request.state is RequestState.MERGED:
             landed = request.merged_as
@@ -295,8 +301,8 @@ class ClosedLoop:
         except (Fenced, IllegalMove):  # another worker was quicker, or a person
             return await self.docket.get(filed.case.issue) or filed
         await self.tell(filed.case, then)
-        if self.requests is not None:
-            await self.requests.tell(filed.case)
+        if requests := self._requests(filed.case):
+            await requests.tell(filed.case)
         return filed
 
 

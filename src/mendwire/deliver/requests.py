@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
-from mendwire.errors import ForgeError
+from mendwire.errors import ForgeAway, ForgeError
 
 WAITS_S: Final = (1.0, 5.0, 15.0)
 """Pauses between tries while the forge does not answer."""
 MARK: Final = "Mendwire-Case"
+REMARK: Final = 20_000
+"""Characters of a remark that are kept: on some forges one may have a million."""
 T = TypeVar("T")
 
 
@@ -76,10 +78,6 @@ class Remark:
     """Not an approval, not resolved, not a machine's."""
 
 
-class Away(ForgeError):
-    """The forge did not answer, or says that it is busy: worth another try."""
-
-
 class Exists(ForgeError):
     """There is an open request for that branch already."""
 
@@ -135,7 +133,7 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
     for wait_s in WAITS_S:
         try:
             return await ask()
-        except Away:
+        except ForgeAway:
             await asyncio.sleep(wait_s)
     return await ask()
 
@@ -169,3 +167,11 @@ def is_ours(text: str) -> bool:
 def is_marked(text: str, case: str) -> bool:
     """Whether a request's text ends with our line for this case; forges change line ends."""
     return f"{MARK}: {case}" in text.replace("\r", "").split("\n")
+
+
+def odd_answer(forge: str, what: str, problem: Exception) -> str:
+    """The sentence where what answered is none of the forge's: a proxy's page, for example."""
+    return (
+        f"What {forge} answered could not be read to {what} ({type(problem).__name__}): check that "
+        "forge.url leads to its API."
+    )

@@ -101,6 +101,17 @@ class Origin:
                 return True
         return False
 
+    async def check_movable(self, branch: str, before: str, commit: str) -> None:
+        """Raises GitError where ``move_on`` would refuse, before anything else is done."""
+        tip = await self.tip(branch)
+        if tip in {commit, None}:
+            return
+        trees = text_of((await self.git("worktree", "list", "--porcelain")).stdout).splitlines()
+        if f"branch refs/heads/{branch}" in trees:
+            raise GitError(f"The branch {branch} is checked out, so it was not moved.")
+        if tip != before:
+            raise GitError(f"The branch {branch} has commits that are not ours.")
+
     async def move_on(self, branch: str, before: str, commit: str) -> None:
         """Move a branch of ours from exactly ``before`` to a commit made on it; legal twice.
 
@@ -110,12 +121,8 @@ class Origin:
         tip = await self.tip(branch)
         if tip == commit or (tip is None and await self.create_branch(branch, commit)):
             return
+        await self.check_movable(branch, before, commit)
         reference = f"refs/heads/{branch}"
-        trees = text_of((await self.git("worktree", "list", "--porcelain")).stdout).splitlines()
-        if f"branch {reference}" in trees:
-            raise GitError(f"The branch {branch} is checked out, so it was not moved.")
-        if tip != before:
-            raise GitError(f"The branch {branch} has commits that are not ours.")
         words = ("update-ref", "--create-reflog", "-m", "mendwire: made anew", reference)
         for wait_s in (*LOCK_WAITS_S, None):
             try:

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from mendwire.errors import GitError
+from mendwire.errors import GitError, RemoteAway
 from mendwire.execution.plumbing import OUTPUT_LIMIT, text_of
 from mendwire.execution.process import Completed, run
 from mendwire.model.printable import printable
@@ -45,7 +45,7 @@ async def push(top: Path, remote: str, branch: str, commit: str, *, after: str =
 
     But from ``after``, a commit of ours below this one, where that is given. ``top`` is the
     operator's checkout. Raises GitError, with what to do, where the branch is there with other
-    commits, the remote is unknown or refuses, or it stays away.
+    commits, or the remote is unknown or refuses, and RemoteAway where it stays away.
     """
     if not _REMOTE.fullmatch(remote):
         raise GitError(f"{printable(remote, 60)!r} is no remote's name: correct delivery.push.")
@@ -54,8 +54,10 @@ async def push(top: Path, remote: str, branch: str, commit: str, *, after: str =
         try:
             return await _push_once(top, remote, reference, commit, after)
         except GitError as problem:
-            if wait_s is None or not _AWAY.search(str(problem)):
+            if not _AWAY.search(str(problem)):
                 raise
+            if wait_s is None:
+                raise RemoteAway(str(problem)) from None
             await asyncio.sleep(wait_s)
     return None
 

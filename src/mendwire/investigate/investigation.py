@@ -18,9 +18,11 @@ from mendwire.errors import (
     AgentFailed,
     Conflict,
     ExecutionError,
+    ForgeAway,
     Homeless,
     OverBudget,
     ProviderOutage,
+    RemoteAway,
     ServerError,
     SpecialistsAway,
     WireError,
@@ -56,6 +58,8 @@ from mendwire.wire.bus import Bus
 
 _FILES_NAMED: Final = 100
 _USUAL: Final = "review"
+HAND_OVER_WAITS_S: Final = (60, 300, 1_800, 3_600, 14_400)
+"""Pauses while what a fix is handed over to is away; after the last a person is asked."""
 _LOOK_AGAIN_NS: Final = 60 * 1_000_000_000
 _ENDS: Final = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
 
@@ -430,13 +434,12 @@ class Investigation:
     async def _handed_over(self, filed: Filed) -> Filed:
         try:
             delivered = await self.deliver(filed.case)
+        except (ForgeAway, RemoteAway) as problem:
+            return await self._held_up(filed, problem)
         except ExecutionError as problem:
-            if filed.case.rework is not None:
-                emit("rework.failed", case=filed.case.case_id, reason=str(problem))
-                return await self._stands(filed, Answer.UNDELIVERED)
-            return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
+            return await self._not_handed_over(filed, problem)
         self.boundary(Boundary.COMMITTED)
-        done: dict[str, Any] = {"delivered": delivered, "joined": ""}
+        done: dict[str, Any] = {"delivered": delivered, "joined": "", "held_up": 0}
         if filed.case.rework is not None:
             done |= {"rework": None, "answer": Answer.AGAIN}
         filed = await self._saver.save(filed, CaseState.DELIVERED, **done)
@@ -451,6 +454,21 @@ class Investigation:
         )
         self.boundary(Boundary.DELIVERED)
         return filed
+
+    async def _held_up(self, filed: Filed, problem: ExecutionError) -> Filed:
+        """It is proven and paid for: that is not given up because nobody answers just now."""
+        tries = filed.case.held_up
+        if tries >= len(HAND_OVER_WAITS_S):
+            return await self._not_handed_over(filed, problem)
+        until = time.time_ns() + HAND_OVER_WAITS_S[tries] * 1_000_000_000
+        reason = ParkReason.OUTAGE
+        return await self._saver.park(filed, reason, str(problem), until, held_up=tries + 1)
+
+    async def _not_handed_over(self, filed: Filed, problem: ExecutionError) -> Filed:
+        if filed.case.rework is not None:
+            emit("rework.failed", case=filed.case.case_id, reason=str(problem))
+            return await self._stands(filed, Answer.UNDELIVERED)
+        return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
 
     async def _met_at_the_door(self, filed: Filed) -> Filed | None:
         """Two cases proven at the same time: the later one looks at the earlier one's fix."""

@@ -146,6 +146,8 @@ class Delivered:
 
     branch: str = ""
     commit: str = ""
+    before: str = ""
+    """The commit that this one follows, of the round before; empty for the first."""
     patch_path: str = ""
     """Path of the patch file on the machine that delivered."""
     remote: str = ""
@@ -250,6 +252,8 @@ class Case:
     alone: bool = False
     """A person said that it waits for no other's fix."""
     delivered: Delivered | None = None
+    held_up: int = 0
+    """How often it could not be handed over because a remote or the forge was away."""
     approved: str = ""
     """How far a person lets this fix go beyond what the settings say: a word of ``autonomy``."""
     approved_by: str = ""
@@ -261,6 +265,8 @@ class Case:
     """The forge's ids of the remarks that were taken up."""
     answer: Answer | None = None
     """Owed on the request."""
+    answering_ns: int = 0
+    """When a worker began to say it, nanoseconds since the epoch: others wait a while."""
     landed: str = ""
     """The commit by which the fix came to the branch that fixes start from."""
     deployed: Deployment | None = None

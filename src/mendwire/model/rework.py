@@ -29,6 +29,7 @@ def reworked(case: Case, asked: str, heard: tuple[str, ...]) -> Case:
         reworks=case.reworks + 1,
         attempts=0,
         rounds=0,
+        held_up=0,
         feedback="",
         proof=None,
         review=None,

@@ -233,7 +233,7 @@ def _again(case: Case, *, sure: bool) -> Case:
         raise ConfigError(f"{stake} Nothing was changed.")
     if case.state is CaseState.PARKED:
         waited = case.parking is not None and case.parking.reason is ParkReason.JOINED
-        again = move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0)
+        again = move(case, CaseState.OPEN, token=case.token, parking=None, attempts=0, held_up=0)
         return replace(again, alone=True, joined="") if waited else again
     if CaseState.WITHDRAWN in CASE_MOVES[case.state]:
         case = move(case, CaseState.WITHDRAWN, token=case.token)
