@@ -86,6 +86,26 @@ async def test_an_open_fix_that_mends_another_issue_is_the_fix_of_both(bus: JetS
             assert sum(one.endswith(subject) for one in kept) == 1
 
 
+async def test_a_fix_of_a_file_that_only_research_names_is_tried_before_another_is_made(
+    bus: JetStreamBus,
+) -> None:
+    """The stack of the second error does not lead there; what research cost is noted."""
+    await publish(bus, frames=[FRAME])
+    elsewhere = {**FRAME, "file": "/app/far.py"}
+    await publish(bus, type="ValueError", error="ValueError: y", frames=[elsewhere])
+    crew = Neighbours(cost=0.5)
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        await handle(mine, 1)
+        crew.calls.clear()
+        await handle(mine, 2)
+        first, second = await case_of(mine, "KeyError"), await case_of(mine, "ValueError")
+        assert crew.calls == ["research"]
+        assert (second.state, second.joined) == (CaseState.FIXED, first.case_id)
+        assert second.finding is not None
+        assert (second.cost_usd, mine.delivered) == (0.5, [first.case_id])
+
+
 async def test_a_case_waits_for_an_earlier_one_at_the_same_place(bus: JetStreamBus) -> None:
     await two(bus)
     crew = Neighbours()

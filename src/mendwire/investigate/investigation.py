@@ -235,9 +235,13 @@ class Investigation:
                 f"`mendwire cases approve {case.case_id}` lets it be mended."
             )
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
-        joining = self._joins(case)
-        if joining and (other := await joining.ahead(replace(case, finding=finding))):
-            return await self._wait_for(filed, other, "the same place", **known)
+        if joining := self._joins(case):
+            # Fixes made meanwhile, and those of files that research names and the stack does not.
+            now = replace(case, finding=finding, base=known["base"])
+            if found := await joining.mended(now):
+                return await self._join(filed, *found, **known)
+            if other := await joining.ahead(now):
+                return await self._wait_for(filed, other, "the same place", **known)
         filed = await self._saver.save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
         self.boundary(Boundary.RESEARCH_SAVED)
         return filed
