@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import string
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -126,10 +127,13 @@ class Bug:
         return f"{self.service}/mod_{self.word}.py"
 
 
-def bugs_of(count: int, seed: int) -> list[Bug]:
+def bugs_of(
+    count: int, seed: int, is_stopped: Callable[[str], bool] = lambda _text: True
+) -> list[Bug]:
     """``count`` bugs, the same for a seed; those that must be mended first come first.
 
     Of errors behind one mistake the first has it in its own function, the last comes late.
+    Attacks are texts that ``is_stopped`` says the screen stops: what is shown is the way of one.
     """
     random = Random(seed)  # noqa: S311 - everybody gets the same week
     kinds = list(_SMALL[:count])
@@ -139,7 +143,8 @@ def bugs_of(count: int, seed: int) -> list[Bug]:
     kinds += [Kind.RIGHT] * (count - len(kinds))
     random.shuffle(kinds)
     kinds.sort(key=lambda kind: (kind is not Kind.RETURNS, kind is not Kind.SHARED))
-    texts = iter(random.sample(_attacks(), kinds.count(Kind.ATTACK)))
+    attacks = _attacks()
+    texts = filter(is_stopped, random.sample(attacks, len(attacks)))
     words = iter(_words(count, random))
     # By turns, so that each service has some that are mended and some that go on failing: a fix is
     # verified only where its service is still heard from.
