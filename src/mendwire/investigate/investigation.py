@@ -21,6 +21,7 @@ from mendwire.errors import (
     Homeless,
     OverBudget,
     ProviderOutage,
+    RunCancelled,
     ServerError,
     SpecialistsAway,
     WireError,
@@ -183,8 +184,8 @@ class Investigation:
             return await self._outage(filed, step, problem)
         except OverBudget as problem:
             return await self._out_of_money(filed, step, problem)
-        except SpecialistsAway as problem:
-            return await self._nobody_there(filed, step, problem)
+        except (SpecialistsAway, RunCancelled) as problem:
+            return await self._not_done(filed, step, problem)
         except AgentFailed as problem:
             return await self._attempt_failed(filed, step, problem)
         except ExecutionError as problem:
@@ -527,8 +528,16 @@ class Investigation:
         await self.outages.sit_out(case, problem)
         return await self.docket.confirm(filed)
 
-    async def _nobody_there(self, filed: Filed, step: Step, problem: SpecialistsAway) -> Filed:
-        """Costs no attempt: the case waits where people see it, and looks again by itself."""
+    async def _not_done(
+        self, filed: Filed, step: Step, problem: SpecialistsAway | RunCancelled
+    ) -> Filed:
+        """Costs no attempt: the case waits where people see it.
+
+        It looks again by itself, unless a person ended the run.
+        """
+        if isinstance(problem, RunCancelled):
+            self._failed(filed.case, step, problem, "cancelled")
+            return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
         self._failed(filed.case, step, problem, "outage")
         await self._saver.spend(filed.case, problem.cost_usd)
         until = time.time_ns() + _LOOK_AGAIN_NS
