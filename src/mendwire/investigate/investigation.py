@@ -283,6 +283,7 @@ class Investigation:
             proof=proof,
             joined=fix.case_id,
             delivered=fix.delivered,
+            handing=False,
             **changes,
         )
 
@@ -427,8 +428,10 @@ class Investigation:
 
     async def _hand_over(self, filed: Filed) -> Filed:
         filed = await self.docket.confirm(filed)
-        if met := await self._met_at_the_door(filed):
-            return met
+        if joining := self._joins(filed.case):
+            filed = await self._at_the_door(filed, joining)
+            if filed.case.state is not CaseState.DELIVERING:
+                return filed
         with part():
             return await self._handed_over(filed)
 
@@ -441,7 +444,7 @@ class Investigation:
                 return await self._stands(filed, Answer.UNDELIVERED)
             return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
         self.boundary(Boundary.COMMITTED)
-        done: dict[str, Any] = {"delivered": delivered, "joined": ""}
+        done: dict[str, Any] = {"delivered": delivered, "joined": "", "handing": False}
         if filed.case.rework is not None:
             done |= {"rework": None, "answer": Answer.AGAIN}
         filed = await self._saver.save(filed, CaseState.DELIVERED, **done)
@@ -457,18 +460,22 @@ class Investigation:
         self.boundary(Boundary.DELIVERED)
         return filed
 
-    async def _met_at_the_door(self, filed: Filed) -> Filed | None:
-        """Two cases proven at the same time: the later one looks at the earlier one's fix."""
-        joining = self._joins(filed.case)
-        if joining is None:
-            return None
-        if other := await joining.delivering(filed.case):
-            note = f"case {other.case_id} changes the same lines and is handed over just now"
-            return await self._saver.park(
-                filed, ParkReason.JOINED, note, until_ns(), joined=other.case_id
-            )
+    async def _at_the_door(self, filed: Filed, joining: Joining) -> Filed:
+        """Of cases that were proven at the same time one is handed over, and that one's fix tried.
+
+        Looked at before and after it is said that this one is handed over: of two that say so at
+        once the later one sees the earlier one, and stands back.
+        """
+        for _ in range(1 if filed.case.handing else 2):
+            if other := await joining.delivering(filed.case):
+                note = f"case {other.case_id} changes the same lines and is handed over just now"
+                return await self._saver.park(
+                    filed, ParkReason.JOINED, note, until_ns(), joined=other.case_id
+                )
+            if not filed.case.handing:
+                filed = await self._saver.save(filed, CaseState.DELIVERING, handing=True)
         fix, proof = await joining.overlapped(filed.case) or (None, None)
-        return await self._join(filed, fix, proof) if fix and proof else None
+        return await self._join(filed, fix, proof) if fix and proof else filed
 
     async def _finish(self, filed: Filed) -> Filed:
         """Result, then acknowledgement, then the end: in that order (rules A4)."""

@@ -250,6 +250,8 @@ class Case:
     reason: str = ""
     joined: str = ""
     """The case whose fix this one shares or, while it is parked, waits for."""
+    handing: bool = False
+    """While it is delivering: nobody else may hand over the same lines now."""
     alone: bool = False
     """A person said that it waits for no other's fix."""
     delivered: Delivered | None = None
