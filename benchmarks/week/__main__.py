@@ -24,6 +24,7 @@ from benchmarks.week.bugs import bugs_of
 from benchmarks.week.machines import Plant, Server
 from benchmarks.week.provider import Provider
 from benchmarks.week.story import Story, Terms
+from mendwire.screen import detect_prompt_injection
 
 
 def main() -> None:
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 async def _ran(terms: Terms, folder: Path) -> tuple[Story, Week, float]:
-    bugs = bugs_of(terms.bugs, terms.seed)
+    bugs = bugs_of(terms.bugs, terms.seed, _is_stopped)
     plant = Plant(folder=folder, server=Server(folder=folder / "nats"))
     story = Story(terms=terms, plant=plant, provider=Provider(bugs=bugs), bugs=bugs)
     began = time.monotonic()
@@ -89,6 +90,15 @@ async def _ran(terms: Terms, folder: Path) -> tuple[Story, Week, float]:
                 await worker.wait()
         plant.server.kill()
         story.provider.down()
+
+
+def _is_stopped(text: str) -> bool:
+    """By the screen, where the text is the message of the error that it brings about."""
+    try:
+        int(text)
+    except ValueError as problem:
+        return detect_prompt_injection(str(problem))
+    return False
 
 
 def _table(story: Story, week: Week, found: list[Claim], seconds: float) -> str:

@@ -70,6 +70,7 @@ async def audited(story: Story) -> Week:
         day_usd=story.terms.day_usd,
         issue_usd=ISSUE_USD,
         trees=_trees(story),
+        asked=_asked(story),
     )
 
 
@@ -107,6 +108,7 @@ def _filed(case: Case) -> Filed:
         occurrences=case.occurrences,
         cost_usd=case.cost_usd,
         why=case.reason if case.verdict is not Verdict.FIXED else "",
+        shares=case.joined,
     )
 
 
@@ -122,6 +124,14 @@ async def _fixes(story: Story) -> list[Fix]:
         case, words = _CASE.search(message), _WORD.findall(message)
         found.append(Fix(word=words[-1] if words else "", case_id=case[1] if case else ""))
     return found
+
+
+def _asked(story: Story) -> Counter[str]:
+    """By bug: how often an agent asked the provider about it."""
+    asked: Counter[str] = Counter()
+    for (word, _role), times in story.provider.asked.items():
+        asked[word] += times
+    return asked
 
 
 def _trees(story: Story) -> int:

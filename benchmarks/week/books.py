@@ -23,6 +23,8 @@ class Filed:
     cost_usd: float = 0.0
     why: str = ""
     """The reason of a verdict that is not ``fixed``."""
+    shares: str = ""
+    """The case whose fix it shares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,8 @@ class Week:
     issue_usd: float
     trees: int
     """Working trees left on disk."""
+    asked: Mapping[str, int]
+    """By bug: runs of agents about it, as the provider says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +113,7 @@ def claims(week: Week) -> list[Claim]:
         _ends(week),
         _strangers(week),
         _one_fix(week),
+        _shared(week),
         _one_result(week),
         _nothing_lost(week),
         _told_apart(week),
@@ -160,6 +165,31 @@ def _one_fix(week: Week) -> Claim:
     return Claim(
         what="fixes delivered; at most one for a bug (two for one that was broken again)",
         figure=f"{len(week.fixes)} for {len(each)} bugs",
+        holds=not wrong,
+        but=tuple(wrong),
+    )
+
+
+def _shared(week: Week) -> Claim:
+    """One commit behind several issues, and nobody paid for one that came when it was there."""
+    cases = {case.word: case for case in week.cases}
+    bugs = [bug for bug in week.bugs if bug.kind is Kind.SHARED]
+    wrong: list[str] = []
+    for first in (bug for bug in bugs if not bug.cause):
+        words = [bug.word for bug in bugs if first.word in {bug.word, bug.cause}]
+        group = [cases[word] for word in words if word in cases]
+        owners = [case.case_id for case in group if not case.shares]
+        strangers = [case.case_id for case in group if case.shares not in {"", *owners[:1]}]
+        fixes = sum(fix.word in words for fix in week.fixes)
+        if len(owners) != 1 or strangers or fixes != 1:
+            wrong.append(f"{first.word}: {fixes} fixes, cases of their own: {len(owners)}")
+    late = {bug.word for bug in bugs if bug.is_late}
+    paid = {word: week.asked.get(word, 0) for word in sorted(late) if week.asked.get(word, 0)}
+    wrong += [f"{word}: {runs} runs of agents" for word, runs in paid.items()]
+    sharing = sum(bool(cases[bug.word].shares) for bug in bugs if bug.word in cases)
+    return Claim(
+        what="errors that share the fix of another (runs of agents for those that came later)",
+        figure=f"{sharing} of {len(bugs)} ({sum(paid.values())} for {len(late)})",
         holds=not wrong,
         but=tuple(wrong),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import string
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -23,6 +24,7 @@ class Kind(StrEnum):
     SLOW = "mended by a slow agent"
     SHAKY = "mended after the agent died once"
     RETURNS = "mended, broken again by a person, mended again"
+    SHARED = "one mistake behind three errors"
     ALREADY = "mended on main, not deployed"
     GONE = "happens on the server alone"
     FLAKY = "happens by chance"
@@ -45,6 +47,7 @@ ENDS: dict[Kind, tuple[str, ...]] = {
     Kind.SLOW: ("verified",),
     Kind.SHAKY: ("verified",),
     Kind.RETURNS: ("verified",),
+    Kind.SHARED: ("verified",),
     Kind.ALREADY: ("already_fixed",),
     Kind.GONE: ("not_reproduced",),
     # Chance decides whether the judge sees it; what it must never be called is fixed.
@@ -67,6 +70,7 @@ MENDED = frozenset(kind for kind, ends in ENDS.items() if ends == ("verified",))
 _SHARES = {
     Kind.ATTACK: 5,
     Kind.RETURNS: 1,
+    Kind.SHARED: 3,
     Kind.LATE: 6,
     Kind.TESTED: 3,
     Kind.SLOW: 3,
@@ -85,7 +89,10 @@ _SHARES = {
     Kind.SPENDER: 1,
 }
 """Per cent of all bugs; the rest is ``RIGHT``."""
+GROUP = 3
+"""Errors behind one mistake."""
 _SMALL = (
+    *[Kind.SHARED] * GROUP,
     Kind.RETURNS,
     Kind.ATTACK,
     Kind.ALREADY,
@@ -94,7 +101,7 @@ _SMALL = (
     Kind.GONE,
     Kind.HOPELESS,
 )
-"""What a small week has one each of."""
+"""What a small week has one each of, and one mistake behind several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +116,10 @@ class Bug:
     """Which mistake it is (``project.SHAPES``)."""
     attack: str = ""
     """The text that its message carries."""
+    cause: str = ""
+    """Word of the bug in whose function the mistake is; empty where that is its own."""
+    is_late: bool = False
+    """It is met only once that mistake is mended and not deployed yet."""
 
     @property
     def file(self) -> str:
@@ -116,21 +127,29 @@ class Bug:
         return f"{self.service}/mod_{self.word}.py"
 
 
-def bugs_of(count: int, seed: int) -> list[Bug]:
-    """``count`` bugs, the same for a seed; those that must be mended first come first."""
+def bugs_of(
+    count: int, seed: int, is_stopped: Callable[[str], bool] = lambda _text: True
+) -> list[Bug]:
+    """``count`` bugs, the same for a seed; those that must be mended first come first.
+
+    Of errors behind one mistake the first has it in its own function, the last comes late.
+    Attacks are texts that ``is_stopped`` says the screen stops: what is shown is the way of one.
+    """
     random = Random(seed)  # noqa: S311 - everybody gets the same week
     kinds = list(_SMALL[:count])
     if count >= 100:
         kinds = [kind for kind, share in _SHARES.items() for _ in range(round(count * share / 100))]
+        kinds += [Kind.SHARED] * (-kinds.count(Kind.SHARED) % GROUP)
     kinds += [Kind.RIGHT] * (count - len(kinds))
     random.shuffle(kinds)
-    kinds.sort(key=lambda kind: kind is not Kind.RETURNS)
-    texts = iter(random.sample(_attacks(), kinds.count(Kind.ATTACK)))
+    kinds.sort(key=lambda kind: (kind is not Kind.RETURNS, kind is not Kind.SHARED))
+    attacks = _attacks()
+    texts = filter(is_stopped, random.sample(attacks, len(attacks)))
     words = iter(_words(count, random))
     # By turns, so that each service has some that are mended and some that go on failing: a fix is
     # verified only where its service is still heard from.
     turns = {True: itertools.cycle(SERVICES), False: itertools.cycle(SERVICES)}
-    return [
+    bugs = [
         Bug(
             word=next(words),
             service=next(turns[kind in MENDED or kind is Kind.ALREADY]),
@@ -140,6 +159,18 @@ def bugs_of(count: int, seed: int) -> list[Bug]:
         )
         for kind in kinds
     ]
+    shared = [number for number, bug in enumerate(bugs) if bug.kind is Kind.SHARED]
+    for place, number in enumerate(shared):
+        if place % GROUP:
+            first = bugs[number - place % GROUP]
+            bugs[number] = replace(
+                bugs[number],
+                service=first.service,
+                shape=first.shape,
+                cause=first.word,
+                is_late=place % GROUP == GROUP - 1,
+            )
+    return bugs
 
 
 def _words(count: int, random: Random) -> list[str]:

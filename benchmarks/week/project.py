@@ -99,6 +99,9 @@ def module_text(bug: Bug, line: str = "") -> str:
             Kind.ATTACK: "return int(key)",
         }.get(bug.kind, shape_of(bug).broken)
     head = _HEAD.format(service=bug.service)
+    if bug.cause:
+        head += f"from {bug.service}.mod_{bug.cause} import do_{bug.cause}\n\n\n"
+        line = f"return do_{bug.cause}(key)"
     return f"{head}def do_{bug.word}(key):\n    {line}\n"
 
 

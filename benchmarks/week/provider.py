@@ -73,6 +73,7 @@ class Provider:
             return Told(answer={}, dies=True, cost_usd=0.0)
         self.asked[bug.word, role] += 1
         times = self.asked[bug.word, role]
+        bug = known.get(bug.cause, bug)  # where the mistake is
         if role == "research":
             told = _research(bug, times)
         elif role == "implementation":

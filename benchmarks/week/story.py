@@ -142,6 +142,7 @@ class Story:
         bad = asyncio.gather(self._bad_luck(), self.plant.supervise())
         try:
             storm = asyncio.create_task(self._storm("r1"))
+            await self._late()
             for release, share in (("r2", 0.4), ("r3", 0.8), ("r4", 1.0)):
                 await self._decided(share, returned=release == "r4")
                 await storm
@@ -161,22 +162,40 @@ class Story:
         mended = await self._running() if release != "r1" else set()
         still = sum(bug.word not in mended for bug in self.bugs)
         each = -(-int(self.terms.occurrences * SHARES[release]) // still)
+        bugs = [bug for bug in self.bugs if not (bug.is_late and release == "r1")]
+        await self._raise(release, bugs, each, 60 * self.terms.minutes * SHARES[release] / 2)
+
+    async def _raise(self, release: str, bugs: list[Bug], each: int, seconds: float) -> None:
         failing = {
-            service: [
-                (bug.word, argument_of(bug), each) for bug in self.bugs if bug.service == service
-            ]
+            service: [(bug.word, argument_of(bug), each) for bug in bugs if bug.service == service]
             for service in SERVICES
         }
-        seconds = 60 * self.terms.minutes * SHARES[release] / 2
         done = await asyncio.gather(
             *(
-                self.plant.serve(service, release, bugs, seconds=seconds, flush_s=120)
-                for service, bugs in failing.items()
+                self.plant.serve(service, release, raised, seconds=seconds, flush_s=120)
+                for service, raised in failing.items()
+                if raised
             )
         )
         self.served += done
         total = sum(sum(one.raised.values()) for one in done)
         self.say(f"{release}: {total:,} occurrences were raised")
+
+    async def _late(self) -> None:
+        """Further errors of mistakes that are mended by now, and not deployed."""
+        late = [bug for bug in self.bugs if bug.is_late]
+        await self._mended({bug.cause for bug in late})
+        await self._raise("r1", late, 100, 0)
+        await self._mended({bug.word for bug in late})
+
+    async def _mended(self, words: set[str]) -> None:
+        """Return once all these have their fix; gives up with the time."""
+        while time.monotonic() - self.began < 60 * self.terms.at_most:
+            fixed = {word_of(case) for case in await self.cases() if case.state in AWAITED}
+            if words <= fixed:
+                return
+            await asyncio.sleep(1)
+        self.say("the time is over: not mended")
 
     async def _running(self) -> set[str]:
         """Bugs whose mend is deployed: they do not fail any more."""
@@ -297,6 +316,11 @@ async def _quiet(_problem: Exception) -> None:
 
 
 def word_of(case: Case) -> str:
-    """The bug's, as the title names its module."""
-    _, found, rest = case.title.partition("mod_")
-    return rest[:5] if found else ""
+    """The bug's, as the outermost frame names its module, or else the title."""
+    with suppress(ValueError):
+        frames = json.loads(case.report).get("frames") or ()
+        for told in (*(str(frame.get("file")) for frame in frames), case.title):
+            _, found, rest = told.partition("mod_")
+            if found:
+                return rest[:5]
+    return ""

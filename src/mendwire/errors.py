@@ -35,7 +35,8 @@ exits with the class's ``exit_code``.
         ├── AgentFailed          the agent itself failed: counts as an attempt
         ├── OverBudget           the run met its money limit
         ├── ProviderOutage       the model's provider is down or refuses: costs no attempt
-        └── SpecialistsAway      nobody elsewhere can do it now: costs no attempt, the case waits
+        ├── SpecialistsAway      nobody elsewhere can do it now: costs no attempt, the case waits
+        └── RunCancelled         a person ended the run: costs no attempt, a person goes on
 """
 
 from __future__ import annotations
@@ -203,3 +204,7 @@ class ProviderOutage(AgentError):
 
 class SpecialistsAway(AgentError):
     """No process that plays this role is there, or none of them can; costs no attempt."""
+
+
+class RunCancelled(AgentError):
+    """A person ended the run; costs no attempt, and none begins before a person says so."""

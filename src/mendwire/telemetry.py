@@ -57,7 +57,7 @@ EVENTS: Final[dict[str, str]] = {
     "case.closed": "case, title, environment, verdict, reason, cost_usd, branch, commit",
     "step.started": "case, step, agent, attempt",
     "step.finished": "case, step, agent, summary, cost_usd, seconds",
-    "step.failed": "case, step, agent, error, kind: attempt | outage | budget",
+    "step.failed": "case, step, agent, error, kind: attempt | outage | budget | cancelled",
     "agent.said": "case, role, kind, text: one line of what an agent does",
     "specialist.began": "case, role, task: a letter is worked on in this process",
     "specialist.ended": "case, role, task, how: answer | failed | outage | over_budget | unable, "

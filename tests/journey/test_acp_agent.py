@@ -124,7 +124,7 @@ async def bwrap() -> Sandbox:
 
 
 @pytest.mark.parametrize("name", ["claude", "opencode"])
-async def test_rules_b6_a_real_agent_researches_and_writes_nothing(
+async def test_rule_b6_a_real_agent_researches_and_writes_nothing(
     tmp_path: Path, name: str
 ) -> None:
     outside, inside = tmp_path / "outside.txt", tmp_path / "tree" / "new.txt"
@@ -304,7 +304,7 @@ def peer(root: Path, body: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("role", [Role.RESEARCH, Role.IMPLEMENTATION])
-async def test_rules_b6_what_an_agent_asks_for_stays_in_its_tree_and_role(
+async def test_rule_b6_what_an_agent_asks_for_stays_in_its_tree_and_role(
     tmp_path: Path, role: Role
 ) -> None:
     bench = make_bench(tmp_path, "http://127.0.0.1:9")
@@ -404,7 +404,7 @@ async def test_cancelled_it_is_told_and_gone(tmp_path: Path) -> None:
     assert not Path("/proc", pid).exists()
 
 
-async def test_rules_b6_without_a_wall_it_is_not_started(tmp_path: Path) -> None:
+async def test_rule_b6_without_a_wall_it_is_not_started(tmp_path: Path) -> None:
     bench = make_bench(tmp_path, "http://127.0.0.1:9")
     absent = Sandbox(kind=SandboxKind.NONE, may_run=False, cuts_network=False)
     with pytest.raises(SandboxUnavailable, match="install bubblewrap"):

@@ -124,9 +124,42 @@ async def test_a_branch_deleted_unmerged_is_withdrawn(tmp_path: Path) -> None:
         case = await case_of(set_up)
         assert (case.state, case.episode) == (CaseState.WITHDRAWN, 1)
         assert await told(set_up) == ["withdrawn"]
-        code, _, err = await set_up.run("cases", "retry", case.case_id)
+        code, _, err = await set_up.run("cases", "reopen", case.case_id)
         assert code == 0, err
         assert (await case_of(set_up)).episode == 2
+
+
+@pytest.mark.parametrize("how", ["merge", "squash"])
+async def test_a_fix_that_was_merged_and_taken_back_is_not_made_again(
+    how: str, tmp_path: Path
+) -> None:
+    """Before it was deployed; and where the revert is reverted, the fix is on its way again."""
+    async with stage(tmp_path) as set_up:
+        case = await fixed(set_up)
+        assert case.delivered is not None
+        if how == "merge":
+            words = ("--no-ff", "-m", "Merge it", case.delivered.branch)
+            await set_up.git(*WHO, "merge", "-q", *words)
+        else:
+            await set_up.git("merge", "-q", "--squash", case.delivered.branch)
+            message = await set_up.git("log", "-1", "--format=%B", case.delivered.branch)
+            await set_up.git(*WHO, "commit", "-q", "-m", message)
+        await worked(set_up)
+        assert (await case_of(set_up)).state is CaseState.MERGED
+        back = ("-m", "1") if how == "merge" else ()
+        await set_up.git(*WHO, "revert", "--no-edit", *back, "HEAD")
+        taken = (await set_up.git("rev-parse", "HEAD")).strip()
+        await set_up.git(*WHO, "revert", "--no-edit", "HEAD")
+        await worked(set_up)
+        assert (await case_of(set_up)).state is CaseState.MERGED
+        await set_up.git("reset", "-q", "--hard", taken)
+        await worked(set_up)
+        assert (await case_of(set_up)).state is CaseState.WITHDRAWN
+        assert await told(set_up) == ["merged", "withdrawn"]
+        await set_up.publish(coupon_report(), "again")
+        await worked(set_up)
+        case = await case_of(set_up)
+        assert (case.state, case.episode, case.occurrences) == (CaseState.WITHDRAWN, 1, 2)
 
 
 async def test_rule_a11_a_fix_that_people_have_is_not_given_up_unasked(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def shell(command: str) -> Turn:
     return use("exec_command", cmd=command)
 
 
-async def test_rules_b6_it_researches_writes_nothing_and_obeys_to_no_end(
+async def test_rule_b6_it_researches_writes_nothing_and_obeys_to_no_end(
     tmp_path: Path, program: str
 ) -> None:
     """An injected order is carried out by the shell, and finds no key and no way to write."""

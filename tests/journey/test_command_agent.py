@@ -68,7 +68,7 @@ async def bwrap() -> Sandbox:
 
 
 @pytest.mark.parametrize("role", [Role.RESEARCH, Role.IMPLEMENTATION])
-async def test_rules_b6_only_implementation_writes_and_only_in_its_tree(
+async def test_rule_b6_only_implementation_writes_and_only_in_its_tree(
     tmp_path: Path, role: Role
 ) -> None:
     bench = make_bench(tmp_path, "http://127.0.0.1:9")

@@ -592,7 +592,7 @@ async def test_without_a_reproduction_nothing_is_proven(court: Court) -> None:
     assert proof.status is ProofStatus.NOT_REPRODUCED
 
 
-async def test_without_a_sandbox_nothing_runs(court: Court) -> None:
+async def test_rule_b6_without_a_sandbox_nothing_runs(court: Court) -> None:
     blind = replace(court.judge.bench.sandbox, may_run=False)
     court.judge.bench = replace(court.judge.bench, sandbox=blind)
     proof = await court.judged(mend)
@@ -664,7 +664,7 @@ async def test_an_operators_command_may_end_by_exit_but_the_suite_still_counts(
     assert proof.status is status, proof.reasons
 
 
-async def test_a_restricted_case_and_a_low_trust_capture_run_nothing(court: Court) -> None:
+async def test_rule_b5_a_restricted_case_and_a_low_trust_capture_run_nothing(court: Court) -> None:
     change, _ = await court.change_by(mend)
     restricted = await court.judge.prove(replace(court.case, restricted=True), change, CAPTURED)
     assert (restricted.status, restricted.runs) == (ProofStatus.INFRASTRUCTURE, ())

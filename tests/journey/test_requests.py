@@ -220,7 +220,7 @@ def test_a_token_is_needed() -> None:
     assert forge_of(Config(), {}) is None
 
 
-def test_b11_the_text_of_a_request_has_no_effect() -> None:
+def test_rule_b11_the_text_of_a_request_has_no_effect() -> None:
     """Mentions, closing words, links, HTML, images, quick actions and skipping of checks."""
     attack = (
         "@everyone @acme/team fixes #1 closes GH-2 resolves acme/shop#3 !4 [skip ci] ***NO_CI***\n"
@@ -297,7 +297,7 @@ async def test_a_worker_killed_before_it_noted_the_request(
         assert (merged.state, merged.landed) == (CaseState.MERGED, "d" * 40)
 
 
-async def test_a11_a_request_closed_unmerged_is_withdrawn(
+async def test_rule_a11_a_request_closed_unmerged_is_withdrawn(
     tmp_path: Path, kind: str, there: Forge
 ) -> None:
     async with a_worker_s_stage(tmp_path, kind, there) as set_up:

@@ -42,7 +42,9 @@ def by_lane(cases: list[Case]) -> tuple[Case, Case]:
     return closed, clean
 
 
-async def test_an_attacker_who_is_first_withholds_text_and_silences_nobody(tmp_path: Path) -> None:
+async def test_rule_b1_an_attacker_who_is_first_withholds_text_and_silences_nobody(
+    tmp_path: Path,
+) -> None:
     async with stage(tmp_path) as set_up:
         await set_up.run("streams", "apply")
         payload = json.dumps(attacked()).encode()
@@ -80,7 +82,7 @@ async def test_an_attacker_who_is_first_withholds_text_and_silences_nobody(tmp_p
         assert await set_up.kept("DEAD") == []
 
 
-async def test_a_report_that_outlasts_the_screen_is_quarantined_and_the_next_is_fixed(
+async def test_rule_a13_a_report_that_outlasts_the_screen_is_quarantined_and_the_next_is_fixed(
     tmp_path: Path,
 ) -> None:
     """The budget is many times what a common report takes, and a part of what this one takes."""
@@ -100,7 +102,9 @@ async def test_a_report_that_outlasts_the_screen_is_quarantined_and_the_next_is_
         assert await set_up.waiting() == 0
 
 
-async def test_without_its_rules_the_worker_refuses_and_messages_stay(tmp_path: Path) -> None:
+async def test_rule_a13_without_its_rules_the_worker_refuses_and_messages_stay(
+    tmp_path: Path,
+) -> None:
     async with stage(tmp_path, config='[screen]\npatterns = "rules.jsonl"\n') as set_up:
         await set_up.run("streams", "apply")
         await set_up.publish(coupon_report())

@@ -130,7 +130,7 @@ def test_who_has_many_addresses_is_slowed_down_too_and_nothing_grows() -> None:
         ("testclient", False),
     ],
 )
-def test_only_configured_peers_are_the_proxy(address: str, is_peer: bool) -> None:
+def test_rule_b12_only_configured_peers_are_the_proxy(address: str, is_peer: bool) -> None:
     proxy = proxy_of(
         peers=["10.1.0.0/16", "127.0.0.1"], header="X-User", operators=[], viewers=["*"]
     )
@@ -237,7 +237,7 @@ def test_names_that_are_served() -> None:
         ({}, False),
     ],
 )
-def test_forms_come_from_pages_of_ours(headers: dict[str, str], ours: bool) -> None:
+def test_rule_b12_forms_come_from_pages_of_ours(headers: dict[str, str], ours: bool) -> None:
     given = Headers({"host": "localhost:7391", **headers})
     assert is_same_origin(given, "https://mend.example.org") is ours
 

@@ -174,3 +174,15 @@ def test_commands_that_are_named_exist(name: str) -> None:
 def test_the_pages_name_commands() -> None:
     assert spoken((ROOT / "docs/tutorial.md").read_text())
     assert {"report", "cases retry"} <= set(COMMANDS)
+
+
+def test_each_rule_has_a_test_that_is_named_after_it() -> None:
+    rules = re.findall(
+        r"^### ([AB]\d+)\. ", (ROOT / "docs/rules.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert len(rules) > 20
+    tests = "\n".join(
+        path.read_text("utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py"))
+    )
+    named = set(re.findall(r"def test_rule_([ab]\d+)_", tests))
+    assert [rule for rule in rules if rule.lower() not in named] == []

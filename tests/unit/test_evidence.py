@@ -91,7 +91,7 @@ def test_it_is_bounded(words: str) -> None:
     assert len(markdown(large)) < 1_500_000
 
 
-def test_b1_a_restricted_report_is_withheld() -> None:
+def test_rule_b1_a_restricted_report_is_withheld() -> None:
     held = evidence(restricted=True)
     assert held.report == ""
     assert "KeyError: 1" not in markdown(held)

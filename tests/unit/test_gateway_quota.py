@@ -93,7 +93,7 @@ def test_bytes_are_counted_and_a_key_without_them_is_not_read() -> None:
         meters.admit(key)
 
 
-def test_low_trust_leaves_the_reserve() -> None:
+def test_rule_b2_low_trust_leaves_the_reserve() -> None:
     meters = Meters(WIDE, Clock())
     assert taken(meters, LOW) == 1_800
     assert taken(meters, replace(LOW, id="other")) == 0

@@ -92,7 +92,7 @@ def test_the_names_are_those_of_the_wire_contract() -> None:
 
 
 @given(namespaces, environments | st.none(), namespaces, environments | st.none())
-def test_two_namespaces_never_meet_in_a_stream(
+def test_rule_b13_two_namespaces_never_meet_in_a_stream(
     one: str, env: str | None, other: str, another: str | None
 ) -> None:
     same = (one, env) == (other, another)
@@ -120,7 +120,7 @@ def test_every_subject_is_literal_and_inside_its_namespace(
 
 
 @pytest.mark.parametrize("bad", ["a.b", "*", "a b", ""])
-def test_what_is_no_token_never_reaches_a_subject(bad: str) -> None:
+def test_rule_b10_what_is_no_token_never_reaches_a_subject(bad: str) -> None:
     names = Names(namespace="shop")
     for build in (names.progress, names.dead, names.occurrences):
         with pytest.raises(InvalidName):

@@ -80,7 +80,7 @@ def test_an_ordinary_fix_is_allowed() -> None:
         ("Shop/cart.py", "letter case"),
     ],
 )
-def test_paths_that_are_refused(path: str, why: str) -> None:
+def test_rule_b9_paths_that_are_refused(path: str, why: str) -> None:
     quoted = "\\" in path
     patch = new(path)
     if quoted:
@@ -164,7 +164,7 @@ def test_a_projects_own_conventions_are_read() -> None:
     ("mode", "why"),
     [("120000", "symbolic link"), ("160000", "submodule"), ("100755", "file mode 100755")],
 )
-def test_kinds_that_are_refused(mode: str, why: str) -> None:
+def test_rule_b9_kinds_that_are_refused(mode: str, why: str) -> None:
     assert any(why in reason for reason in check_patch(new("x", mode=mode), BASE, Policy()))
 
 

@@ -7,20 +7,29 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.week.books import Filed, Fix, Week, claims, end_of, lines
-from benchmarks.week.bugs import ENDS, SERVICES, Bug, Kind, bugs_of
+from benchmarks.week.bugs import ENDS, GROUP, SERVICES, Bug, Kind, bugs_of
 from benchmarks.week.project import SHAPES, module_text, shape_of
 from benchmarks.week.provider import Provider
 
 BUGS = bugs_of(200, 1)
 
 
+LATE = next(bug for bug in BUGS if bug.is_late)
+
+
 def good_week() -> Week:
     """A week in which everything is as it must be."""
     cases = [
-        Filed(word=bug.word, case_id=f"{bug.word}-e1", end=ENDS[bug.kind][0], occurrences=2)
+        Filed(
+            word=bug.word,
+            case_id=f"{bug.word}-e1",
+            end=ENDS[bug.kind][0],
+            occurrences=2,
+            shares=f"{bug.cause}-e1" if bug.cause else "",
+        )
         for bug in BUGS
     ]
-    mended = [bug for bug in BUGS if ENDS[bug.kind] == ("verified",)]
+    mended = [bug for bug in BUGS if ENDS[bug.kind] == ("verified",) and not bug.cause]
     return Week(
         bugs=BUGS,
         cases=cases,
@@ -38,6 +47,7 @@ def good_week() -> Week:
         day_usd=1.0,
         issue_usd=1.0,
         trees=0,
+        asked={bug.word: 3 for bug in BUGS if not bug.cause},
     )
 
 
@@ -67,6 +77,10 @@ def test_a_good_week_holds_every_claim() -> None:
         ({"billed_usd": 1.01}, ["billed"]),
         ({"issue_usd": -1.0}, ["most"]),
         ({"trees": 1}, ["working"]),
+        ({"asked": {bug.word: 1 for bug in BUGS if bug.is_late}}, ["errors"]),
+        ({"cases": [replace(case, shares="") for case in good_week().cases]}, ["errors"]),
+        ({"fixes": [*good_week().fixes, Fix(word=LATE.word, case_id=f"{LATE.word}-e1")]},
+         ["errors"]),
     ],
 )  # fmt: skip
 def test_each_wrong_figure_breaks_its_own_claim(
@@ -81,8 +95,23 @@ def test_a_fix_in_a_second_episode_is_one_too_many_but_for_the_bug_that_returns(
     returns = {bug.word for bug in BUGS if bug.kind is Kind.RETURNS}
     back = [fix for fix in again if fix.word in returns]
     assert failing(replace(week, fixes=[*week.fixes, *back])) == []
-    other = next(fix for fix in again if fix.word not in returns)
+    right = {bug.word for bug in BUGS if bug.kind is Kind.RIGHT}
+    other = next(fix for fix in again if fix.word in right)
     assert failing(replace(week, fixes=[*week.fixes, other])) == ["fixes"]
+
+
+def test_one_mistake_fails_in_its_own_place_for_three_and_one_mend_is_for_all() -> None:
+    for few in (BUGS, bugs_of(10, 1)):
+        shared = [bug for bug in few if bug.kind is Kind.SHARED]
+        firsts = [bug for bug in shared if not bug.cause]
+        assert len(shared) == GROUP * len(firsts) > 0
+        for first in firsts:
+            group = [bug for bug in shared if bug.cause == first.word]
+            assert [bug.is_late for bug in group] == [False, True]
+            assert {(bug.service, bug.shape) for bug in group} == {(first.service, first.shape)}
+            told = [Provider(bugs=few).tell("implementation", [bug.word]) for bug in shared]
+            assert {name for one in told for name in one.files} == {one.file for one in firsts}
+            assert f"import do_{first.word}" in module_text(group[0])
 
 
 def test_two_cases_of_one_bug_are_seen() -> None:

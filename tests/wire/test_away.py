@@ -47,7 +47,7 @@ from mendwire.model.letter import Letter, task_type
 from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdict
 from mendwire.model.scrub import find_secret
 from mendwire.model.work import AgentAnswer, Assignment, Finding, Limits, Review, Role
-from mendwire.ops.cases import silence
+from mendwire.ops.cases import retry, silence
 from mendwire.ops.erasure import Erasure
 from mendwire.ops.findings import Level
 from mendwire.ops.queue_checks import specialists
@@ -55,7 +55,7 @@ from mendwire.ops.shelf import Shelf
 from mendwire.tasks import TaskQueue, TaskWorker
 from mendwire.tasks.calls import handler_of
 from mendwire.wire.jetstream import JetStreamBus
-from tests.wire.test_rules import Crew, Shift, publish, shift
+from tests.wire.test_rules import Crew, Shift, eventually, publish, shift
 
 ISSUE = "a" * 32
 REPORT = b'{"error": "KeyError: 1", "type": "KeyError"}'
@@ -724,6 +724,36 @@ async def test_what_an_heir_does_without_is_called_back(scene: Scene) -> None:
         ended = await TaskQueue(bus).result(case.away.task_id)
         assert ended is not None
         assert (ended.end, ended.result.agent) == ("cancelled", BY)
+
+
+async def test_rule_a11_who_cancels_a_specialists_task_is_heeded(scene: Scene) -> None:
+    """Its agent ends, no other begins and no attempt is counted, until a person says so."""
+    bus, queue = scene.bus, TaskQueue(scene.bus)
+    async with scene.specialist(), shift(bus, Far(scene=scene), worker="w2") as mine:
+        await publish(bus)
+        scene.agent.going.clear()
+        asking = asyncio.create_task(mine.orchestrator.handle(await mine.message()))
+        await scene.agent.began.wait()
+        sent = (await far_case(mine)).away
+        assert sent is not None
+        await queue.cancel(sent.task_id, by="ann", reason="too dear")
+        await asyncio.wait_for(scene.agent.ended.wait(), 10)
+        await asking
+        case = await far_case(mine)
+        assert (case.state, case.attempts, case.sent) == (CaseState.PARKED, 0, 1)
+        assert case.parking is not None
+        assert (case.parking.reason, case.parking.until_ns) == (ParkReason.PERSON, 0)
+        assert "was cancelled by ann (too dear)" in case.parking.note
+        assert await queue.waiting() == []
+        scene.agent.going.set()
+        await retry(mine.docket, case.case_id)
+        async with mine.sweeper:
+            await eventually(lambda: is_over(mine), 20)
+    assert [one.case_id for one in scene.agent.seen].count(case.case_id) == 2
+
+
+async def is_over(mine: Shift) -> bool:
+    return (await far_case(mine)).state is CaseState.FIXED
 
 
 @dataclass(kw_only=True)

@@ -140,7 +140,7 @@ async def test_redriven_twice_then_buried(bus: JetStreamBus) -> None:
     assert await count(bus, ERRORS) == 0
 
 
-async def test_a_reentry_that_the_server_drops_is_an_error(bus: JetStreamBus) -> None:
+async def test_rule_a3_a_reentry_that_the_server_drops_is_an_error(bus: JetStreamBus) -> None:
     await exhaust(bus, 1)
     message = await bus.peek(ERRORS, 1)
     assert message is not None
@@ -206,7 +206,7 @@ async def test_a_message_in_work_is_not_taken_for_stuck(bus: JetStreamBus) -> No
     assert await dead(bus) == []
 
 
-async def test_what_nears_its_max_age_moves_to_the_dead_letters(bus: JetStreamBus) -> None:
+async def test_rule_a7_what_nears_its_max_age_moves_to_the_dead_letters(bus: JetStreamBus) -> None:
     config = (await bus.api.call(f"STREAM.INFO.{ERRORS}"))["config"]
     age = {"max_age": 5 * 10**9, "duplicate_window": 10**9}
     await bus.api.call(f"STREAM.UPDATE.{ERRORS}", config | age)

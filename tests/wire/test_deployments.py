@@ -64,7 +64,7 @@ async def message(bus: JetStreamBus, names: Names, release: str, trust: str = ""
 
 
 @pytest.mark.parametrize(("trust", "is_heard"), [("", True), ("low", False)])
-async def test_a_source_of_low_trust_does_not_help_to_verify(
+async def test_rule_a12_a_source_of_low_trust_does_not_help_to_verify(
     bus: JetStreamBus, names: Names, trust: str, is_heard: bool
 ) -> None:
     known = deployments_of(bus)
@@ -73,7 +73,9 @@ async def test_a_source_of_low_trust_does_not_help_to_verify(
     assert (await known.heard("staging", "shop") > new.at_ns) is is_heard
 
 
-async def test_an_old_release_that_is_loud_does_not_drown_the_new_one(bus: JetStreamBus) -> None:
+async def test_rule_a12_an_old_release_that_is_loud_does_not_drown_the_new_one(
+    bus: JetStreamBus,
+) -> None:
     known = deployments_of(bus)
     new = await known.add("staging", "shop", "shop@2", "c" * 40)
     await known.hear("staging", "shop", "shop@1")
@@ -82,7 +84,7 @@ async def test_an_old_release_that_is_loud_does_not_drown_the_new_one(bus: JetSt
     assert await known.heard("staging", "shop") > new.at_ns
 
 
-async def test_a_release_that_is_put_back_is_still_the_one_without_the_fix(
+async def test_rule_a12_a_release_that_is_put_back_is_still_the_one_without_the_fix(
     bus: JetStreamBus, names: Names
 ) -> None:
     known, intake = deployments_of(bus), intake_of(bus)

@@ -67,7 +67,7 @@ async def test_counts_that_others_add_survive_the_holders_change(
     for number in range(3):
         seen = await others.get(ISSUE)
         assert seen is not None
-        await others.join(seen, f"other{number}")
+        await others.join(seen, f"other{number}", replace(REF, seq=number + 2))
     token = mine.case.token
     changed = await docket.change(
         mine, lambda now: move(now, CaseState.LEASED, token=token, step=Step.IMPLEMENT)

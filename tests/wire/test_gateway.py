@@ -124,7 +124,7 @@ async def test_repeats_are_counted_and_told(stage: Stage, bus: JetStreamBus) -> 
     assert (count["count"], count["source"]) == (3, "gateway")
 
 
-async def test_low_trust_is_carried_to_the_worker(stage: Stage, bus: JetStreamBus) -> None:
+async def test_rule_b2_low_trust_is_carried_to_the_worker(stage: Stage, bus: JetStreamBus) -> None:
     wanted = replace(WANTED, trust=Trust.LOW, kind=Kind.BROWSER, origins=("https://shop.example",))
     await stage.event(stage.file.add(wanted))
     found = [m async for m in bus.walk(bus.names.stream("STAGING_ERRORS"), 9, 1 << 60)]

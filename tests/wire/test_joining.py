@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from mendwire.investigate.joining import Joining
 from mendwire.model.case import Answer, Case, CaseState, Delivered, ParkReason, Verdict, move
@@ -84,6 +87,26 @@ async def test_an_open_fix_that_mends_another_issue_is_the_fix_of_both(bus: JetS
             stream = bus.names.stream("RESULTS")
             kept = [r.ref.subject async for r in bus.walk(stream, 10, 1 << 62)]
             assert sum(one.endswith(subject) for one in kept) == 1
+
+
+async def test_a_fix_of_a_file_that_only_research_names_is_tried_before_another_is_made(
+    bus: JetStreamBus,
+) -> None:
+    """The stack of the second error does not lead there; what research cost is noted."""
+    await publish(bus, frames=[FRAME])
+    elsewhere = {**FRAME, "file": "/app/far.py"}
+    await publish(bus, type="ValueError", error="ValueError: y", frames=[elsewhere])
+    crew = Neighbours(cost=0.5)
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        await handle(mine, 1)
+        crew.calls.clear()
+        await handle(mine, 2)
+        first, second = await case_of(mine, "KeyError"), await case_of(mine, "ValueError")
+        assert crew.calls == ["research"]
+        assert (second.state, second.joined) == (CaseState.FIXED, first.case_id)
+        assert second.finding is not None
+        assert (second.cost_usd, mine.delivered) == (0.5, [first.case_id])
 
 
 async def test_a_case_waits_for_an_earlier_one_at_the_same_place(bus: JetStreamBus) -> None:
@@ -168,6 +191,95 @@ async def test_once_the_awaited_fix_is_gone_the_case_begins_at_the_new_base(
         assert crew.calls == ["implement", "prove", "review"], "research is not paid for twice"
         second = await case_of(mine, "ValueError")
         assert (second.state, second.joined, len(mine.delivered)) == (CaseState.FIXED, "", 2)
+
+
+async def test_one_that_is_merged_meanwhile_is_shared_by_who_works_from_its_commit(
+    bus: JetStreamBus,
+) -> None:
+    """Merged and deployed while the second one was made: that is without it, and not needed."""
+    await two(bus)
+    crew = Neighbours()
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        await handle(mine, 1)
+        first = await mine.docket.get((await case_of(mine, "KeyError")).issue)
+        assert first is not None
+        await mine.docket.change(
+            first, lambda now: move(now, CaseState.MERGED, token=now.token, landed="e" * 40)
+        )
+        assert await handle(mine, 2) is DeliveryState.SETTLED
+        second = await case_of(mine, "ValueError")
+        assert (second.state, second.joined) == (CaseState.FIXED, first.case.case_id)
+        assert mine.delivered == [first.case.case_id]
+        assert "review" not in crew.calls[crew.calls.index("review") + 1 :]
+
+
+@pytest.mark.parametrize("first_through", ["KeyError", "ValueError"])
+async def test_of_two_at_the_door_one_is_delivered_whichever_comes_first(
+    bus: JetStreamBus, first_through: str
+) -> None:
+    """Both proven, neither delivered: the second to come stands back, and shares the fix then."""
+    await two(bus)
+    crew = Parted()
+    async with shift(bus, crew) as mine, shift(bus, crew, worker="w2") as yours:
+        opened, going = asyncio.Event(), asyncio.Event()
+        for one in (mine, yours):
+            join(one, crew)
+            one.investigation.deliver = at_its_door(one, opened, going)
+        for seq in (1, 2):
+            await foresee(mine, seq)
+        (other,) = {"KeyError", "ValueError"} - {first_through}
+        leading = asyncio.create_task(inherit(mine, first_through))
+        await asyncio.wait_for(opened.wait(), 20)
+        await inherit(yours, other)
+        waiting = await case_of(mine, other)
+        assert waiting.parking is not None
+        assert waiting.parking.reason is ParkReason.JOINED
+        assert waiting.parking.note.endswith("is handed over just now")
+        going.set()
+        await leading
+        delivered = await case_of(mine, first_through)
+        assert (delivered.state, delivered.handing) == (CaseState.FIXED, False)
+        async with yours.sweeper:
+            await eventually(lambda: is_shared(mine, other, delivered.case_id), 20)
+        assert [*mine.delivered, *yours.delivered] == [delivered.case_id]
+
+
+class Parted(Neighbours):
+    """Research sees two places, so neither waits for the other; both change the same lines."""
+
+    async def research(self, case: Case) -> tuple[Finding, float]:
+        self.calls.append("research")
+        return Finding(summary="s", confidence=1.0, files=(f"{case.issue}.py",)), self.cost
+
+
+def at_its_door(
+    mine: Shift, opened: asyncio.Event, going: asyncio.Event
+) -> Callable[[Case], Awaitable[Delivered]]:
+    async def deliver(case: Case) -> Delivered:
+        opened.set()
+        await going.wait()
+        mine.delivered.append(case.case_id)
+        return Delivered(branch=f"mendwire/{case.issue}", commit="d" * 40)
+
+    return deliver
+
+
+async def foresee(mine: Shift, seq: int) -> None:
+    case = await mine.orchestrator.intake.foresee(await mine.message(seq))
+    assert case is not None
+    await mine.docket.give_back(await mine.docket.open(case))
+
+
+async def inherit(mine: Shift, kind: str) -> None:
+    filed = await mine.docket.get((await case_of(mine, kind)).issue)
+    assert filed is not None
+    await mine.orchestrator.inherit(filed)
+
+
+async def is_shared(mine: Shift, kind: str, by: str) -> bool:
+    case = await case_of(mine, kind)
+    return (case.state, case.joined) == (CaseState.FIXED, by)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -55,6 +56,28 @@ async def test_what_does_not_fit_into_the_money_of_the_day_waits(bus: JetStreamB
         assert case.parking.reason is ParkReason.BUDGET
         until = {purse.next_run_ns(at, 0.5) for at in (before, datetime.now(UTC))}
         assert case.parking.until_ns in until
+
+
+async def test_a_first_start_on_an_old_backlog_is_throttled(bus: JetStreamBus) -> None:
+    """All of it is filed and nothing lost; as much is worked on as the hour's money pays."""
+    for number in range(15):
+        await publish(bus, type=f"E{number}", error=f"E{number}: x", service=f"s{number}")
+    crew = Crew(cost=2.0)
+    async with shift(bus, crew, run_usd=2.0, issue_usd=8.0, day_usd=20.0, at_once=0.25) as mine:
+        messages = [await mine.message(seq) for seq in range(1, 16)]
+        await asyncio.gather(*map(mine.orchestrator.handle, messages))
+        cases = [filed.case async for filed in mine.docket.cases()]
+        now = datetime.now(UTC)
+        spent = await mine.docket.spent(f"{now:%Y%m%d}")
+        purse = Purse(day_usd=20.0, run_usd=2.0, at_once=0.25)
+        assert 2.0 <= spent == sum(case.cost_usd for case in cases) <= purse.allowed_usd(now)
+        assert len(cases) == 15
+        waiting = [case.parking for case in cases if case.parking is not None]
+        assert len(waiting) >= 12
+        assert {parking.reason for parking in waiting} == {ParkReason.BUDGET}
+        assert all(parking.until_ns / 1e9 > now.timestamp() for parking in waiting)
+        mended = sum(case.state is CaseState.FIXED for case in cases)
+        assert mended + len(waiting) == 15
 
 
 @pytest.mark.parametrize(

@@ -310,9 +310,23 @@ async def test_rule_a1_a_join_does_not_keep_an_heir_away(bus: JetStreamBus) -> N
         await mine.docket.give_back(await mine.docket.open(await opened(mine)))
         stale = await mine.docket.get((await mine.only()).issue)
         assert stale is not None
-        await mine.docket.join(stale, "other")
+        await mine.docket.join(stale, "other", (await mine.message()).ref)
         await mine.orchestrator.inherit(stale)
         assert (await mine.only()).state is CaseState.FIXED
+
+
+async def test_rule_a4_a_message_that_comes_again_is_counted_once(bus: JetStreamBus) -> None:
+    """Its counting was stored and the answer lost, or its worker killed before it acknowledged."""
+    for _ in range(3):
+        await publish(bus)
+    async with shift(bus) as mine:
+        await mine.orchestrator.handle(await mine.message())
+        mine.bucket.losing = ["update case"]
+        with pytest.raises(Unreachable):
+            await mine.orchestrator.handle(await mine.message(2))
+        for seq in (2, 3, 2):
+            await mine.orchestrator.handle(await mine.message(seq))
+        assert (await mine.only()).occurrences == 3
 
 
 async def test_rule_a1_two_sweepers_that_unpark_one_case_both_live_on(bus: JetStreamBus) -> None:

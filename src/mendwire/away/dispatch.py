@@ -17,7 +17,15 @@ from mendwire.away.replies import Reader
 from mendwire.docket.cases import Docket, Filed
 from mendwire.docket.letters import Letters, letter_in
 from mendwire.docket.roster import Presence, Roster
-from mendwire.errors import AgentFailed, ConfigError, Fenced, ProviderOutage, SpecialistsAway
+from mendwire.errors import (
+    AgentError,
+    AgentFailed,
+    ConfigError,
+    Fenced,
+    ProviderOutage,
+    RunCancelled,
+    SpecialistsAway,
+)
 from mendwire.investigate.ports import Said
 from mendwire.model.case import UNFINISHED, Away, Case
 from mendwire.model.letter import Letter, task_type
@@ -179,14 +187,15 @@ class Dispatch:
             )
 
     async def _read(self, case: Case, letter: Letter, ended: Ended) -> AgentAnswer:
+        if ended.end == End.CANCELLED:
+            raise await self._cancelled_by(case, letter.called, ended)
         if ended.end != End.DONE:
             why = printable(" ".join(ended.result.solution.split()), 300) or "no reason was given"
-            said = "was cancelled" if ended.end == End.CANCELLED else "failed"
             by = printable(ended.result.agent, 100)
             await self.letters.forget(ended.result.task_id)
             # No agent saw it: it was changed on its way, and the next try is a letter of its own.
             kind = SpecialistsAway if why.startswith(UNVOUCHED) else AgentFailed
-            raise kind(f"The {letter.called} specialist's task {said} by {by}: {why}")
+            raise kind(f"The {letter.called} specialist's task failed by {by}: {why}")
         try:
             answer = await self.reader.read(letter, ended.result.evidence.get("reply"))
         except ProviderOutage:
@@ -195,6 +204,19 @@ class Dispatch:
         finally:
             await self.letters.forget(ended.result.task_id)
         return answer
+
+    async def _cancelled_by(self, case: Case, called: str, ended: Ended) -> AgentError:
+        """An orchestrator's call takes back a letter alone; a person's hand is respected (A11)."""
+        await self.letters.forget(ended.result.task_id)
+        if ended.result.agent == BY:
+            await self._forget(case)
+            return SpecialistsAway(f"The letter to the {called} specialist was called back.")
+        by = printable(ended.result.agent, 100) or "somebody"
+        why = printable(" ".join(ended.result.solution.split()), 300)
+        return RunCancelled(
+            f"The {called} specialist's task was cancelled by {by} ({why}). It begins anew with "
+            f"mendwire cases retry {case.issue[:8]}."
+        )
 
     async def _forget(self, case: Case) -> None:
         filed = await self._confirmed(case)

@@ -90,6 +90,12 @@ def retry_case(case: CaseId, yes: Yes = False, as_json: AsJson = False) -> None:
         print(f"{opened.case_id} is open; the next free worker takes it.")
 
 
+@_cases.command("reopen")
+def reopen_case(case: CaseId, yes: Yes = False, as_json: AsJson = False) -> None:
+    """The same as retry: the word for a case that is closed, blocked or withdrawn."""
+    retry_case(case, yes=yes, as_json=as_json)
+
+
 @_cases.command("approve")
 def approve_case(
     case: CaseId,

@@ -29,8 +29,9 @@ from typing import Final
 
 from mendwire.docket.paces import Paces
 from mendwire.errors import Conflict, Damaged, Fenced, Undecodable
-from mendwire.model.case import UNFINISHED, Case, released, take
+from mendwire.model.case import UNFINISHED, Case, counted, released, take
 from mendwire.model.codec import decode_as, decode_case, encode
+from mendwire.model.delivery import MessageRef
 from mendwire.telemetry import emit, within
 from mendwire.wire.bus import Bucket, Entry
 
@@ -174,17 +175,16 @@ class Docket:
                 reason = f"damaged: {problem}"
                 emit("case.skipped", case=entry.key, issue=entry.key, reason=reason, trace="")
 
-    async def join(self, filed: Filed, signature: str) -> Filed:
-        """Count one more occurrence under an issue; joining is provisional (rules A9)."""
+    async def join(self, filed: Filed, signature: str, ref: MessageRef) -> Filed:
+        """Count one more occurrence under an issue; joining is provisional (rules A9).
 
-        def counted(case: Case) -> Case:
-            known = case.signatures
-            more = known if signature in known else (*known, signature)[-50:]
-            return replace(case, occurrences=case.occurrences + 1, signatures=more)
-
+        Once for a message, also where it comes again because an answer was lost (rules A4).
+        """
         case, revision = filed.case, filed.revision
         while True:
-            wanted = counted(case)
+            wanted = counted(case, signature, ref)
+            if wanted is case:
+                return Filed(case=case, revision=revision)
             try:
                 revision = await self._bucket.update(
                     f"case.{case.issue}", await self._packed(wanted), revision

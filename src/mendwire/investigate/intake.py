@@ -218,7 +218,7 @@ class Intake:
             return await self._again(known)
         if await self._has_returned(known.case, case):
             return await self._return(known, case)
-        joined = await self.docket.join(known, case.signatures[0])
+        joined = await self.docket.join(known, case.signatures[0], received.ref)
         _count(case)
         if known.case.state in UNFINISHED or known.case.state is CaseState.PARKED:
             emit(

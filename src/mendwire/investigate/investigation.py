@@ -23,6 +23,7 @@ from mendwire.errors import (
     OverBudget,
     ProviderOutage,
     RemoteAway,
+    RunCancelled,
     ServerError,
     SpecialistsAway,
     WireError,
@@ -187,8 +188,8 @@ class Investigation:
             return await self._outage(filed, step, problem)
         except OverBudget as problem:
             return await self._out_of_money(filed, step, problem)
-        except SpecialistsAway as problem:
-            return await self._nobody_there(filed, step, problem)
+        except (SpecialistsAway, RunCancelled) as problem:
+            return await self._not_done(filed, step, problem)
         except AgentFailed as problem:
             return await self._attempt_failed(filed, step, problem)
         except ExecutionError as problem:
@@ -239,9 +240,13 @@ class Investigation:
                 f"`mendwire cases approve {case.case_id}` lets it be mended."
             )
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
-        joining = self._joins(case)
-        if joining and (other := await joining.ahead(replace(case, finding=finding))):
-            return await self._wait_for(filed, other, "the same place", **known)
+        if joining := self._joins(case):
+            # Fixes made meanwhile, and those of files that research names and the stack does not.
+            now = replace(case, finding=finding, base=known["base"])
+            if found := await joining.mended(now):
+                return await self._join(filed, *found, **known)
+            if other := await joining.ahead(now):
+                return await self._wait_for(filed, other, "the same place", **known)
         filed = await self._saver.save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
         self.boundary(Boundary.RESEARCH_SAVED)
         return filed
@@ -282,6 +287,7 @@ class Investigation:
             proof=proof,
             joined=fix.case_id,
             delivered=fix.delivered,
+            handing=False,
             **changes,
         )
 
@@ -421,13 +427,15 @@ class Investigation:
 
     async def _stands(self, filed: Filed, answer: Answer, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
         """A round for reviewers that came to nothing: what was delivered stays the fix."""
-        known = {**standing(filed.case, answer), **changes}
+        known = {**standing(filed.case, answer), "handing": False, **changes}
         return await self._saver.save(filed, CaseState.DELIVERED, **known)
 
     async def _hand_over(self, filed: Filed) -> Filed:
         filed = await self.docket.confirm(filed)
-        if met := await self._met_at_the_door(filed):
-            return met
+        if joining := self._joins(filed.case):
+            filed = await self._at_the_door(filed, joining)
+            if filed.case.state is not CaseState.DELIVERING:
+                return filed
         with part():
             return await self._handed_over(filed)
 
@@ -439,7 +447,12 @@ class Investigation:
         except ExecutionError as problem:
             return await self._not_handed_over(filed, problem)
         self.boundary(Boundary.COMMITTED)
-        done: dict[str, Any] = {"delivered": delivered, "joined": "", "held_up": 0}
+        done: dict[str, Any] = {
+            "delivered": delivered,
+            "joined": "",
+            "handing": False,
+            "held_up": 0,
+        }
         if filed.case.rework is not None:
             done |= {"rework": None, "answer": Answer.AGAIN}
         filed = await self._saver.save(filed, CaseState.DELIVERED, **done)
@@ -470,18 +483,22 @@ class Investigation:
             return await self._stands(filed, Answer.UNDELIVERED)
         return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
 
-    async def _met_at_the_door(self, filed: Filed) -> Filed | None:
-        """Two cases proven at the same time: the later one looks at the earlier one's fix."""
-        joining = self._joins(filed.case)
-        if joining is None:
-            return None
-        if other := await joining.delivering(filed.case):
-            note = f"case {other.case_id} changes the same lines and is handed over just now"
-            return await self._saver.park(
-                filed, ParkReason.JOINED, note, until_ns(), joined=other.case_id
-            )
+    async def _at_the_door(self, filed: Filed, joining: Joining) -> Filed:
+        """Of cases that were proven at the same time one is handed over, and that one's fix tried.
+
+        Looked at before and after it is said that this one is handed over: of two that say so at
+        once the later one sees the earlier one, and stands back.
+        """
+        for _ in range(1 if filed.case.handing else 2):
+            if other := await joining.delivering(filed.case):
+                note = f"case {other.case_id} changes the same lines and is handed over just now"
+                return await self._saver.park(
+                    filed, ParkReason.JOINED, note, until_ns(), joined=other.case_id
+                )
+            if not filed.case.handing:
+                filed = await self._saver.save(filed, CaseState.DELIVERING, handing=True)
         fix, proof = await joining.overlapped(filed.case) or (None, None)
-        return await self._join(filed, fix, proof) if fix and proof else None
+        return await self._join(filed, fix, proof) if fix and proof else filed
 
     async def _finish(self, filed: Filed) -> Filed:
         """Result, then acknowledgement, then the end: in that order (rules A4)."""
@@ -541,8 +558,16 @@ class Investigation:
         await self.outages.sit_out(case, problem)
         return await self.docket.confirm(filed)
 
-    async def _nobody_there(self, filed: Filed, step: Step, problem: SpecialistsAway) -> Filed:
-        """Costs no attempt: the case waits where people see it, and looks again by itself."""
+    async def _not_done(
+        self, filed: Filed, step: Step, problem: SpecialistsAway | RunCancelled
+    ) -> Filed:
+        """Costs no attempt: the case waits where people see it.
+
+        It looks again by itself, unless a person ended the run.
+        """
+        if isinstance(problem, RunCancelled):
+            self._failed(filed.case, step, problem, "cancelled")
+            return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
         self._failed(filed.case, step, problem, "outage")
         await self._saver.spend(filed.case, problem.cost_usd)
         until = time.time_ns() + _LOOK_AGAIN_NS

@@ -32,6 +32,8 @@ from mendwire.model.work import Proof, ProofStatus
 IN_WORK: Final = frozenset({CaseState.OPEN, CaseState.LEASED, CaseState.DELIVERING})
 OPEN_FIX: Final = frozenset({CaseState.DELIVERED, CaseState.PUBLISHED, CaseState.FIXED})
 """A fix that people have not merged yet."""
+LANDED: Final = frozenset({CaseState.MERGED, CaseState.DEPLOYED, CaseState.SOAKING})
+"""One that they have: a case that works from the same commit is without it."""
 MOST_FIXES: Final = 3
 """Open fixes against which one case's reproduction is run, the newest first."""
 RUNS_KEPT: Final = 2
@@ -66,9 +68,9 @@ class Joining:
         return await self._first_shared(case, fixes)
 
     async def overlapped(self, case: Case) -> tuple[Case, Proof | None] | None:
-        """An open fix that changes the same lines as this case's: the one that mends it, too.
+        """A fix that changes the same lines as this case's: the one that mends it, too.
 
-        Else, without a proof, one that does not.
+        Else, without a proof, an open one that does not.
         """
         change = case.change
         if change is None:
@@ -76,14 +78,14 @@ class Joining:
         fixes = [
             other
             for other in await self._others(case)
-            if _has_open_fix(other)
+            if _has_fix(other, case.base)
             and other.change
             and touches_the_same(change, other.change, same_base=case.base == other.base)
         ]
-        shared = await self._first_shared(case, [one for one in fixes if _may_share(case, one)])
-        if shared is not None or not fixes:
-            return shared
-        return fixes[0], None
+        ours = [one for one in fixes if _may_share(case, one, case.base)]
+        shared = await self._first_shared(case, ours, case.base)
+        waits = next((one for one in fixes if one.state in OPEN_FIX), None)
+        return shared if shared is not None or waits is None else (waits, None)
 
     async def ahead(self, case: Case) -> Case | None:
         """An earlier case in work whose fix belongs to the same place.
@@ -103,12 +105,16 @@ class Joining:
         return None
 
     async def delivering(self, case: Case) -> Case | None:
-        """An earlier case that is being handed over and changes the same lines."""
+        """Another case that changes the same lines and comes before this one through the door.
+
+        Earlier ones do; before this one is ``handing`` itself, also who is handed over already.
+        An earlier one that comes later finds this one handing, so of two that meet one delivers.
+        """
         change = case.change
         for other in await self._others(case) if change is not None else ():
             if (
                 other.state is CaseState.DELIVERING
-                and _is_earlier(other, case)
+                and (_is_earlier(other, case) or (other.handing and not case.handing))
                 and change is not None
                 and other.change is not None
                 and touches_the_same(change, other.change, same_base=case.base == other.base)
@@ -179,20 +185,22 @@ class Joining:
         if self.later is not None:
             self.later(opened)
 
-    async def _first_shared(self, case: Case, fixes: list[Case]) -> tuple[Case, Proof] | None:
+    async def _first_shared(
+        self, case: Case, fixes: list[Case], base: str = ""
+    ) -> tuple[Case, Proof] | None:
         for other in fixes[:MOST_FIXES]:
             fix = await self._now(other.case_id)
-            if fix is None or not _has_open_fix(fix) or fix.delivered is None:
+            if fix is None or not _has_fix(fix, base) or fix.delivered is None:
                 continue
             proof = await self.shares(case, fix)
-            if proof is not None and await self._stands(fix):
+            if proof is not None and await self._stands(fix, base):
                 return fix, proof
         return None
 
-    async def _stands(self, fix: Case) -> bool:
+    async def _stands(self, fix: Case, base: str) -> bool:
         """Whether that change is still the fix: people may have asked for another meanwhile."""
         now = await self._now(fix.case_id)
-        return now is not None and _has_open_fix(now) and now.delivered == fix.delivered
+        return now is not None and _has_fix(now, base) and now.delivered == fix.delivered
 
     async def _sharing(self, fix: Case) -> list[Case]:
         """The cases that say ``fixed`` by this one's fix, while people may still change it."""
@@ -205,7 +213,7 @@ class Joining:
         async for filed in self.docket.cases(after=self._revision):
             self._revision = max(self._revision, filed.revision)
             one = filed.case
-            if one.state in IN_WORK | OPEN_FIX or _waits(one):
+            if one.state in IN_WORK | OPEN_FIX | LANDED or _waits(one):
                 self._near[one.issue] = replace(one, report=b"", proof=None, review=None)
             else:
                 self._near.pop(one.issue, None)
@@ -232,9 +240,13 @@ def _waits(case: Case) -> bool:
     return parking is not None and parking.reason is ParkReason.JOINED
 
 
-def _has_open_fix(case: Case) -> bool:
-    """A fix of its own: one that shares another's is no fix to share."""
-    return case.state in OPEN_FIX and case.verdict is Verdict.FIXED and not case.joined
+def _has_fix(case: Case, base: str = "") -> bool:
+    """A fix of its own, for one that shares another's is no fix to share.
+
+    One that ``base`` is without: it is open, or was made from that very commit and merged since.
+    """
+    is_new = case.state in OPEN_FIX or (case.state in LANDED and bool(base) and case.base == base)
+    return is_new and case.verdict is Verdict.FIXED and not case.joined
 
 
 def _shares(case: Case, fix: Case) -> bool:
@@ -250,10 +262,10 @@ def _following(case: Case, fix: Case) -> Case:
     return replace(case, delivered=fix.delivered, reason=reason)
 
 
-def _may_share(case: Case, other: Case) -> bool:
+def _may_share(case: Case, other: Case, base: str = "") -> bool:
     """Fixes of reports of low trust stay here: a trusted report's case waits for none of them."""
     trusted = other.trust is Trust.TRUSTED or case.trust is Trust.LOW
-    return _has_open_fix(other) and trusted and not case.restricted
+    return _has_fix(other, base) and trusted and not case.restricted
 
 
 def _is_earlier(one: Case, other: Case) -> bool:

@@ -96,8 +96,8 @@ class Elsewhere(Protocol):
     async def ask(self, case: Case, letter: Letter, said: Said) -> AgentAnswer | None:
         """What one of them answers, once however many wait for it; None: do it here.
 
-        Raises AgentFailed, OverBudget, ProviderOutage, SpecialistsAway, and Fenced where the case
-        was taken out of our hands meanwhile: nobody works on it any more then.
+        Raises AgentFailed, OverBudget, ProviderOutage, SpecialistsAway, RunCancelled, and Fenced
+        where the case was taken out of our hands meanwhile: nobody works on it any more then.
         """
         ...
 

@@ -51,7 +51,8 @@ class Saver:
         parking = Parking(reason=reason, note=note, until_ns=until_ns)
         if until_ns:
             await self.surely(filed.case, lambda: self.docket.call(filed.case.issue, until_ns))
-        filed = await self.save(filed, CaseState.PARKED, parking=parking, holder="", **changes)
+        changes |= {"parking": parking, "holder": "", "handing": False}
+        filed = await self.save(filed, CaseState.PARKED, **changes)
         emit("case.parked", case=filed.case.case_id, reason=reason, until=until_ns)
         return filed
 

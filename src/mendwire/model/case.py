@@ -114,6 +114,7 @@ RETURNABLE: Final = frozenset({_S.DEPLOYED, _S.SOAKING, _S.VERIFIED})
 OVER: Final = frozenset({_S.CLOSED, _S.BLOCKED, _S.WITHDRAWN, _S.VERIFIED})
 """States in which nothing is awaited any more, unless the issue comes back."""
 
+_COUNTED: Final = 20
 _RESUMED: Final = {None: _S.LEASED, Verdict.FIXED: _S.DELIVERING}
 """Where an open case goes on by its verdict; any other verdict leaves nothing to hand over."""
 
@@ -223,6 +224,8 @@ class Case:
     occurrences: int = 1
     signatures: tuple[str, ...] = ()
     """Signatures seen under this issue; joining is provisional (rules A9)."""
+    counted: tuple[str, ...] = ()
+    """The last messages that were counted here: one that comes again is known."""
     attempts: int = 0
     """Runs that the agent itself failed (rules A2)."""
     rounds: int = 0
@@ -249,6 +252,8 @@ class Case:
     reason: str = ""
     joined: str = ""
     """The case whose fix this one shares or, while it is parked, waits for."""
+    handing: bool = False
+    """While it is delivering: nobody else may hand over the same lines now."""
     alone: bool = False
     """A person said that it waits for no other's fix."""
     delivered: Delivered | None = None
@@ -318,6 +323,20 @@ def move(
         message = f"Case {case.case_id} has its verdict already: {case.verdict}."
         raise IllegalMove(message)
     return replace(case, state=to, step=step if step is not None else case.step, **changes)
+
+
+def counted(case: Case, signature: str, ref: MessageRef) -> Case:
+    """The case with one occurrence more; the very same where this message was counted already."""
+    mark = f"{ref.stream} {ref.stream_created} {ref.seq}"
+    if mark in case.counted:
+        return case
+    known = case.signatures
+    return replace(
+        case,
+        occurrences=case.occurrences + 1,
+        signatures=known if signature in known else (*known, signature)[-50:],
+        counted=(*case.counted, mark)[-_COUNTED:],
+    )
 
 
 def issue_of(case_id: str) -> str:
@@ -486,4 +505,5 @@ def reopened(case: Case, report: bytes, message: MessageRef | None, opened_ns: i
         message=message,
         occurrences=case.occurrences,
         signatures=case.signatures,
+        counted=case.counted,
     )
