@@ -4,7 +4,8 @@
 
 Payloads are this repository's own, which the screen has learned: what counts is the difference to
 the same payload alone. The errors are the messages of ``raise`` statements in Python's standard
-library and in the packages of this environment that no row of training comes from.
+library and in the packages of this environment that no row of training comes from. The lines of
+``hard.txt`` are harmless and have an attack's words: the screen learned none of them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from training.screen.harvesting.packages import pinned
 from training.screen.harvesting.python_source import sayings
 
 PINS: Final = Path(compose.__file__).parent / "harvesting/pins.txt"
+HARD: Final = Path(__file__).with_name("hard.txt")
 _PAYLOADS: Final = 700
 _SHORT: Final = range(25, 160)
 """Letters of a payload that could drown."""
@@ -48,7 +50,12 @@ def main() -> None:
     given = arguments(__doc__).parse_args()
     detector = fresh_detector()
     most = 40 if given.quick else _PAYLOADS
-    for table in (_drowning(detector, most), _alarms(detector, 200 if given.quick else None)):
+    tables = (
+        _drowning(detector, most),
+        _alarms(detector, 200 if given.quick else None),
+        _hard(detector),
+    )
+    for table in tables:
         tell(table, as_json=given.json)
 
 
@@ -91,6 +98,21 @@ def _alarms(detector: Detector, most: int | None) -> Table:
         title="Errors that others raise",
         columns={"messages": 0, "stopped": 0},
         rows=[Row(what="packages that no row is from", figures=figures)],
+    )
+
+
+def _hard(detector: Detector) -> Table:
+    lines = HARD.read_text("utf-8").splitlines()
+    found = [detector.of_text(line).verdict for line in lines]
+    figures = {
+        "lines": figure([len(lines)]),
+        "stopped": figure([sum(verdict is not ScreenVerdict.PASS for verdict in found)]),
+        "rejected": figure([found.count(ScreenVerdict.REJECT)]),
+    }
+    return Table(
+        title="Harmless lines with an attack's words",
+        columns=dict.fromkeys(figures, 0),
+        rows=[Row(what="hard.txt", figures=figures)],
     )
 
 
