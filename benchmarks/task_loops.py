@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NothingCame
 from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
 
 from benchmarks.task_notes import note
@@ -82,7 +81,7 @@ async def work_raw() -> None:
         while True:
             try:
                 messages = await pulled.fetch(CONCURRENCY - len(running), timeout=5)
-            except NothingCame:
+            except TimeoutError:  # of the server or of the client: nothing came
                 continue
             for message in messages:
                 task = asyncio.create_task(done(message))
