@@ -239,6 +239,23 @@ async def test_names_that_clients_make_up_are_few(stage: Stage) -> None:
     assert sum(ignored.values()) == 301
 
 
+def test_a_key_is_known_at_once_and_a_flood_of_unknown_ones_costs_few_looks(
+    tmp_path: Path,
+) -> None:
+    now = 1_000.0
+    file = KeyFile(tmp_path / "keys.json")
+    ring = KeyRing(file, clock=lambda: now)
+    assert ring.find("nobody's") is None
+    first = file.add(WANTED)
+    now += 0.06
+    assert ring.find(first.secret) == first.key
+    second = file.add(replace(WANTED, name="another"))
+    now += 0.01
+    assert ring.find(second.secret) is None  # looked for a moment ago
+    now += 0.05
+    assert ring.find(second.secret) == second.key
+
+
 async def test_rotation_keeps_the_old_key_for_a_while(stage: Stage) -> None:
     first = stage.file.add(WANTED)
     second = stage.file.rotate("shop", 3_600)

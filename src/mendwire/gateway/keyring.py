@@ -17,6 +17,8 @@ from mendwire.errors import ConfigError
 from mendwire.gateway.keys import Issued, Key, digest_of, fresh_secret
 
 LOOK_EVERY_S: Final = 1.0
+_LOOK_FOR_NEW_S: Final = 0.05
+"""The same where a key is unknown."""
 GRACE_S: Final = 7 * 86_400.0
 """Seconds for which a rotated key is still taken."""
 _decoder = msgspec.json.Decoder(tuple[Key, ...])
@@ -126,21 +128,24 @@ class KeyRing:
 
     def find(self, secret: str) -> Key | None:
         """The key whose secret this is, rotated ones within their grace included."""
-        self._refresh()
+        self._refresh(LOOK_EVERY_S)
         digest = digest_of(secret)
         key = self._by_digest.get(digest)
+        if key is None:  # it may be a moment old: an SDK that is refused drops its report
+            self._refresh(_LOOK_FOR_NEW_S)
+            key = self._by_digest.get(digest)
         if key is None or (digest == key.former and self._clock() > key.former_until):
             return None
         return key
 
     def living(self) -> tuple[Key, ...]:
         """Every key that is taken."""
-        self._refresh()
+        self._refresh(LOOK_EVERY_S)
         return tuple({key.id: key for key in self._by_digest.values()}.values())
 
-    def _refresh(self) -> None:
+    def _refresh(self, every_s: float) -> None:
         now = self._clock()
-        if 0 <= now - self._looked < LOOK_EVERY_S:
+        if 0 <= now - self._looked < every_s:
             return
         self._looked = now
         try:
