@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from mendwire.model.rework import reworked
 from mendwire.model.work import Change, Finding, Proof, ProofStatus, Reproduction
 from mendwire.ops.cases import listing, retry, shares
 from mendwire.wire.jetstream import JetStreamBus
-from tests.wire.test_rules import Crew, Shift, eventually, publish, shift
+from tests.wire.test_rules import REPORT, Crew, Shift, eventually, publish, shift
 
 PATCH = "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@\n x\n-old {}\n+new\n y\n"
 FRAME = {"file": "/app/a.py", "function": "f", "in_app": True}
@@ -312,6 +313,70 @@ async def redone(mine: Shift, issue: str) -> Case:
 
 async def moved_on(case: Case) -> Delivered:
     return Delivered(branch=f"mendwire/{case.issue}", commit="f" * 40)
+
+
+PLACES = {"line": 9, **FRAME}, {"line": 30, **FRAME}
+
+
+async def test_rule_a9_another_line_of_a_fixed_issue_is_open_again(bus: JetStreamBus) -> None:
+    """In the same release it is another place; where the fix mends it too, no token is spent."""
+    for frame, environment in (
+        (0, "production"),
+        (1, "production"),
+        (1, "staging"),
+        (0, "staging"),
+    ):
+        body = REPORT | {"release": "1.2", "frames": [PLACES[frame]]}
+        await bus.publish(bus.names.errors(environment), json.dumps(body).encode())
+    crew = Neighbours(shared=False)
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        assert await handle(mine, 1) is DeliveryState.SETTLED
+        first = await mine.only()
+        crew.calls.clear()
+        crew.shared = True
+        assert await handle(mine, 2) is DeliveryState.SETTLED
+        assert crew.calls == []
+        (apart,) = [
+            filed.case async for filed in mine.docket.cases() if filed.case.issue != first.issue
+        ]
+        assert (apart.state, apart.joined) == (CaseState.FIXED, first.case_id)
+        assert (apart.title, apart.release) == (first.title, "1.2")
+        elsewhere = bus.names.error_stream("staging")
+        staging = [await mine.message(seq, elsewhere) for seq in (1, 2)]
+        outcomes = [await mine.orchestrator.handle(message) for message in staging]
+        assert [one.state for one in outcomes] == [DeliveryState.SKIPPED] * 2
+        counts = {filed.case.issue: filed.case.occurrences async for filed in mine.docket.cases()}
+        assert counts == {first.issue: 2, apart.issue: 2}
+        assert not mine.orchestrator.intake.driving
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"release": "1.3"},
+        {"release": "unknown"},
+        {"release": "1.2", "fingerprint": ["one"]},
+        {"release": "1.2", "frames": [PLACES[0]]},
+    ],
+    ids=["another release", "no release", "a fingerprint", "the same line"],
+)
+async def test_rule_a9_what_may_be_the_same_error_is_counted(
+    more: dict[str, Any], bus: JetStreamBus
+) -> None:
+    first = REPORT | {"release": "1.2", "frames": [PLACES[0]]} | more
+    await bus.publish(bus.names.errors("production"), json.dumps(first).encode())
+    second = REPORT | {"release": "1.2", "frames": [PLACES[1]]} | more
+    if more["release"] == "1.3":
+        second["release"] = "1.4"
+    second["user"] = "another"
+    await bus.publish(bus.names.errors("production"), json.dumps(second).encode())
+    crew = Neighbours()
+    async with shift(bus, crew) as mine:
+        join(mine, crew)
+        assert await handle(mine, 1) is DeliveryState.SETTLED
+        assert await handle(mine, 2) is DeliveryState.SKIPPED
+        assert (await mine.only()).occurrences == 2
 
 
 async def test_rule_a9_a_fix_made_anew_is_proven_for_all_that_share_it(bus: JetStreamBus) -> None:

@@ -169,8 +169,8 @@ class Shift:
     investigation: Investigation
     delivered: list[str]
 
-    async def message(self, seq: int = 1) -> Received:
-        received = await self.bus.peek(STREAM, seq)
+    async def message(self, seq: int = 1, stream: str = STREAM) -> Received:
+        received = await self.bus.peek(stream, seq)
         assert received is not None
         return received
 

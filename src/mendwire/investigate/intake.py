@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
@@ -16,6 +16,7 @@ from mendwire.errors import Conflict, Damaged, Fenced, IllegalMove, ScreenBroken
 from mendwire.investigate.observing import Observation
 from mendwire.investigate.ports import Quarantine, Released, Screened, Screener, Tell
 from mendwire.investigate.receipt import place_of, receiving, tell_receipt, tell_way
+from mendwire.model.another import issue_apart
 from mendwire.model.boundary import Boundary, OnBoundary
 from mendwire.model.case import (
     RETURNABLE,
@@ -181,7 +182,7 @@ class Intake:
         try:
             found = await self._opened_or_known(case, received)
         finally:
-            if not isinstance(found, Filed):
+            if not isinstance(found, Filed) or found.case.issue != case.issue:
                 self.leave(case.issue)
         return found
 
@@ -218,6 +219,8 @@ class Intake:
             return await self._again(known)
         if await self._has_returned(known.case, case):
             return await self._return(known, case)
+        if apart := issue_apart(known.case, case):
+            return await self._file(replace(case, issue=apart), received)
         joined = await self.docket.join(known, case.signatures[0], received.ref)
         _count(case)
         if known.case.state in UNFINISHED or known.case.state is CaseState.PARKED:
