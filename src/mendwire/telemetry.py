@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 EVENTS: Final[dict[str, str]] = {
+    "process.told": "text: what a person should know, as JSON where --log json asks for it",
     "server.started": "url, version, pid, adopted: an embedded nats-server answers",
     "server.stopped": "pid",
     "connection.lost": "url: the client reconnects by itself",

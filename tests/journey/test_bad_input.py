@@ -280,7 +280,7 @@ async def test_a_full_disk_is_said_and_nothing_that_was_stored_is_lost(
         one_sentence(await yard.run("up", "--until-empty"), 2, "No space left", "server.store")
         filler.unlink()
         up = await yard.spawn("up", "--log", "json")
-        await log_until(up, "mendwire: tests:")
+        await log_until(up, '"tests: ')
         code, _, err = await yard.report(coupon_report(error="KeyError: 'FIRST'"))
         assert code == 0, err
         await yard.cases_when(lambda rows: [row["state"] for row in rows] == ["fixed"])

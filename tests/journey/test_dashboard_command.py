@@ -21,8 +21,8 @@ async def test_up_has_a_dashboard_and_the_command_one_of_its_own(tmp_path: Path)
         taken.listen()
         port = str(taken.getsockname()[1])
         up = await yard.spawn("up", "--log", "json")
-        line = (await log_until(up, "mendwire: dashboard http"))[-1]
-        url = line.split()[2].rstrip(";")
+        lines = await log_until(up, '"dashboard http')
+        url = json.loads(lines[-1])["text"].split()[1].rstrip(";")
         token = (await yard.run("dashboard", "token"))[1].strip()
         kept = yard.folder / ".mendwire/dashboard/token"
         assert (kept.read_text().strip(), stat.S_IMODE(kept.stat().st_mode)) == (token, 0o600)

@@ -28,7 +28,7 @@ async def test_init_up_report_interrupt_and_up_again(tmp_path: Path) -> None:
     async with own_repository(tmp_path / "shop", tmp_path / "home") as yard:
         up = await yard.spawn("up", "--log", "json")
         lines = await log_until(up, '"worker.started"')
-        lines += await log_until(up, "mendwire: tests:")
+        lines += await log_until(up, '"tests: ')
         code, out, err = await yard.report(coupon_report())
         assert (code, err) == (0, "")
         assert out.startswith("Stored in DEFAULT_PRODUCTION_ERRORS as message 1.")
@@ -38,13 +38,14 @@ async def test_init_up_report_interrupt_and_up_again(tmp_path: Path) -> None:
         code, _, err = await yard.run("up", "--until-empty", "--log", "json")
         assert code == 0, err
         assert "server.started" not in err, "a second one works beside the first, on its server"
-        assert f"mendwire: server {started(lines)['url']}," in err
+        assert f'"server {started(lines)["url"]},' in err
+        assert all(json.loads(line) for line in err.splitlines()), "each line is JSON"
 
         await interrupted(up, started(lines)["pid"])
         assert [row["case"] for row in await yard.cases()] == [case["case"]]
 
         again = await yard.spawn("up", "--log", "json")
-        lines = await log_until(again, "mendwire: tests:")
+        lines = await log_until(again, '"tests: ')
         await yard.report(coupon_report(release="shop@2"))
         (row,) = await yard.cases_when(lambda rows: rows[0]["occurrences"] == 2)
         assert row["state"] == "fixed"

@@ -81,15 +81,14 @@ class Engine:
         """What a person should know at the start, a line each."""
         grounds = self.grounds
         return (
-            f"mendwire: worker {grounds.roster.worker} for {self.link.names.namespace}",
-            f"mendwire: server {self.link.url}, version {self.link.server_version}",
-            f"mendwire: agent {self.agent}; sandbox {grounds.sandbox.describe()}",
+            f"worker {grounds.roster.worker} for {self.link.names.namespace}",
+            f"server {self.link.url}, version {self.link.server_version}",
+            f"agent {self.agent}; sandbox {grounds.sandbox.describe()}",
             *(
-                f"mendwire: {f'{one.layout.name}: ' if one.layout.name else ''}tests: "
-                f"{one.commands.why}"
+                f"{f'{one.layout.name}: ' if one.layout.name else ''}tests: {one.commands.why}"
                 for one in self.every
             ),
-            *(f"mendwire: {notice}" for notice in self.notices),
+            *self.notices,
         )
 
     async def until_empty(self, stop: asyncio.Event | None = None) -> Halt | None:

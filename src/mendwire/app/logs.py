@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 import structlog
 
 from mendwire.model.printable import printable
-from mendwire.telemetry import here, subscribed
+from mendwire.telemetry import emit, here, subscribed
 
 Style = Literal["auto", "console", "json"]
 
@@ -42,6 +42,15 @@ def logged(style: Style = "auto") -> Iterator[None]:
 
     with subscribed(on_event):
         yield
+
+
+def tell(lines: Iterable[str], style: Style) -> None:
+    """Say what people should know: an event each where every line is to be JSON, else as it is."""
+    for line in lines:
+        if style == "json":
+            emit("process.told", text=line)
+        else:
+            sys.stderr.write(f"mendwire: {line}\n")
 
 
 def _what_first(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 from mendwire.app.alerts import alerting
 from mendwire.app.engine import engine
-from mendwire.app.logs import Style, logged
+from mendwire.app.logs import Style, logged, tell
 from mendwire.app.metrics import GatewayFigures, exposed
 from mendwire.app.project import refuse_unfit
 from mendwire.app.serve import linked, served
@@ -28,10 +27,10 @@ from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
 
 _UNNAMED: Final = (
-    "mendwire: the namespace is 'default', since neither NATS_NAMESPACE nor PROJECT_NAME is set "
+    "the namespace is 'default', since neither NATS_NAMESPACE nor PROJECT_NAME is set "
     "(.env.example shows where)"
 )
-_READY: Final = "mendwire: waits for errors; Ctrl-C ends it, and nothing is lost"
+_READY: Final = "waits for errors; Ctrl-C ends it, and nothing is lost"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,12 +66,12 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
                 await stack.enter_async_context(alerting(config, environment))
             halted = True
             while halted and not stop.is_set():
-                await _not_halted(config, environment, wish, stop)
+                await _not_halted(config, environment, wish, stop, log)
                 if stop.is_set():
                     break
                 async with engine(config, environment) as machine:
                     ready = () if wish.until_empty else (_READY,)
-                    sys.stderr.write("\n".join((*machine.greeting, *hint, *ready, "")))
+                    tell((*machine.greeting, *hint, *ready), log)
                     empty = machine.until_empty(stop) if wish.until_empty else None
                     halt = await (empty or machine.forever(stop, server))
                     halted = halt is not None
@@ -82,7 +81,7 @@ async def run_worker(config: Config, environment: Environment, wish: Wish, log: 
 
 
 async def _not_halted(
-    config: Config, environment: Environment, wish: Wish, stop: asyncio.Event
+    config: Config, environment: Environment, wish: Wish, stop: asyncio.Event, log: Style
 ) -> None:
     """Return once workers may work, or ``stop`` is set; the streams are there then."""
     async with linked(config, environment, "mendwire") as link:
@@ -96,7 +95,7 @@ async def _not_halted(
         told = printable(f"{halt.by} stopped everything at {halt.at}{why}", 300)
         if wish.until_empty:
             raise ConfigError(f"{told}. To go on: mendwire resume.")
-        sys.stderr.write(f"mendwire: {told}; waiting for mendwire resume.\n")
+        tell([f"{told}; waiting for mendwire resume."], log)
         works: tuple[Coroutine[Any, Any, object], ...] = (switch.until_released(), stop.wait())
         await first_of(*map(asyncio.ensure_future, works))
 
@@ -120,7 +119,7 @@ async def _gateway(
     from mendwire.app.gateway import gateways  # noqa: PLC0415 - needs an extra of its own
 
     async with gateways(config, environment) as ours:
-        hint = f"mendwire: gateway {ours.url}; a DSN for an SDK: mendwire gateway keys add NAME"
+        hint = f"gateway {ours.url}; a DSN for an SDK: mendwire gateway keys add NAME"
         yield _Beside(hint=hint, figures=ours.figures)
 
 
@@ -137,8 +136,8 @@ async def _dashboard(
     except ModuleNotFoundError as absent:
         if absent.name and absent.name.startswith("mendwire"):
             raise
-        yield (f"mendwire: no dashboard: pip install 'mendwire[dashboard]' ({absent.name})",)
+        yield (f"no dashboard: pip install 'mendwire[dashboard]' ({absent.name})",)
         return
     async with dashboard(config, environment, any_port=True) as ours:
         how = "; its token: mendwire dashboard token" if ours.token_file else ""
-        yield (f"mendwire: dashboard {ours.url}{how}",)
+        yield (f"dashboard {ours.url}{how}",)

@@ -6,14 +6,13 @@ import asyncio
 import os
 import secrets
 import socket
-import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mendwire.app.engine import RUNS
-from mendwire.app.logs import Style, logged
+from mendwire.app.logs import Style, logged, tell
 from mendwire.app.parts import Grounds, crew_of, judge_of, limits_of, workshop_of
 from mendwire.app.project import project_commands
 from mendwire.app.serve import linked
@@ -112,7 +111,7 @@ async def serve_roles(
             await stack.enter_async_context(traced(config, environment, "specialist"))
             link = await stack.enter_async_context(linked(config, environment, "mendwire-agent"))
             desk, greeting = await _desk(config, link, wanted)
-            sys.stderr.write("".join(f"mendwire: {line}\n" for line in greeting))
+            tell(greeting, log)
             await stack.enter_async_context(_present(desk, config))
             while await desk.work(stop) and not stop.is_set():
                 if wanted.until_empty:
