@@ -249,3 +249,23 @@ async def test_many_at_once(tmp_path: Path) -> None:
             for number in range(12)
         ]
     assert [task.result().text for task in tasks] == [f"{number}\n" for number in range(12)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="no process namespaces here")
+async def test_runs_of_a_worker_in_a_container_are_no_strays_of_ours() -> None:
+    """Its numbers mean other processes here, so whether it lives cannot be told."""
+    here = "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
+    prefix, gone = f"test-{os.getpid()}", 2**22 + 1
+    ours, theirs = [
+        await asyncio.create_subprocess_exec(
+            *("sleep", "60"), env={VARIABLE: f"{prefix}.{gone}.1.1.{namespace}"}
+        )
+        for namespace in (here, "1")
+    ]
+    try:
+        assert await asyncio.to_thread(reap_strays, prefix) == 1
+        assert await ours.wait() == -9
+        assert theirs.returncode is None
+    finally:
+        theirs.kill()
+        await theirs.wait()

@@ -1,7 +1,8 @@
 """Finding and killing what a run left behind, by the marker in its environment.
 
 The keeper leaves nothing behind; this is for when the keeper itself was killed. A marker reads
-``<prefix>.<pid>.<start>.<serial>``: whose run it was can be told, and whether that one still lives.
+``<prefix>.<pid>.<start>.<serial>.<namespace>``: whose run it was can be told, and whether that one
+still lives. The numbers of another namespace (a container on this machine) say nothing here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -23,7 +25,7 @@ _serial = itertools.count(1)
 
 def new_marker(prefix: str) -> str:
     """A marker of this process, never used before; ``prefix`` must not contain a dot."""
-    return f"{prefix}.{os.getpid()}.{_started(os.getpid())}.{next(_serial)}"
+    return f"{prefix}.{os.getpid()}.{_started(os.getpid())}.{next(_serial)}.{_namespace()}"
 
 
 def reap_strays(marker_prefix: str = "mendwire") -> int:
@@ -72,8 +74,18 @@ def _marked() -> Iterator[tuple[psutil.Process, str]]:
 
 
 def _orphaned(marker: str) -> bool:
-    _prefix, pid, started, _number = (*marker.split("."), "", "", "")[:4]
+    _prefix, pid, started, _number, namespace = (*marker.split("."), "", "", "", "")[:5]
+    if namespace and namespace != _namespace():
+        return False
     return not pid.isdigit() or _started(int(pid)) != started
+
+
+def _namespace() -> str:
+    """The number of our process namespace; empty where the system has none."""
+    try:
+        return "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> str:
