@@ -95,8 +95,8 @@ async def stack(folder: Path, inside: Box) -> AsyncIterator[Stack]:
     async with running(
         [*words, "up", "--log", "json"], cwd=project, env=variables, log=log, enter=inside.enter
     ) as up:
-        url = await until_told(r"mendwire: server (nats://[^,]+),", up, log, log)
-        port = int(await until_told(r"mendwire: gateway http://[^:]+:(\d+)", up, log, log))
+        url = await until_told(r"server (nats://[^,]+),", up, log, log)
+        port = int(await until_told(r"gateway http://[^:]+:(\d+)", up, log, log))
         command = await asyncio.create_subprocess_exec(
             *words,
             *("gateway", "keys", "add", "bench", "--env", "production"),
