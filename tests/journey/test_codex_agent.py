@@ -33,7 +33,7 @@ def program() -> str:
     folder = installed("codex") / "node_modules/codex-linux-x64/vendor"
     found = next(folder.glob("*/bin/codex"), None)
     if found is None:
-        pytest.skip("codex has no program for this machine")
+        pytest.skip("codex has no program for this machine")  # npm has one for Linux on x64 here
     return str(found)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -307,17 +308,23 @@ async def test_what_the_screen_holds_begins_no_round(there: Forge) -> None:
     assert (filed.case.state, filed.case.answer) == (CaseState.FIXED, Answer.HELD)
 
 
+@asynccontextmanager
+async def handed_over(there: Forge, folder: Path) -> AsyncIterator[tuple[Stage, Case]]:
+    """A repository with a remote and a forge, and its first case: a fix with a request."""
+    command = f"command = {json.dumps(['python3', '-c', AGENT])}\n"
+    config = CONFIG.format(url=there.url)
+    async with stage(folder, agent="command", agent_more=command, config=config) as built:
+        await built.git("init", "-q", "--bare", str(folder / "away.git"))
+        await built.git("remote", "add", "origin", str(folder / "away.git"))
+        await built.run("streams", "apply")
+        await built.publish(coupon_report())
+        yield built, await _worked(built)
+
+
 @pytest.mark.parametrize("there", ["github"], indirect=True)
 async def test_a_wish_becomes_one_more_commit_whatever_dies(there: Forge, tmp_path: Path) -> None:
     """Killed with SIGKILL after the new commit was pushed and before that was noted."""
-    command = f"command = {json.dumps(['python3', '-c', AGENT])}\n"
-    config = CONFIG.format(url=there.url)
-    async with stage(tmp_path, agent="command", agent_more=command, config=config) as built:
-        await built.git("init", "-q", "--bare", str(tmp_path / "away.git"))
-        await built.git("remote", "add", "origin", str(tmp_path / "away.git"))
-        await built.run("streams", "apply")
-        await built.publish(coupon_report())
-        first = await _worked(built)
+    async with handed_over(there, tmp_path) as (built, first):
         assert first.delivered is not None
         there.request(1)["head"]["sha"] = first.delivered.commit
         there.writers = {"ann"}
@@ -357,14 +364,7 @@ async def test_a_wish_becomes_one_more_commit_whatever_dies(there: Forge, tmp_pa
 async def test_a_round_that_could_not_be_pushed_is_not_in_the_way_of_the_next(
     there: Forge, tmp_path: Path
 ) -> None:
-    command = f"command = {json.dumps(['python3', '-c', AGENT])}\n"
-    config = CONFIG.format(url=there.url)
-    async with stage(tmp_path, agent="command", agent_more=command, config=config) as built:
-        await built.git("init", "-q", "--bare", str(tmp_path / "away.git"))
-        await built.git("remote", "add", "origin", str(tmp_path / "away.git"))
-        await built.run("streams", "apply")
-        await built.publish(coupon_report())
-        first = await _worked(built)
+    async with handed_over(there, tmp_path) as (built, first):
         assert first.delivered is not None
         branch, before = first.delivered.branch, first.delivered.commit
         there.request(1)["head"]["sha"] = before

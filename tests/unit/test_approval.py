@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from mendwire.errors import IllegalMove
 from mendwire.model.approval import approved, reached
-from mendwire.model.case import Case, CaseState, Delivered, Verdict, take
+from mendwire.model.case import Case, CaseState, Delivered, Verdict
+from mendwire.model.moves import take
 from mendwire.model.work import Finding
 from mendwire.settings.config import Config
 from mendwire.settings.serving import Delivery, Forge

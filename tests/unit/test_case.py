@@ -22,9 +22,6 @@ from mendwire.model.case import (
     Step,
     Verdict,
     move,
-    released,
-    reopened,
-    take,
 )
 from mendwire.model.codec import decode_case, encode
 from mendwire.model.delivery import (
@@ -34,6 +31,7 @@ from mendwire.model.delivery import (
     MessageRef,
     moved,
 )
+from mendwire.model.moves import released, reopened, take
 from mendwire.model.work import Change, Finding, Proof, ProofStatus, Reproduction, Review, Run
 
 states = st.sampled_from(CaseState)

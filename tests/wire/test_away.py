@@ -672,6 +672,15 @@ async def test_rule_a2_while_a_killed_specialists_letter_waits_no_work_is_counte
     assert len(scene.agent.seen) == 1
 
 
+async def interrupted(scene: Scene, mine: Shift) -> None:
+    """A worker is stopped while somebody elsewhere works on what it asked."""
+    scene.agent.going.clear()
+    asking = asyncio.create_task(mine.orchestrator.handle(await mine.message()))
+    await scene.agent.began.wait()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
 async def test_an_heir_without_money_waits_for_what_is_paid_for(scene: Scene) -> None:
     """The day's money went meanwhile; the run that began is taken, and only the next one waits."""
     bus = scene.bus
@@ -679,11 +688,7 @@ async def test_an_heir_without_money_waits_for_what_is_paid_for(scene: Scene) ->
     async with scene.specialist(), shift(bus, crew, worker="w2", day_usd=3) as mine:
         mine.investigation.call_back = scene.dispatch(mine.docket).call_back
         await publish(bus)
-        scene.agent.going.clear()
-        asking = asyncio.create_task(mine.orchestrator.handle(await mine.message()))
-        await scene.agent.began.wait()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        await interrupted(scene, mine)
         await mine.docket.spend(today(), 2.5)
         case = await far_case(mine)
         assert (case.state, case.away is not None) == (CaseState.OPEN, True)
@@ -708,11 +713,7 @@ async def test_what_an_heir_does_without_is_called_back(scene: Scene) -> None:
     async with scene.specialist(), shift(bus, Far(scene=scene), worker="w2") as mine:
         mine.investigation.call_back = scene.dispatch(mine.docket).call_back
         await publish(bus)
-        scene.agent.going.clear()
-        asking = asyncio.create_task(mine.orchestrator.handle(await mine.message()))
-        await scene.agent.began.wait()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        await interrupted(scene, mine)
         case = await far_case(mine)
         assert case.away is not None
         filed = await mine.docket.get(case.issue)

@@ -9,17 +9,9 @@ import pytest
 
 from mendwire.docket.cases import Docket
 from mendwire.errors import ConfigError, IllegalMove
-from mendwire.model.case import (
-    Case,
-    CaseState,
-    Delivered,
-    Parking,
-    ParkReason,
-    Verdict,
-    reopened,
-    take,
-)
+from mendwire.model.case import Case, CaseState, Delivered, Parking, ParkReason, Verdict
 from mendwire.model.delivery import MessageRef
+from mendwire.model.moves import reopened, take
 from mendwire.model.rework import reworked
 from mendwire.model.work import Change, Finding
 from mendwire.ops import cases as desk

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mendwire.errors import ExecutionError, ForgeAway, ForgeError, RemoteAway
-from mendwire.investigate import investigation
+from mendwire.investigate import handing
 from mendwire.model.case import Answer, Case, CaseState, Delivered, ParkReason, Verdict
 from mendwire.model.rework import reworked
 from mendwire.ops.cases import retry
@@ -40,7 +40,7 @@ async def handled(bus: JetStreamBus, mine: Shift) -> Case:
 async def test_it_waits_and_is_handed_over_later_and_nothing_is_paid_again(
     bus: JetStreamBus, problem: ExecutionError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(investigation, "HAND_OVER_WAITS_S", (0, 0), raising=False)
+    monkeypatch.setattr(handing, "HAND_OVER_WAITS_S", (0, 0))
     async with shift(bus) as mine:
         failing(mine, problem, problem)
         case = await handled(bus, mine)
@@ -56,7 +56,7 @@ async def test_it_waits_and_is_handed_over_later_and_nothing_is_paid_again(
 
 
 async def test_the_pauses_grow_and_end_with_a_person_who_begins_anew(bus: JetStreamBus) -> None:
-    waits = investigation.HAND_OVER_WAITS_S
+    waits = handing.HAND_OVER_WAITS_S
     assert list(waits) == sorted(waits)
     async with shift(bus) as mine:
         failing(mine, *AWAY, *AWAY, *AWAY, *AWAY)
@@ -90,7 +90,7 @@ async def test_a_round_for_reviewers_is_not_thrown_away_either(
         case = await handled(bus, mine)
         filed = await mine.docket.get(case.issue)
         assert filed is not None
-        monkeypatch.setattr(investigation, "HAND_OVER_WAITS_S", (0,), raising=False)
+        monkeypatch.setattr(handing, "HAND_OVER_WAITS_S", (0,))
         mine.crew.patch = "another diff"
         failing(mine, AWAY[0])
         await mine.docket.change(filed, lambda now: reworked(now, "please", ("comment-1",)))

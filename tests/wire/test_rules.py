@@ -459,7 +459,7 @@ async def test_rule_a5_one_result_and_a_repeat_is_refused(bus: JetStreamBus) -> 
     async with shift(bus) as mine:
         await mine.orchestrator.handle(await mine.message())
         case = await mine.only()
-        await mine.investigation._publish(case, Verdict.FIXED)
+        await mine.investigation._finishing.publish(case, Verdict.FIXED)
         found = [r async for r in bus.walk(bus.names.stream("RESULTS"), 10, 1 << 62)]
         assert [r.ref.subject for r in found] == [bus.names.result("fixed", case.case_id)]
 

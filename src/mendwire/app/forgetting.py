@@ -11,7 +11,8 @@ from typing import Final
 
 from mendwire.docket.cases import Docket
 from mendwire.errors import Fenced, MendwireError
-from mendwire.model.case import OVER, forgotten
+from mendwire.model.case import OVER
+from mendwire.model.moves import forgotten
 from mendwire.telemetry import emit
 from mendwire.wire.ending import ended
 

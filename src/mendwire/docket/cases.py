@@ -29,9 +29,10 @@ from typing import Final
 
 from mendwire.docket.paces import Paces
 from mendwire.errors import Conflict, Damaged, Fenced, Undecodable
-from mendwire.model.case import UNFINISHED, Case, counted, released, take
+from mendwire.model.case import UNFINISHED, Case
 from mendwire.model.codec import decode_as, decode_case, encode
 from mendwire.model.delivery import MessageRef
+from mendwire.model.moves import counted, released, take
 from mendwire.telemetry import emit, within
 from mendwire.wire.bus import Bucket, Entry
 

@@ -18,19 +18,11 @@ from mendwire.investigate.ports import Quarantine, Released, Screened, Screener,
 from mendwire.investigate.receipt import place_of, receiving, tell_receipt, tell_way
 from mendwire.model.another import issue_apart
 from mendwire.model.boundary import Boundary, OnBoundary
-from mendwire.model.case import (
-    RETURNABLE,
-    UNFINISHED,
-    Case,
-    CaseState,
-    ParkReason,
-    is_observed,
-    observed,
-    regressed,
-)
+from mendwire.model.case import RETURNABLE, UNFINISHED, Case, CaseState, ParkReason
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, MessageRef, Outcome, Received
 from mendwire.model.deployment import first_order_of, whole
+from mendwire.model.moves import is_observed, observed, regressed
 from mendwire.model.names import Names
 from mendwire.model.pace import minute_of
 from mendwire.model.printable import printable

@@ -14,55 +14,40 @@ from typing import Any, Final
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import (
-    AgentError,
     AgentFailed,
-    Conflict,
     ExecutionError,
-    ForgeAway,
     Homeless,
     OverBudget,
     ProviderOutage,
-    RemoteAway,
     RunCancelled,
     ServerError,
     SpecialistsAway,
     WireError,
 )
 from mendwire.investigate.budget import Bounds, is_spent, over_budget
+from mendwire.investigate.finishing import Finishing
+from mendwire.investigate.handing import HandingOver
 from mendwire.investigate.joining import Joining, until_ns
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.ports import CallBack, Deliver, Homes, Keep, Specialists
-from mendwire.investigate.report_out import progress_of, result_of
-from mendwire.investigate.saving import Saver, next_day_ns
+from mendwire.investigate.report_out import progress_of, summary_of
+from mendwire.investigate.saving import Saver
+from mendwire.investigate.setbacks import Setbacks
 from mendwire.investigate.verdict import verdict_of
 from mendwire.model.boundary import Boundary, OnBoundary
-from mendwire.model.case import (
-    Answer,
-    Case,
-    CaseState,
-    ParkReason,
-    Step,
-    Verdict,
-    anew,
-    move,
-)
+from mendwire.model.case import Answer, Case, CaseState, ParkReason, Step, Verdict
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, Outcome
 from mendwire.model.letter import PATCH_BYTES
+from mendwire.model.moves import anew
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
-from mendwire.model.rework import standing
-from mendwire.model.trace import parent_of
 from mendwire.model.work import Approval, Finding, Proof, ProofStatus
 from mendwire.telemetry import emit, part
 from mendwire.wire.bus import Bus
 
 _FILES_NAMED: Final = 100
 _USUAL: Final = "review"
-HAND_OVER_WAITS_S: Final = (60, 300, 1_800, 3_600, 14_400)
-"""Pauses while what a fix is handed over to is away; after the last a person is asked."""
-_LOOK_AGAIN_NS: Final = 60 * 1_000_000_000
-_ENDS: Final = {Verdict.FIXED: CaseState.FIXED, Verdict.BLOCKED: CaseState.BLOCKED}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -99,8 +84,8 @@ class Investigation:
         verbs = {
             CaseState.LEASED: self._step,
             CaseState.DELIVERING: self._hand_over,
-            CaseState.DELIVERED: self._finish,
-            CaseState.PUBLISHED: self._finish,
+            CaseState.DELIVERED: self._finishing.finish,
+            CaseState.PUBLISHED: self._finishing.finish,
         }
         while filed.case.state in verbs:
             before, filed = filed.case, await verbs[filed.case.state](filed)
@@ -128,6 +113,36 @@ class Investigation:
         if self.call_back is not None and before.away is not None and after.away is None:
             with suppress(WireError, ServerError):  # its run ends by its own limits
                 await self.call_back(before)
+
+    @property
+    def _setbacks(self) -> Setbacks:
+        return Setbacks(
+            docket=self.docket,
+            saver=self._saver,
+            outages=self.outages,
+            bounds=self.bounds,
+            decide=self._decide,
+            agent=self.specialists.name,
+        )
+
+    async def _hand_over(self, filed: Filed) -> Filed:
+        handing = HandingOver(
+            docket=self.docket, saver=self._saver, deliver=self.deliver, boundary=self.boundary
+        )
+        return await handing.hand_over(filed, self._joins(filed.case))
+
+    @property
+    def _finishing(self) -> Finishing:
+        return Finishing(
+            bus=self.bus,
+            names=self.names,
+            docket=self.docket,
+            saver=self._saver,
+            joining=self.joining,
+            boundary=self.boundary,
+            keep=self.keep,
+            agent=self.specialists.name,
+        )
 
     def _of(self, case: Case) -> Specialists:
         return self.homes.of(case) if self.homes is not None else self.specialists
@@ -168,7 +183,7 @@ class Investigation:
     async def _unpaid(self, filed: Filed) -> Filed | None:
         """The case laid aside, or its round for reviewers ended, where no run can be paid."""
         if filed.case.rework is not None and is_spent(filed.case, self.bounds):
-            return await self._stands(filed, Answer.MONEY)
+            return await self._saver.stand(filed, Answer.MONEY)
         return await over_budget(filed, self.bounds, self.docket, self._saver)
 
     async def _timed(
@@ -185,15 +200,15 @@ class Investigation:
         try:
             after = await verb(filed)
         except ProviderOutage as problem:
-            return await self._outage(filed, step, problem)
+            return await self._setbacks.outage(filed, step, problem)
         except OverBudget as problem:
-            return await self._out_of_money(filed, step, problem)
+            return await self._setbacks.out_of_money(filed, step, problem)
         except (SpecialistsAway, RunCancelled) as problem:
-            return await self._not_done(filed, step, problem)
+            return await self._setbacks.not_done(filed, step, problem)
         except AgentFailed as problem:
-            return await self._attempt_failed(filed, step, problem)
+            return await self._setbacks.attempt_failed(filed, step, problem)
         except ExecutionError as problem:
-            self._failed(filed.case, step, problem, "attempt")
+            self._setbacks.failed(filed.case, step, problem, "attempt")
             return await self._decide(filed, Verdict.BLOCKED, str(problem))
         self.outages.let_go(filed.case)
         emit(
@@ -201,7 +216,7 @@ class Investigation:
             case=filed.case.case_id,
             step=step,
             agent=self.specialists.name,
-            summary=_summary(after.case, step),
+            summary=summary_of(after.case, step),
             cost_usd=round(after.case.cost_usd - filed.case.cost_usd, 6),
             seconds=round(time.monotonic() - started, 3),
         )
@@ -244,7 +259,7 @@ class Investigation:
             # Fixes made meanwhile, and those of files that research names and the stack does not.
             now = replace(case, finding=finding, base=known["base"])
             if found := await joining.mended(now):
-                return await self._join(filed, *found, **known)
+                return await self._saver.share(filed, *found, **known)
             if other := await joining.ahead(now):
                 return await self._wait_for(filed, other, "the same place", **known)
         filed = await self._saver.save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
@@ -266,30 +281,7 @@ class Investigation:
         """The case decided by the open fix of another that mends it, too; nothing is spent."""
         joining = self._joins(filed.case)
         found = await joining.mended(replace(filed.case, base=base)) if joining else None
-        return await self._join(filed, *found, base=base) if found else None
-
-    async def _join(
-        self,
-        filed: Filed,
-        fix: Case,
-        proof: Proof,
-        **changes: Any,  # noqa: ANN401 - as in move
-    ) -> Filed:
-        """One fix for both: it is delivered already, and what becomes of it becomes of this."""
-        why = f"The fix of case {fix.case_id} mends it, too: {' '.join(proof.reasons)}"
-        trace = parent_of(fix.span)
-        emit("case.shares", case=filed.case.case_id, fix=fix.case_id, trace=trace)
-        return await self._saver.save(
-            filed,
-            CaseState.DELIVERED,
-            verdict=Verdict.FIXED,
-            reason=why,
-            proof=proof,
-            joined=fix.case_id,
-            delivered=fix.delivered,
-            handing=False,
-            **changes,
-        )
+        return await self._saver.share(filed, *found, base=base) if found else None
 
     async def _wait_for(
         self,
@@ -323,7 +315,7 @@ class Investigation:
         if written is not None and finding is not None and finding.reproduction is None:
             finding = replace(finding, reproduction=written)
         if case.rework is not None and change.patch == case.rework.change.patch:
-            return await self._stands(filed, Answer.SAME, cost_usd=case.cost_usd + cost)
+            return await self._saver.stand(filed, Answer.SAME, cost_usd=case.cost_usd + cost)
         if case.proof is not None and case.change and change.patch == case.change.patch:
             # Sent back, and the very same came again: another round would only cost as much.
             verdict, why = verdict_of(case.proof, review=case.review, restricted=case.restricted)
@@ -370,7 +362,7 @@ class Investigation:
             return None
         fix, shared = found
         if shared is not None:
-            return await self._join(filed, fix, shared)
+            return await self._saver.share(filed, fix, shared)
         what = "the same lines, and does not mend this one: it is to be merged or closed first"
         return await self._wait_for(filed, fix, what, proof=proof)
 
@@ -417,187 +409,13 @@ class Investigation:
         """Fix the one verdict in the docket, before anybody hears of it (rules A5)."""
         if filed.case.rework is not None and verdict is not Verdict.FIXED:
             emit("rework.failed", case=filed.case.case_id, reason=reason)
-            return await self._stands(
+            return await self._saver.stand(
                 filed, Answer.UNPROVEN, cost_usd=changes.get("cost_usd", filed.case.cost_usd)
             )
         to = CaseState.DELIVERING if verdict is Verdict.FIXED else CaseState.DELIVERED
         filed = await self._saver.save(filed, to, verdict=verdict, reason=reason, **changes)
         self.boundary(Boundary.DECIDED)
         return filed
-
-    async def _stands(self, filed: Filed, answer: Answer, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
-        """A round for reviewers that came to nothing: what was delivered stays the fix."""
-        known = {**standing(filed.case, answer), "handing": False, **changes}
-        return await self._saver.save(filed, CaseState.DELIVERED, **known)
-
-    async def _hand_over(self, filed: Filed) -> Filed:
-        filed = await self.docket.confirm(filed)
-        if joining := self._joins(filed.case):
-            filed = await self._at_the_door(filed, joining)
-            if filed.case.state is not CaseState.DELIVERING:
-                return filed
-        with part():
-            return await self._handed_over(filed)
-
-    async def _handed_over(self, filed: Filed) -> Filed:
-        try:
-            delivered = await self.deliver(filed.case)
-        except (ForgeAway, RemoteAway) as problem:
-            return await self._held_up(filed, problem)
-        except ExecutionError as problem:
-            return await self._not_handed_over(filed, problem)
-        self.boundary(Boundary.COMMITTED)
-        done: dict[str, Any] = {
-            "delivered": delivered,
-            "joined": "",
-            "handing": False,
-            "held_up": 0,
-        }
-        if filed.case.rework is not None:
-            done |= {"rework": None, "answer": Answer.AGAIN}
-        filed = await self._saver.save(filed, CaseState.DELIVERED, **done)
-        emit(
-            "delivery.made",
-            case=filed.case.case_id,
-            branch=delivered.branch,
-            commit=delivered.commit,
-            patch=delivered.patch_path,
-            remote=delivered.remote,
-            request=delivered.request,
-        )
-        self.boundary(Boundary.DELIVERED)
-        return filed
-
-    async def _held_up(self, filed: Filed, problem: ExecutionError) -> Filed:
-        """It is proven and paid for: that is not given up because nobody answers just now."""
-        tries = filed.case.held_up
-        if tries >= len(HAND_OVER_WAITS_S):
-            return await self._not_handed_over(filed, problem)
-        until = time.time_ns() + HAND_OVER_WAITS_S[tries] * 1_000_000_000
-        reason = ParkReason.OUTAGE
-        return await self._saver.park(filed, reason, str(problem), until, held_up=tries + 1)
-
-    async def _not_handed_over(self, filed: Filed, problem: ExecutionError) -> Filed:
-        if filed.case.rework is not None:
-            emit("rework.failed", case=filed.case.case_id, reason=str(problem))
-            return await self._stands(filed, Answer.UNDELIVERED)
-        return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
-
-    async def _at_the_door(self, filed: Filed, joining: Joining) -> Filed:
-        """Of cases that were proven at the same time one is handed over, and that one's fix tried.
-
-        Looked at before and after it is said that this one is handed over: of two that say so at
-        once the later one sees the earlier one, and stands back.
-        """
-        for _ in range(1 if filed.case.handing else 2):
-            if other := await joining.delivering(filed.case):
-                note = f"case {other.case_id} changes the same lines and is handed over just now"
-                return await self._saver.park(
-                    filed, ParkReason.JOINED, note, until_ns(), joined=other.case_id
-                )
-            if not filed.case.handing:
-                filed = await self._saver.save(filed, CaseState.DELIVERING, handing=True)
-        fix, proof = await joining.overlapped(filed.case) or (None, None)
-        return await self._join(filed, fix, proof) if fix and proof else filed
-
-    async def _finish(self, filed: Filed) -> Filed:
-        """Result, then acknowledgement, then the end: in that order (rules A4)."""
-        case = filed.case
-        assert case.verdict is not None, "a delivered case has its verdict"
-        if case.reworks and self.joining is not None:
-            await self.joining.follow(case)
-        await self._publish(case, case.verdict)
-        self.boundary(Boundary.PUBLISHED)
-        if case.message is not None:
-            await self.bus.settle(case.message)
-        self.boundary(Boundary.ACKNOWLEDGED)
-        end = _ENDS.get(case.verdict, CaseState.CLOSED)
-
-        def ended(now: Case) -> Case:
-            if now.state is end:
-                return now  # saved before, only the answer was lost
-            published = move(now, CaseState.PUBLISHED, token=case.token)
-            return move(published, end, token=case.token, holder="")
-
-        filed = await self._saver.surely(case, lambda: self.docket.change(filed, ended))
-        self.boundary(Boundary.CLOSED)
-        if self.joining is not None:
-            await self.joining.wake(filed.case)
-        emit(
-            "case.closed",
-            case=case.case_id,
-            title=case.title,
-            environment=case.environment,
-            verdict=case.verdict,
-            reason=case.reason,
-            cost_usd=round(case.cost_usd, 6),
-            branch=case.delivered.branch if case.delivered else "",
-            commit=case.delivered.commit if case.delivered else "",
-        )
-        return filed
-
-    async def _publish(self, case: Case, verdict: Verdict) -> None:
-        """Once for a case and episode: a second try on its subject is refused by the server."""
-        subject = self.names.result(verdict, case.case_id)
-        bundle = await self.keep(case, self.specialists.name)
-        body = encode(result_of(case, self.specialists.name, bundle))
-        with suppress(Conflict):
-            ack = await self.bus.publish(
-                subject, body, msg_id=case.case_id, expected_last_subject_seq=0
-            )
-            if ack.duplicate:
-                # Somebody else used our id: the server dropped the result, or has it already.
-                ack = await self.bus.publish(subject, body, expected_last_subject_seq=0)
-            emit("result.published", case=case.case_id, subject=subject, seq=ack.seq)
-
-    async def _outage(self, filed: Filed, step: Step, problem: ProviderOutage) -> Filed:
-        """Costs no attempt: no new message is pulled, what is held stays held, and we wait."""
-        case = filed.case
-        self._failed(case, step, problem, "outage")
-        await self._saver.spend(case, problem.cost_usd)
-        await self.outages.sit_out(case, problem)
-        return await self.docket.confirm(filed)
-
-    async def _not_done(
-        self, filed: Filed, step: Step, problem: SpecialistsAway | RunCancelled
-    ) -> Filed:
-        """Costs no attempt: the case waits where people see it.
-
-        It looks again by itself, unless a person ended the run.
-        """
-        if isinstance(problem, RunCancelled):
-            self._failed(filed.case, step, problem, "cancelled")
-            return await self._saver.park(filed, ParkReason.PERSON, str(problem), 0)
-        self._failed(filed.case, step, problem, "outage")
-        await self._saver.spend(filed.case, problem.cost_usd)
-        until = time.time_ns() + _LOOK_AGAIN_NS
-        cost = filed.case.cost_usd + problem.cost_usd
-        return await self._saver.park(filed, ParkReason.OUTAGE, str(problem), until, cost_usd=cost)
-
-    async def _attempt_failed(self, filed: Filed, step: Step, problem: AgentError) -> Filed:
-        case = filed.case
-        self._failed(case, step, problem, "attempt")
-        await self._saver.spend(case, problem.cost_usd)
-        attempts = case.attempts + 1
-        used = {"attempts": attempts, "cost_usd": case.cost_usd + problem.cost_usd}
-        if attempts >= self.bounds.attempts:
-            why = f"The agent failed {attempts} times, last: {problem}"
-            return await self._decide(filed, Verdict.BLOCKED, why, **used)
-        return await self._saver.save(filed, CaseState.LEASED, **used)
-
-    async def _out_of_money(self, filed: Filed, step: Step, problem: OverBudget) -> Filed:
-        """Not a verdict: parked until the next day, or for a person once the tries are used up."""
-        case = filed.case
-        self._failed(case, step, problem, "budget")
-        await self._saver.spend(case, problem.cost_usd)
-        attempts = case.attempts + 1
-        until = next_day_ns() if attempts < self.bounds.attempts else 0
-        cost = case.cost_usd + problem.cost_usd
-        if case.rework is not None and not until:
-            return await self._stands(filed, Answer.MONEY, cost_usd=cost)
-        return await self._saver.park(
-            filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, cost_usd=cost
-        )
 
     async def _tell(self, case: Case, step: Step) -> None:
         emit(
@@ -609,26 +427,3 @@ class Investigation:
         )
         body = encode(progress_of(case, step, self.specialists.name))
         await self.bus.tell(self.names.progress(case.case_id), body)
-
-    def _failed(self, case: Case, step: Step, problem: Exception, kind: str) -> None:
-        emit(
-            "step.failed",
-            case=case.case_id,
-            step=step,
-            agent=self.specialists.name,
-            error=str(problem),
-            kind=kind,
-        )
-
-
-def _summary(case: Case, step: Step) -> str:
-    if step is Step.RESEARCH and case.finding:
-        return case.finding.summary
-    if step is Step.IMPLEMENT and case.change:
-        files = "1 file" if len(case.change.files) == 1 else f"{len(case.change.files)} files"
-        return f"{files}, +{case.change.added} -{case.change.removed}"
-    if step is Step.VERIFY and case.proof:
-        return f"{case.proof.status}: {'; '.join(case.proof.reasons)}"
-    if step is Step.REVIEW and case.review:
-        return "approved" if case.review.approved else "sent back"
-    return ""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import Fenced, IllegalMove
-from mendwire.model.case import Case, is_observed, noticed
+from mendwire.model.case import Case
 from mendwire.model.delivery import MessageRef
+from mendwire.model.moves import is_observed, noticed
 from mendwire.telemetry import emit
 
 

@@ -66,3 +66,17 @@ def _run(run: Run) -> dict[str, object]:
         "tests_passed": len(run.passing),
         "tests_failed": len(run.failing),
     }
+
+
+def summary_of(case: Case, step: Step) -> str:
+    """What came of a step, in one line."""
+    if step is Step.RESEARCH and case.finding:
+        return case.finding.summary
+    if step is Step.IMPLEMENT and case.change:
+        files = "1 file" if len(case.change.files) == 1 else f"{len(case.change.files)} files"
+        return f"{files}, +{case.change.added} -{case.change.removed}"
+    if step is Step.VERIFY and case.proof:
+        return f"{case.proof.status}: {'; '.join(case.proof.reasons)}"
+    if step is Step.REVIEW and case.review:
+        return "approved" if case.review.approved else "sent back"
+    return ""

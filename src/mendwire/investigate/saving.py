@@ -10,7 +10,10 @@ from typing import Any, Final, TypeVar
 
 from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import ServerError, StreamFull
-from mendwire.model.case import Case, CaseState, Parking, ParkReason, move
+from mendwire.model.case import Answer, Case, CaseState, Parking, ParkReason, Verdict, move
+from mendwire.model.rework import standing
+from mendwire.model.trace import parent_of
+from mendwire.model.work import Proof
 from mendwire.telemetry import emit
 from mendwire.wire.api import NobodyListens
 
@@ -55,6 +58,34 @@ class Saver:
         filed = await self.save(filed, CaseState.PARKED, **changes)
         emit("case.parked", case=filed.case.case_id, reason=reason, until=until_ns)
         return filed
+
+    async def share(
+        self,
+        filed: Filed,
+        fix: Case,
+        proof: Proof,
+        **changes: Any,  # noqa: ANN401 - as in move
+    ) -> Filed:
+        """One fix for both: it is delivered already, and what becomes of it becomes of this."""
+        why = f"The fix of case {fix.case_id} mends it, too: {' '.join(proof.reasons)}"
+        trace = parent_of(fix.span)
+        emit("case.shares", case=filed.case.case_id, fix=fix.case_id, trace=trace)
+        return await self.save(
+            filed,
+            CaseState.DELIVERED,
+            verdict=Verdict.FIXED,
+            reason=why,
+            proof=proof,
+            joined=fix.case_id,
+            delivered=fix.delivered,
+            handing=False,
+            **changes,
+        )
+
+    async def stand(self, filed: Filed, answer: Answer, **changes: Any) -> Filed:  # noqa: ANN401 - as in move
+        """A round for reviewers that came to nothing: what was delivered stays the fix."""
+        known = {**standing(filed.case, answer), "handing": False, **changes}
+        return await self.save(filed, CaseState.DELIVERED, **known)
 
     async def spend(self, case: Case, usd: float) -> None:
         """Add to today's sum, in US dollars."""

@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 
 from mendwire.errors import IllegalMove
-from mendwire.model.case import Case, CaseState, Verdict, move, released, reopened
+from mendwire.model.case import Case, CaseState, Verdict, move
+from mendwire.model.moves import released, reopened
 from mendwire.settings.autonomy import rank
 
 

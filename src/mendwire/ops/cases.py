@@ -21,15 +21,11 @@ from mendwire.model.case import (
     CaseState,
     ParkReason,
     Verdict,
-    is_observed,
     issue_of,
     move,
-    observed,
-    released,
-    reopened,
-    silenced,
 )
 from mendwire.model.delivery import Received
+from mendwire.model.moves import is_observed, observed, released, reopened, silenced
 from mendwire.model.rework import given_up
 from mendwire.ops.quarantine import Decision, Desk
 from mendwire.settings.serving import Delivery, Forge

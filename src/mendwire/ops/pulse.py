@@ -11,7 +11,8 @@ from mendwire.docket.cases import Docket
 from mendwire.docket.roster import Sighting, presences
 from mendwire.docket.slots import SLOT_S, Slots, slot_of
 from mendwire.docket.switch import Halt, Switch
-from mendwire.model.case import HELD, is_observed
+from mendwire.model.case import HELD
+from mendwire.model.moves import is_observed
 from mendwire.model.standing import Alive, Queue, Rate
 from mendwire.ops.queue_checks import queues, sightings, stuck_in
 from mendwire.ops.server_checks import server_now_ns

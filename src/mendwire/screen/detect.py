@@ -17,9 +17,10 @@ from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import Reason, Screening, ScreenVerdict
+from mendwire.screen.chains import Hit
 from mendwire.screen.decide import believed, decide, weighed
 from mendwire.screen.extensions import Extension, load_extensions
-from mendwire.screen.language import Hit, Pipeline, check, load_pipeline
+from mendwire.screen.language import Pipeline, check, load_pipeline
 from mendwire.screen.normalise import hidden
 from mendwire.screen.normalise.ciphers import written
 from mendwire.screen.pieces import WINDOW, Piece, in_windows, pieces, segments_of

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import threading
 import time
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mendwire.errors import ScreenBroken, ScreenUnavailable
 from mendwire.model.printable import printable
 from mendwire.model.screening import CLASSIFIER
+from mendwire.screen.chains import Hit, Places, by_chain, excerpt_of, tokens_of
 from mendwire.screen.repeats import without_long_repeats
 from mendwire.screen.rules import Chain, Rules
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 PIECES: Final = "mendwire_pieces"
 FOUND: Final = "mendwire_found"
 SCORED: Final = "mendwire_scored"
-_APART: Final = 10_000
-"""Tokens of two pieces are this far from each other, more than any gap spans."""
 _MAX_SPANS: Final = 50
 _AROUND: Final = 40
 _REMEMBERED: Final = 8_192
@@ -42,21 +40,6 @@ _WORD: Final = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]"
     r"|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f_]{1,64}(?:['’][^\W_]{1,8})?|[^\w\s]|_+"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hit:
-    """A rule that matched."""
-
-    rule: str
-    piece: int
-    """Index of the piece it begins in."""
-    joined: bool
-    """It spans pieces: a payload split over fields."""
-    excerpt: str
-    """At most 100 characters, safe to print."""
-    odds: float | None = None
-    """Of the classifier: its calibrated log-odds. A rule has its weight instead."""
 
 
 class Pipeline:
@@ -265,12 +248,12 @@ class RuleMatcher:
         by_number: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for number, start, end in self._gate(doc):
             by_number[number].append((start, end))
-        places = _Places({self._names[number]: found for number, found in by_number.items()})
+        places = Places({self._names[number]: found for number, found in by_number.items()})
         there = sum(self._bits[name] for name in places.named)
-        tokens = _tokens_of(starts, len(doc))
+        tokens = tokens_of(starts, len(doc))
         for chain, (certain, steps) in zip(self._chains, self._needed, strict=True):
             if there & certain == certain and all(map(there.__and__, steps)):
-                found += _by_chain(chain, places, tokens, doc)
+                found += by_chain(chain, places, tokens, doc)
         doc.user_data[FOUND] = found
         return doc
 
@@ -294,7 +277,7 @@ class RuleMatcher:
                 span = doc[at : min(end, at + 2 * _AROUND)]
                 for name, begin, stop in self._tokens(span)[:_MAX_SPANS]:
                     rule = self._nlp.vocab.strings[name].partition(" ")[2]
-                    excerpt = _excerpt(doc, at + begin, at + stop, (start, end))
+                    excerpt = excerpt_of(doc, at + begin, at + stop, (start, end))
                     found.append(Hit(rule=rule, piece=index, joined=False, excerpt=excerpt))
         return found
 
@@ -311,27 +294,6 @@ class _Glance:
     """What regular expressions found: rules and excerpts."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Tokens:
-    """Where the tokens of a document stand, looked up some ten thousand times in a hostile one."""
-
-    starts: list[int]
-    """The first token of each piece."""
-    piece: list[int]
-    """Each token's piece."""
-    apart: list[int]
-    """Each token's place, with a gap between pieces that no chain reaches over."""
-
-
-def _tokens_of(starts: list[int], count: int) -> _Tokens:
-    piece: list[int] = []
-    apart: list[int] = []
-    for number, (start, end) in enumerate(zip(starts, [*starts[1:], count], strict=True)):
-        piece += [number] * (end - start)
-        apart += range(start + number * _APART, end + number * _APART)
-    return _Tokens(starts=starts, piece=piece, apart=apart)
-
-
 def _needed(chain: Chain, bits: Mapping[str, int]) -> tuple[int, list[int]]:
     """The lists that must all be there, as one number, and of the other steps any of each."""
     steps = [sum(bits[name] for name in set(step.lists)) for step in chain.steps]
@@ -339,78 +301,3 @@ def _needed(chain: Chain, bits: Mapping[str, int]) -> tuple[int, list[int]]:
     for step in steps:
         certain |= step if step.bit_count() == 1 else 0
     return certain, [step for step in steps if step.bit_count() > 1]
-
-
-class _Places:
-    """Where the phrases of each list stand in a document: (start, end) in tokens."""
-
-    def __init__(self, named: dict[str, list[tuple[int, int]]]) -> None:
-        self.named = named
-        self._together: dict[tuple[str, ...], list[tuple[int, int]]] = {}
-
-    def of(self, lists: tuple[str, ...]) -> list[tuple[int, int]]:
-        """Those of several lists, in order."""
-        if len(lists) == 1:
-            return self.named.get(lists[0], [])
-        found = self._together.get(lists)
-        if found is None:
-            found = sorted(place for name in lists for place in self.named.get(name, ()))
-            self._together[lists] = found
-        return found
-
-
-def _by_chain(chain: Chain, places: _Places, tokens: _Tokens, doc: Doc) -> list[Hit]:
-    starts, piece = tokens.starts, tokens.piece
-    for joined in (False, True):
-        if joined and (chain.at_start or chain.at_end or len(chain.steps) < 2):  # noqa: PLR2004 - one word cannot be split
-            break
-        hits = _walk(chain, places, range(len(piece)) if joined else tokens.apart)
-        if chain.at_start:
-            hits = [hit for hit in hits if hit[0] - starts[piece[hit[0]]] <= 1]
-        if chain.at_end:
-            hits = [hit for hit in hits if hit[1] >= _end_of(piece[hit[0]], starts, doc) - 1]
-        if hits:
-            pieces = {piece[start]: (start, end) for start, end in reversed(hits)}
-            return [
-                Hit(
-                    rule=chain.rule,
-                    piece=index,
-                    joined=joined,
-                    excerpt=_excerpt(doc, *place, _bounds(place, starts, doc)),
-                )
-                for index, place in pieces.items()
-            ]
-    return []
-
-
-def _end_of(piece: int, starts: list[int], doc: Doc) -> int:
-    return starts[piece + 1] if piece + 1 < len(starts) else len(doc)
-
-
-def _walk(chain: Chain, places: _Places, spread: Sequence[int]) -> list[tuple[int, int]]:
-    """(start, end) of each way through the chain, the shortest for each end."""
-    frontier = [(spread[end - 1] + 1, start, end) for start, end in places.of(chain.steps[0].lists)]
-    for step in chain.steps[1:]:
-        frontier.sort()
-        keys = [key for key, _, _ in frontier]
-        gap = step.gap
-        following: list[tuple[int, int, int]] = []
-        for start, end in places.of(step.lists):
-            at = spread[start]
-            nearest = bisect_right(keys, at) - 1
-            if nearest >= 0 and at - keys[nearest] <= gap:
-                following.append((spread[end - 1] + 1, frontier[nearest][1], end))
-        frontier = following
-        if not frontier:
-            return []
-    return [(start, end) for _, start, end in frontier]
-
-
-def _bounds(place: tuple[int, int], starts: list[int], doc: Doc) -> tuple[int, int]:
-    first, last = bisect_right(starts, place[0]) - 1, bisect_right(starts, place[1] - 1) - 1
-    return starts[first], _end_of(last, starts, doc)
-
-
-def _excerpt(doc: Doc, start: int, end: int, bounds: tuple[int, int]) -> str:
-    words = doc[max(bounds[0], start - 4) : min(bounds[1], end + 8)]
-    return printable(" ".join(word.text for word in words))
