@@ -104,13 +104,18 @@ def screen(
 
 def _arriving(source: BinaryIO) -> Iterator[bytes | None]:
     """The lines of a stream, and None where it has no more for now: who waits gets answers."""
-    rest = b""
+    begun: list[bytes] = []
     while data := source.read1(_CHUNK):  # type: ignore[attr-defined]  # every buffered stream has it
-        *lines, rest = (rest + data).split(b"\n")
-        yield from lines
-        yield None
-    if rest:
-        yield rest
+        end, *lines = data.split(b"\n")
+        begun.append(end)
+        if lines:
+            *whole, rest = lines
+            yield b"".join(begun)
+            yield from whole
+            yield None
+            begun = [rest]
+    if last := b"".join(begun):
+        yield last
 
 
 def _rows(lines: Iterable[bytes | None]) -> Iterator[str | MendwireError | None]:

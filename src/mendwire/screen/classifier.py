@@ -36,7 +36,6 @@ _SENTENCE: Final = (24, 260)
 """The shortest and the longest sentence that is a window of its own, in letters."""
 _FLOOR: Final = -2.2
 """Log-odds below which a piece is nothing to speak of."""
-_MAX: Final = 100.0
 _MIN_LETTERS: Final = 8
 _RULERS: Final = re.compile(r"([^\w\s]|_)(?:\1{3,}|(?: \1){3,})")
 _JOINTS: Final = re.compile(r"[^a-z0-9]+")
@@ -223,11 +222,6 @@ def readable(piece: str) -> str:
             return ""
     piece = without_repeats(piece)
     return piece if len(piece) >= _MIN_LETTERS else ""
-
-
-def silent_model() -> Model:
-    """Weights that find nothing: what the rules do alone is seen with them."""
-    return Model(table=np.zeros(2, np.int8), scale=0.0, bias=-_MAX, slope=1.0, zero=0.0)
 
 
 def load_model() -> Model:

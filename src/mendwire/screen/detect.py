@@ -73,10 +73,15 @@ class Detector:
     def of_texts(
         self, texts: Iterable[str], trust: Trust = Trust.TRUSTED, seconds: float = SECONDS
     ) -> list[Screening | ScreenBroken]:
-        """The same for some dozens at once, which costs less; what broke it stands in its place."""
+        """The same for some dozens at once, which costs less; what broke it stands in its place.
+
+        Extensions get each text by itself: the time of its neighbours is not taken from theirs.
+        """
+        if self._extensions:
+            return [self._tried(*_of(text), trust, seconds) for text in texts]
         begun = [self._begun(*_of(text), trust, seconds) for text in texts]
         waiting = [one.waiting for one in begun if isinstance(one, _Begun)]
-        scored = iter(self._pipeline.scored([list(map(_text, pieces)) for pieces in waiting]))
+        scored = iter(self._pipeline.scored([_texts(pieces) for pieces in waiting]))
         return [
             one if isinstance(one, ScreenBroken) else self._done(one, next(scored)) for one in begun
         ]
@@ -84,14 +89,19 @@ class Detector:
     def _judge(
         self, parts: Sequence[Segment], sha256: str, trust: Trust, seconds: float
     ) -> Screening:
+        found = self._tried(parts, sha256, trust, seconds)
+        if isinstance(found, ScreenBroken):
+            raise found
+        return found
+
+    def _tried(
+        self, parts: Sequence[Segment], sha256: str, trust: Trust, seconds: float
+    ) -> Screening | ScreenBroken:
         begun = self._begun(parts, sha256, trust, seconds)
         if isinstance(begun, ScreenBroken):
-            raise begun
-        (hits,) = self._pipeline.scored([list(map(_text, begun.waiting))])
-        done = self._done(begun, hits)
-        if isinstance(done, ScreenBroken):
-            raise done
-        return done
+            return begun
+        (hits,) = self._pipeline.scored([_texts(begun.waiting)])
+        return self._done(begun, hits)
 
     def _begun(
         self, parts: Sequence[Segment], sha256: str, trust: Trust, seconds: float
@@ -138,12 +148,12 @@ class Detector:
             batch.append(piece)
             waiting += len(piece.text)
             if waiting > WINDOW:
-                hits = self._pipeline.hits(list(map(_text, batch)), deadline)
+                hits = self._pipeline.hits(_texts(batch), deadline)
                 reasons += self._reasons(batch, hits)
                 batch, waiting = [], 0
         if batch:
             check(deadline)
-            hits, judged = self._pipeline.ruled(list(map(_text, batch)), deadline)
+            hits, judged = self._pipeline.ruled(_texts(batch), deadline)
             reasons += self._reasons(batch, hits)
             begun.waiting = [] if judged else batch
 
@@ -165,8 +175,8 @@ class Detector:
         return Reason(rule=rule, where=segment.where, weight=weight, excerpt=excerpt)
 
 
-def _text(piece: Piece) -> str:
-    return piece.view.text
+def _texts(some: Iterable[Piece]) -> list[str]:
+    return [piece.text for piece in some]
 
 
 def _of(text: str) -> tuple[list[Segment], str]:

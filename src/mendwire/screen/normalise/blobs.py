@@ -70,9 +70,10 @@ def opened(blob: str, depth: int = MAX_NESTED) -> tuple[str, str]:
     body = blob.removeprefix("<~").removesuffix("~>").rstrip("=")
     if len(body) < MIN_BLOB or not body.isascii() or _TIME.fullmatch(body):
         return "", ""
+    encodings: Sequence[_Encoding]
     turns = _TURNS if len(body) >= _MIN_TURNED else _TURNS[:1]
     if _ID.fullmatch(body):
-        encodings, turns = _ENCODINGS[:1], turns[:2]
+        encodings, turns = (_OF_IDS,), turns[:2]
     elif not body.isalnum() and len(_SIGNS.findall(body)) >= _MIN_SIGNS:
         encodings = _WITH_SIGNS
     else:
@@ -195,8 +196,9 @@ _POWERS_OF_85: Final = np.array([85**4, 85**3, 85**2, 85, 1], np.uint64)
 _Undo = Callable[[str], bytes]
 _Encoding = tuple[str, re.Pattern[str], int, _Undo]
 """Its name, its form, how many letters make a head that decodes by itself, and what undoes it."""
+_OF_IDS: Final[_Encoding] = ("hex", _HEX, 24, bytes.fromhex)
 _ENCODINGS: Final[tuple[_Encoding, ...]] = (
-    ("hex", _HEX, 24, bytes.fromhex),
+    _OF_IDS,
     ("base32", _BASE32, 16, _from_base32),
     ("base64", _BASE64, 16, _from_base64),
     ("base58", _BASE58, 0, _from_base58),

@@ -30,7 +30,7 @@ from mendwire.screen.normalise.escapes import (
     tags,
 )
 from mendwire.screen.normalise.lines import chunks, reordered, turned_han, unbroken
-from mendwire.screen.normalise.mending import unleet
+from mendwire.screen.normalise.mending import MOST_OF_NAME, unleet
 from mendwire.screen.normalise.spelling import (
     bits,
     braille,
@@ -117,7 +117,7 @@ def _of_clues(text: str, words: Sequence[str], found: Sequence[Clue]) -> Layers:
         weight += clue.weight
         if clue.mended:
             better += 1
-            named += clue.marks & NAMED > 0
+            named += clue.mended.count(" ") + 1 if clue.marks & NAMED else MOST_OF_NAME + 1
             sentence = sentence or " " in clue.mended
     if all_marks & BLOB or (all_marks & CODED and _count(found, CODED) > 1):
         yield from _blobs(text, found)
@@ -127,7 +127,8 @@ def _of_clues(text: str, words: Sequence[str], found: Sequence[Clue]) -> Layers:
         yield from _of_ciphers(text, found)
     leet = all_marks & LEET and sum(clue.marks & LEET for clue in found) > LEET
     if leet or better > 1 or (better and (sentence or len(words) <= _FEW_WORDS)):
-        name = NAMES if named == better and not leet else "mended"
+        # Several names in a row may be a sentence with other signs for its blanks.
+        name = NAMES if better and named <= MOST_OF_NAME and not leet else "mended"
         yield name, _mended(text, found, unleet if leet else str)
 
 

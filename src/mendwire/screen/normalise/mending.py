@@ -13,7 +13,7 @@ MIN_SENTENCE: Final = 3
 MIN_CALLED: Final = 5
 """The same for a call: code says ``loop.run_until_complete(main())``."""
 MOST_OF_NAME: Final = 6
-"""Words up to which a name may be just that; a longer one is a sentence without its blanks."""
+"""Words up to which the names of a text may be just that; more are a sentence without blanks."""
 _WIDE: Final = "\u2e80"
 _LONGEST: Final = 400
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|[0-9]+")
