@@ -5,14 +5,17 @@
 Payloads are this repository's own, which the screen has learned: what counts is the difference to
 the same payload alone. The errors are the messages of ``raise`` statements in Python's standard
 library and in the packages of this environment that no row of training comes from. The lines of
-``hard.txt`` are harmless and have an attack's words: the screen learned none of them.
+``hard.txt`` are harmless and have an attack's words, and those of ``blind.jsonl`` were written by
+two authors who had seen nothing of ours: the screen learned none of them.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 import sysconfig
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -29,6 +32,7 @@ from training.screen.harvesting.python_source import sayings
 
 PINS: Final = Path(compose.__file__).parent / "harvesting/pins.txt"
 HARD: Final = Path(__file__).with_name("hard.txt")
+BLIND: Final = Path(__file__).with_name("blind.jsonl")
 _PAYLOADS: Final = 700
 _SHORT: Final = range(25, 160)
 """Letters of a payload that could drown."""
@@ -54,6 +58,7 @@ def main() -> None:
         _drowning(detector, most),
         _alarms(detector, 200 if given.quick else None),
         _hard(detector),
+        _blind(detector),
     )
     for table in tables:
         tell(table, as_json=given.json)
@@ -113,6 +118,23 @@ def _hard(detector: Detector) -> Table:
         title="Harmless lines with an attack's words",
         columns=dict.fromkeys(figures, 0),
         rows=[Row(what="hard.txt", figures=figures)],
+    )
+
+
+def _blind(detector: Detector) -> Table:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for line in BLIND.read_text("utf-8").splitlines():
+        row = json.loads(line)
+        groups[f"{row['label']}, {row['author']} author"].append(row["text"])
+    rows = []
+    for what, texts in sorted(groups.items()):
+        stopped = sum(_stops(detector, text) for text in texts)
+        share = figure([100 * stopped / len(texts)])
+        rows.append(Row(what=what, figures={"texts": figure([len(texts)]), "stopped %": share}))
+    return Table(
+        title="Texts of authors who had seen none of ours",
+        columns={"texts": 0, "stopped %": 1},
+        rows=rows,
     )
 
 
