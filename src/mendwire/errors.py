@@ -173,12 +173,14 @@ class Homeless(ExecutionError):
 class AgentError(MendwireError):
     """A coding agent's run did not give an answer.
 
-    ``cost_usd`` is what the run spent all the same, in US dollars.
+    ``cost_usd`` is what the run spent all the same, in US dollars, and ``tokens`` what it read and
+    wrote.
     """
 
-    def __init__(self, message: str, *, cost_usd: float = 0.0) -> None:
+    def __init__(self, message: str, *, cost_usd: float = 0.0, tokens: int = 0) -> None:
         super().__init__(message)
         self.cost_usd = cost_usd
+        self.tokens = tokens
 
 
 class AgentFailed(AgentError):
@@ -186,7 +188,7 @@ class AgentFailed(AgentError):
 
 
 class OverBudget(AgentError):
-    """The run met its money limit; the case is parked, not judged."""
+    """The run met its limit of money or tokens; the case is parked, not judged."""
 
 
 class ProviderOutage(AgentError):

@@ -57,14 +57,14 @@ EVENTS: Final[dict[str, str]] = {
     "fix; its trace until then",
     "case.closed": "case, title, environment, verdict, reason, cost_usd, branch, commit",
     "step.started": "case, step, agent, attempt",
-    "step.finished": "case, step, agent, summary, cost_usd, seconds",
+    "step.finished": "case, step, agent, summary, cost_usd, tokens, seconds",
     "step.failed": "case, step, agent, error, kind: attempt | outage | budget | cancelled",
     "agent.said": "case, role, kind, text: one line of what an agent does",
     "specialist.began": "case, role, task: a letter is worked on in this process",
     "specialist.ended": "case, role, task, how: answer | failed | outage | over_budget | unable, "
-    "why, cost_usd",
+    "why, cost_usd, tokens",
     "agent.used": "case, role, input, output, cached, model: of one run, as its program says",
-    "agent.ran": "case, role, agent, turns, cost_usd, how: answer | failed | outage | "
+    "agent.ran": "case, role, agent, turns, cost_usd, tokens, how: answer | failed | outage | "
     "over_budget | unable",
     "money.spent": "case, usd: a run's cost, a failed one's too",
     "proof.ran": "case, what, passed, seconds",

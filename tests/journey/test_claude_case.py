@@ -372,6 +372,25 @@ async def test_a_run_over_its_budget_is_parked_and_resumes_when_due(
         await played.assert_fixed(await played.work())
 
 
+async def test_a_run_over_its_tokens_is_ended_while_it_works(tmp_path: Path, program: Path) -> None:
+    many = costing(use("Grep", pattern="COUPONS"), input_tokens=60_000)
+    script = honest(research=[many] * 9)
+    limits = "[limits]\nrun_usd = 9.0\nrun_tokens = 100000\nissue_tokens = 150000\n"
+    async with scene(tmp_path, program, script, config=limits) as played:
+        case = await played.work()
+        assert case.parking is not None
+        assert case.parking.reason is ParkReason.BUDGET
+        assert "token limit" in case.parking.note
+        assert 100_000 < case.tokens < 200_000
+        assert played.failures == ["budget"]
+        await played.assert_nothing_left()
+        await played.stage.make_due(case)
+        played.api.play(honest())
+        case = await played.work()
+        assert case.parking is not None
+        assert "raise limits.issue_tokens" in case.parking.note, "it has no room for another run"
+
+
 @pytest.mark.parametrize(
     ("research", "agent", "why"),
     [

@@ -143,6 +143,7 @@ async def test_what_the_provider_refuses_is_told_apart(
     [
         (Limits(cost_usd=0.01, turns=12, seconds=60.0), OverBudget, "money limit"),
         (Limits(cost_usd=9.0, turns=2, seconds=60.0), AgentFailed, "turns"),
+        (Limits(cost_usd=9.0, turns=12, seconds=60.0, tokens=9000), OverBudget, "token limit"),
     ],
 )
 async def test_limits_end_a_run_while_it_works(

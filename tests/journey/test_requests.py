@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mendwire.app.evidence import seen
 from mendwire.app.forging import forge_of
 from mendwire.deliver import requests
 from mendwire.deliver.following import Requests
@@ -19,7 +20,8 @@ from mendwire.deliver.message import request_text, request_title
 from mendwire.deliver.requests import RequestState, Wanted, ensure
 from mendwire.errors import ConfigError, ForgeAway, ForgeError
 from mendwire.model.case import Case, CaseState, Delivered, Verdict
-from mendwire.model.work import Change, Finding
+from mendwire.model.scrub import scrub_policy
+from mendwire.model.work import Change, Finding, Proof, ProofStatus, Review, Run
 from mendwire.settings.config import Config
 from mendwire.settings.serving import Forge as Chosen
 from tests.forges import REPOSITORY, TOKEN, Forge, GitHub, GitLab, serving
@@ -234,8 +236,25 @@ def test_rule_b11_the_text_of_a_request_has_no_effect() -> None:
         verdict=Verdict.FIXED,
         finding=Finding(summary=attack, cause=attack),
         change=Change(patch="", files=("a.py",), explanation=attack),
+        review=Review(approved=True, comments=f"</details>{attack}"),
+        proof=Proof(
+            status=ProofStatus.VALID,
+            reasons=(),
+            runs=(
+                Run(what="at base", passed=False, exit_code=1, seconds=1.0, output=attack),
+                Run(
+                    what="suite",
+                    passed=True,
+                    exit_code=0,
+                    seconds=1.0,
+                    output=f"</details>\n{attack}",
+                ),
+            ),
+        ),
     )
-    text = request_text(case)
+    whole = request_text(case, seen(case, "claude", scrub_policy({})))
+    assert whole.count("<details><summary>") == whole.count("</details>") == 3
+    text = re.sub(r"</?(?:details|summary)>", "", whole)
     assert text.endswith("\n") and f"\nMendwire-Case: {ISSUE}-e1\n" in text  # noqa: PT018 - one thing
     for told in (r"@\w", r"#\d", r"GH-\d", r"!\d", r"(?m)^\s*/\w", r"<[A-Za-z!/]", r"!\[", r"\]\("):
         assert not re.search(told, text), told
@@ -267,6 +286,27 @@ async def a_worker_s_stage(tmp_path: Path, kind: str, there: Forge):  # type: ig
         yield set_up
 
 
+def test_a_request_has_room_for_its_evidence_and_says_what_it_left_out() -> None:
+    runs = tuple(
+        Run(
+            what=f"suite {number}",
+            passed=True,
+            exit_code=0,
+            seconds=1.0,
+            output="é" * 9_000,
+            failing=("t" * 300,) * 50,
+        )
+        for number in range(39)
+    )
+    proof = Proof(status=ProofStatus.VALID, reasons=(), runs=runs)
+    case = Case(issue=ISSUE, report=b"{}", base="c" * 40, verdict=Verdict.FIXED, proof=proof)
+    text = request_text(case, seen(case, "claude", scrub_policy({})))
+    assert 20_000 < len(text) < 65_536
+    shown = text.count(": green")
+    assert f"{39 - shown} more runs are in `mendwire cases evidence {ISSUE}-e1`" in text
+    assert "What was run is not shown" in request_text(case, None)
+
+
 async def worked(set_up: Stage) -> Case:
     code, _, err = await set_up.run("work", "--until-empty", MENDWIRE_FORGE_TOKEN=TOKEN)
     assert code == 0, err
@@ -292,6 +332,11 @@ async def test_a_worker_killed_before_it_noted_the_request(
         assert len(there.requests) == 1
         ((_, body),) = await set_up.kept("RESULTS")
         assert body["pr_url"] == case.delivered.request
+        said = str(there.requests[0].get("body") or there.requests[0].get("description"))
+        assert "red, exit code" in said, "the reproduction's output at base"
+        assert "KeyError" in said.partition("<summary>What was run, red and green</summary>")[2]
+        assert "green" in said
+        assert "What it cost, and what made it" in said
         there.close(1, merged_as="d" * 40)
         merged = await worked(set_up)
         assert (merged.state, merged.landed) == (CaseState.MERGED, "d" * 40)

@@ -43,7 +43,7 @@ def test_the_last_answer_counts_and_talk_does_not() -> None:
     told = heard(
         "Thinking ...",
         {"answer": {"approved": False, "comments": "No."}},
-        {"say": "looking again", "cost_usd": 0.5, "turns": 2},
+        {"say": "looking again", "cost_usd": 0.5, "turns": 2, "tokens": 900},
         {"answer": APPROVED, "cost_usd": 0.25, "turns": 3},
         "{broken",
     )
@@ -51,6 +51,7 @@ def test_the_last_answer_counts_and_talk_does_not() -> None:
     assert answer.review is not None
     assert answer.review.approved
     assert (answer.cost_usd, answer.turns) == (0.5, 3), "no line gives money back"
+    assert told.tokens == 900
     assert answer.log == "Thinking ...\nlooking again"
 
 

@@ -41,6 +41,8 @@ STAND = Stand(
     workers=(Alive(worker="w", host="h", heartbeat_s=1.0, cases=0),),
     spent_usd=0.0,
     day_usd=20.0,
+    used_tokens=0,
+    day_tokens=0,
     dead=0,
     quarantine=0,
     now_ns=NOW_NS,

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from mendwire.investigate.pacing import Purse
 
 MIDNIGHT = datetime(2026, 11, 26, tzinfo=UTC)
-PURSE = Purse(day_usd=20.0, run_usd=2.0, at_once=0.25)
+PURSE = Purse(day=20.0, run=2.0, at_once=0.25)
 
 
 @pytest.mark.parametrize(
     ("hour", "allowed"), [(0, 5.0), (6, 10.0), (12, 15.0), (18, 20.0), (23, 20.0)]
 )
 def test_a_quarter_at_once_and_the_rest_with_the_day(hour: int, allowed: float) -> None:
-    assert PURSE.allowed_usd(MIDNIGHT + timedelta(hours=hour)) == pytest.approx(allowed)
+    assert PURSE.allowed(MIDNIGHT + timedelta(hours=hour)) == pytest.approx(allowed)
 
 
 def test_one_run_is_always_allowed_that_the_day_can_pay() -> None:
-    assert Purse(day_usd=3, run_usd=2, at_once=0.0).allowed_usd(MIDNIGHT) == 2
-    assert Purse(day_usd=1, run_usd=2, at_once=0.0).allowed_usd(MIDNIGHT) == 1
+    assert Purse(day=3, run=2, at_once=0.0).allowed(MIDNIGHT) == 2
+    assert Purse(day=1, run=2, at_once=0.0).allowed(MIDNIGHT) == 1
 
 
 def test_what_does_not_fit_into_the_day_waits_for_the_next() -> None:
@@ -41,9 +41,9 @@ def test_what_does_not_fit_into_the_day_waits_for_the_next() -> None:
 def test_when_it_is_said_to_fit_it_fits(
     day: float, run: float, at_once: float, used: float, seconds: int
 ) -> None:
-    purse = Purse(day_usd=day, run_usd=run, at_once=at_once)
+    purse = Purse(day=day, run=run, at_once=at_once)
     now = MIDNIGHT + timedelta(seconds=seconds)
     again = datetime.fromtimestamp(purse.next_run_ns(now, used) / 10**9, UTC)
     assert again > now
     if again < MIDNIGHT + timedelta(days=1):
-        assert used + run <= purse.allowed_usd(again) + 1e-9
+        assert used + run <= purse.allowed(again) + 1e-9

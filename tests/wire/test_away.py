@@ -46,7 +46,7 @@ from mendwire.model.erasure import Eraser
 from mendwire.model.letter import Letter, task_type
 from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdict
 from mendwire.model.scrub import find_secret
-from mendwire.model.work import AgentAnswer, Assignment, Finding, Limits, Review, Role
+from mendwire.model.work import AgentAnswer, Assignment, Cost, Finding, Limits, Review, Role
 from mendwire.ops.cases import retry, silence
 from mendwire.ops.erasure import Erasure
 from mendwire.ops.findings import Level
@@ -763,13 +763,13 @@ class Far(Crew):
 
     scene: Scene
 
-    async def research(self, case: Case) -> tuple[Finding, float]:
+    async def research(self, case: Case) -> tuple[Finding, Cost]:
         dispatch = self.scene.dispatch(Docket(self.scene.docket._bucket, case.holder))
         letter = self.scene.letter(case_id=case.case_id)
         answer = await dispatch.ask(case, letter, lambda *_: None)
         assert answer is not None
         assert answer.finding is not None
-        return answer.finding, answer.cost_usd
+        return answer.finding, answer.cost
 
 
 class Nowhere:

@@ -14,7 +14,7 @@ from mendwire.investigate.joining import Joining
 from mendwire.model.case import Answer, Case, CaseState, Delivered, ParkReason, Verdict, move
 from mendwire.model.delivery import DeliveryState
 from mendwire.model.rework import reworked
-from mendwire.model.work import Change, Finding, Proof, ProofStatus, Reproduction
+from mendwire.model.work import Change, Cost, Finding, Proof, ProofStatus, Reproduction
 from mendwire.ops.cases import listing, retry, shares
 from mendwire.wire.jetstream import JetStreamBus
 from tests.wire.test_rules import REPORT, Crew, Shift, eventually, publish, shift
@@ -35,15 +35,19 @@ class Neighbours(Crew):
         self.asked.append((case.title, fix.title))
         return SHARED if self.shared else None
 
-    async def research(self, _case: Case) -> tuple[Finding, float]:
+    async def research(self, _case: Case) -> tuple[Finding, Cost]:
         self.calls.append("research")
-        return Finding(summary="s", confidence=1.0, files=("a.py",)), self.cost
+        return Finding(summary="s", confidence=1.0, files=("a.py",)), self.paid_each
 
-    async def implement(self, case: Case) -> tuple[Change, Reproduction | None, float]:
+    async def implement(self, case: Case) -> tuple[Change, Reproduction | None, Cost]:
         self.calls.append("implement")
         if self.calls.count("implement") == 1:
             await self.going.wait()
-        return Change(patch=PATCH.format(case.issue), files=("a.py",), added=1), None, self.cost
+        return (
+            Change(patch=PATCH.format(case.issue), files=("a.py",), added=1),
+            None,
+            self.paid_each,
+        )
 
 
 def join(mine: Shift, crew: Crew) -> Joining:
@@ -249,9 +253,9 @@ async def test_of_two_at_the_door_one_is_delivered_whichever_comes_first(
 class Parted(Neighbours):
     """Research sees two places, so neither waits for the other; both change the same lines."""
 
-    async def research(self, case: Case) -> tuple[Finding, float]:
+    async def research(self, case: Case) -> tuple[Finding, Cost]:
         self.calls.append("research")
-        return Finding(summary="s", confidence=1.0, files=(f"{case.issue}.py",)), self.cost
+        return Finding(summary="s", confidence=1.0, files=(f"{case.issue}.py",)), self.paid_each
 
 
 def at_its_door(
@@ -293,10 +297,10 @@ class Again(Neighbours):
         assert fix.change is not None
         return SHARED if self.mends[int(fix.change.patch.count("+new"))] else None
 
-    async def implement(self, _case: Case) -> tuple[Change, Reproduction | None, float]:
+    async def implement(self, _case: Case) -> tuple[Change, Reproduction | None, Cost]:
         made = PATCH.format("") + "+new\n" * self.calls.count("implement")
         self.calls.append("implement")
-        return Change(patch=made, files=("a.py",), added=1), None, self.cost
+        return Change(patch=made, files=("a.py",), added=1), None, self.paid_each
 
 
 async def redone(mine: Shift, issue: str) -> Case:

@@ -38,7 +38,7 @@ from mendwire.model.letter import PATCH_BYTES
 from mendwire.model.names import Names
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
-from mendwire.model.work import Change, Finding, Proof, ProofStatus, Reproduction, Review
+from mendwire.model.work import Change, Cost, Finding, Proof, ProofStatus, Reproduction, Review
 from mendwire.ops.cases import retry, silence
 from mendwire.wire.bus import Ack, Bucket, Entry
 from mendwire.wire.jetstream import JetStreamBus
@@ -121,10 +121,15 @@ class Crew:
     confidence: float = 1.0
     patch: str = "diff"
     cost: float = 0.0
+    tokens: int = 0
     going: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.going.set()
+
+    @property
+    def paid_each(self) -> Cost:
+        return Cost(usd=self.cost, tokens=self.tokens)
 
     async def base(self) -> str:
         return "c" * 40
@@ -135,14 +140,14 @@ class Crew:
     async def shares(self, _case: Case, _fix: Case) -> Proof | None:
         return None
 
-    async def research(self, case: Case) -> tuple[Finding, float]:
+    async def research(self, case: Case) -> tuple[Finding, Cost]:
         self.calls.append("research")
         await self.going.wait()
-        return Finding(summary=f"of {case.issue}", confidence=self.confidence), self.cost
+        return Finding(summary=f"of {case.issue}", confidence=self.confidence), self.paid_each
 
-    async def implement(self, _case: Case) -> tuple[Change, Reproduction | None, float]:
+    async def implement(self, _case: Case) -> tuple[Change, Reproduction | None, Cost]:
         self.calls.append("implement")
-        return Change(patch=self.patch, files=("a.py",), added=1), None, self.cost
+        return Change(patch=self.patch, files=("a.py",), added=1), None, self.paid_each
 
     async def prove(self, _case: Case) -> Proof:
         self.calls.append("prove")
@@ -151,9 +156,9 @@ class Crew:
     async def reviewers(self, _case: Case) -> tuple[str, ...]:
         return ("review",)
 
-    async def review(self, _case: Case, called: str) -> tuple[Review, float]:
+    async def review(self, _case: Case, called: str) -> tuple[Review, Cost]:
         self.calls.append(called)
-        return Review(approved=True), self.cost
+        return Review(approved=True), self.paid_each
 
 
 @dataclass(kw_only=True)
@@ -416,7 +421,7 @@ async def test_rule_a2_what_the_server_will_never_take_blocks_the_case(bus: JetS
     await publish(bus)
 
     class Boundless(Crew):
-        async def research(self, case: Case) -> tuple[Finding, float]:
+        async def research(self, case: Case) -> tuple[Finding, Cost]:
             found, cost = await super().research(case)
             return replace(found, cause="x" * 2_000_000), cost
 

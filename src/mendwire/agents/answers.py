@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from mendwire.errors import AgentFailed
+from mendwire.errors import AgentError, AgentFailed
 from mendwire.model.work import AgentAnswer, Finding, Reproduction, Review, Role
 
 TEXT_LIMIT: Final = 20_000
@@ -34,6 +34,15 @@ def read_answer(role: Role, value: object) -> AgentAnswer:
 def with_cost(answer: AgentAnswer, *, cost_usd: float, turns: int, log: str) -> AgentAnswer:
     """The answer together with what its run took."""
     return replace(answer, cost_usd=cost_usd, turns=turns, log=log)
+
+
+def with_tokens(ended: Callable[[], AgentAnswer], tokens: int) -> AgentAnswer:
+    """What an ended run gave, or the exception that it raises, together with its tokens."""
+    try:
+        return replace(ended(), tokens=tokens)
+    except AgentError as problem:
+        problem.tokens = tokens
+        raise
 
 
 class _Misshapen(Exception):

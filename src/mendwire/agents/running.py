@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mendwire.agents import Agent, OnSaid
 from mendwire.agents.crew import Crew
 from mendwire.errors import AgentError, AgentFailed, OverBudget, ProviderOutage
@@ -9,14 +11,18 @@ from mendwire.model.trace import parent_of
 from mendwire.model.work import AgentAnswer, Assignment
 from mendwire.telemetry import emit, here, part
 
-_HOW = {AgentFailed: "failed", OverBudget: "over_budget", ProviderOutage: "outage"}
+_HOW: Final[dict[type[AgentError], str]] = {
+    AgentFailed: "failed",
+    OverBudget: "over_budget",
+    ProviderOutage: "outage",
+}
 
 
 async def ran(agent: Agent, assignment: Assignment, said: OnSaid) -> AgentAnswer:
     """``agent.run``, as a span of its own in the trace that this is in."""
     one = agent.of(assignment) if isinstance(agent, Crew) else agent
 
-    def ended(how: str, cost_usd: float, turns: int) -> None:
+    def ended(how: str, turns: int, cost_usd: float = 0.0, tokens: int = 0) -> None:
         emit(
             "agent.ran",
             case=assignment.case_id,
@@ -25,18 +31,20 @@ async def ran(agent: Agent, assignment: Assignment, said: OnSaid) -> AgentAnswer
             how=how,
             turns=turns,
             cost_usd=round(cost_usd, 6),
+            tokens=tokens,
         )
 
     with part():
         try:
             answer = await one.run(assignment, said)
         except AgentError as problem:
-            ended(_HOW.get(type(problem), "unable"), problem.cost_usd, 0)
+            how = _HOW.get(type(problem), "unable")
+            ended(how, 0, problem.cost_usd, problem.tokens)
             raise
         except Exception:
-            ended("unable", 0.0, 0)
+            ended("unable", 0)
             raise
-        ended("answer", answer.cost_usd, answer.turns)
+        ended("answer", answer.turns, answer.cost_usd, answer.tokens)
         return answer
 
 

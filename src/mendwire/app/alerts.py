@@ -81,6 +81,8 @@ class DocketScene:
             workers=sum(now - one.seen_ns < silence_ns for one in await presences(bucket)),
             spent_usd=await sight.docket.spent(day),
             day_usd=config.limits.day_usd,
+            used_tokens=await sight.docket.used(day),
+            day_tokens=config.limits.day_tokens,
         )
 
     async def cases(self, after: int) -> AsyncIterator[tuple[CaseFact, int]]:

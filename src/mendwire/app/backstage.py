@@ -116,6 +116,7 @@ class Operations:
             uptime=await uptime(config, self.environment, embedded=self.sight.embedded),
             heartbeat_s=config.worker.heartbeat_s,
             day_usd=config.limits.day_usd,
+            day_tokens=config.limits.day_tokens,
         )
         return Stand(
             namespace=found.namespace,
@@ -127,6 +128,8 @@ class Operations:
             workers=found.workers,
             spent_usd=found.spent_usd,
             day_usd=found.day_usd,
+            used_tokens=found.used_tokens,
+            day_tokens=found.day_tokens,
             dead=found.dead,
             quarantine=found.quarantine,
             now_ns=time.time_ns(),

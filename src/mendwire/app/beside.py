@@ -74,4 +74,5 @@ async def pulse_of(sight: Sight, environment: Environment, book: CaseBook) -> Pu
         uptime=await uptime(config, environment, embedded=sight.embedded),
         heartbeat_s=config.worker.heartbeat_s,
         day_usd=config.limits.day_usd,
+        day_tokens=config.limits.day_tokens,
     )

@@ -130,7 +130,7 @@ def _of_server(config: Config, link: Link | None) -> list[Check]:
         return queue_checks.specialists(there, config.worker.heartbeat_s, remote, wanted.otherwise)
 
     def with_limit(there: Shelf) -> Awaitable[Sequence[Found]]:
-        return queue_checks.docket(there, config.limits.day_usd)
+        return queue_checks.docket(there, config.limits.day_usd, config.limits.day_tokens)
 
     return [
         check("permissions", "each subject a worker needs, tried out", server_checks.permissions),

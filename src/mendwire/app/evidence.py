@@ -9,7 +9,7 @@ from mendwire.deliver.evidence import markdown
 from mendwire.errors import ConfigError, WireError
 from mendwire.model.case import Case
 from mendwire.model.codec import encode
-from mendwire.model.evidence import evidence_of
+from mendwire.model.evidence import Evidence, evidence_of
 from mendwire.model.scrub import ScrubPolicy
 from mendwire.telemetry import emit
 from mendwire.wire.jetstream import JetStreamBus
@@ -22,9 +22,7 @@ async def kept_evidence(bus: JetStreamBus, scrub: ScrubPolicy, case: Case, agent
 
     Evidence blocks no verdict. Raises ServerError while the server is away.
     """
-    evidence = evidence_of(
-        case, agent=agent, mendwire=__version__, python=platform.python_version(), scrub=scrub
-    )
+    evidence = seen(case, agent, scrub)
     name = bus.names.bucket(STORE)
     store = bus.objects(name)
     try:
@@ -34,6 +32,13 @@ async def kept_evidence(bus: JetStreamBus, scrub: ScrubPolicy, case: Case, agent
         emit("evidence.failed", case=case.case_id, error=str(problem))
         return ""
     return f"{name}/{case.case_id}"
+
+
+def seen(case: Case, agent: str, scrub: ScrubPolicy) -> Evidence:
+    """What a verdict of this process stands on."""
+    return evidence_of(
+        case, agent=agent, mendwire=__version__, python=platform.python_version(), scrub=scrub
+    )
 
 
 async def evidence_for(bus: JetStreamBus, case_id: str, kind: str) -> bytes:

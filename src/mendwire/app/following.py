@@ -84,6 +84,8 @@ def loop_of(
                 rounds=config.forge.rounds,
                 run_usd=config.limits.run_usd,
                 issue_usd=config.limits.issue_usd,
+                run_tokens=config.limits.run_tokens,
+                issue_tokens=config.limits.issue_tokens,
                 later=later,
                 lets=lambda case: _goes_on(config, case),
             )

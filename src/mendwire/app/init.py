@@ -73,11 +73,14 @@ CONFIG_TEXT: Final = """\
 # observe = []                  # the first that fits counts instead; until = "" is at once:
                                 # [{environment = "staging", service = "shop-*", until = "20/h"}]
 
-[limits]                        # US dollars by the provider's list price
+[limits]                        # US dollars by the provider's list price; tokens: 0 is no limit
 # run_usd = 2.0                 # one run of an agent
 # issue_usd = 8.0               # all runs for one issue; then its case waits for you
 # day_usd = 20.0                # all workers together, by UTC day; then cases wait
-# at_once = 0.25                # share of the day's money that may go at once; 1 spreads nothing
+# run_tokens = 0                # one run: read and written, without what the cache had
+# issue_tokens = 0              # all runs for one issue
+# day_tokens = 0                # all workers together, by UTC day
+# at_once = 0.25                # share of the day's that may go at once; 1 spreads nothing
 
 [policy]                        # what a fix may change
 # max_files = 10                # files one fix may change

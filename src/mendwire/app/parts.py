@@ -130,7 +130,10 @@ def workshop_of(grounds: Grounds) -> Workshop:
 def limits_of(config: Config) -> Limits:
     """What one run may use."""
     return Limits(
-        cost_usd=config.limits.run_usd, turns=config.agent.turns, seconds=config.agent.seconds
+        cost_usd=config.limits.run_usd,
+        turns=config.agent.turns,
+        seconds=config.agent.seconds,
+        tokens=config.limits.run_tokens,
     )
 
 
@@ -238,6 +241,9 @@ def orchestrator_of(
             run_usd=config.limits.run_usd,
             issue_usd=config.limits.issue_usd,
             day_usd=config.limits.day_usd,
+            run_tokens=config.limits.run_tokens,
+            issue_tokens=config.limits.issue_tokens,
+            day_tokens=config.limits.day_tokens,
             at_once=config.limits.at_once,
         ),
         autonomy=partial(_autonomy, by_name),

@@ -64,13 +64,15 @@ class Reader:
         except Undecodable as problem:
             why = printable(str(problem), _SENTENCE)
             raise AgentFailed(f"The {letter.called} specialist's reply is none: {why}") from None
-        cost = claimed(reply.cost_usd)
+        cost, tokens = claimed(reply.cost_usd), max(0, reply.tokens)
         if reply.kind is not ReplyKind.ANSWER:
-            raise _told(letter, reply, cost)
+            ending = _told(letter, reply, cost)
+            ending.tokens = tokens
+            raise ending
         try:
-            return await self._answer(letter, reply, cost)
+            return replace(await self._answer(letter, reply, cost), tokens=tokens)
         except AgentFailed as problem:
-            raise AgentFailed(str(problem), cost_usd=cost) from None
+            raise AgentFailed(str(problem), cost_usd=cost, tokens=tokens) from None
 
     async def _answer(self, letter: Letter, reply: Reply, cost: float) -> AgentAnswer:
         answer = with_cost(

@@ -60,6 +60,7 @@ class Tally:
     unable: int = 0
     """Letters that it could not work on and left to others."""
     cost_usd: float = 0.0
+    tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,12 +105,13 @@ class Service:
             how=reply.kind.value,
             why=reply.why,
             cost_usd=round(reply.cost_usd, 6),
+            tokens=reply.tokens,
         )
         if reply.kind is ReplyKind.UNABLE and context.attempt < TRIES:
             raise Retry(reply.why, delay_s=float(context.attempt))
         return {
             "solution": _headline(reply),
-            "cost": {"usd": round(reply.cost_usd, 6)},
+            "cost": {"usd": round(reply.cost_usd, 6), "tokens": reply.tokens},
             "evidence": {"case": letter.case_id, "reply": reply},
         }
 
@@ -129,6 +131,7 @@ class Service:
 
     def _count(self, reply: Reply) -> None:
         self.tally.cost_usd += reply.cost_usd
+        self.tally.tokens += reply.tokens
         if reply.kind is ReplyKind.ANSWER:
             self.tally.answered += 1
         elif reply.kind is ReplyKind.UNABLE:
@@ -138,9 +141,10 @@ class Service:
 
     async def _replied(self, task: Task, letter: Letter, context: Context) -> Reply:
         def ended(kind: ReplyKind, problem: MendwireError) -> Reply:
-            cost = problem.cost_usd if isinstance(problem, AgentError) else 0.0
             said = Reply(kind=kind, called=letter.called, by=self.by, agent=self.agent.name)
-            return replace(said, why=printable(str(problem), 500), cost_usd=cost)
+            if isinstance(problem, AgentError):
+                said = replace(said, cost_usd=problem.cost_usd, tokens=problem.tokens)
+            return replace(said, why=printable(str(problem), 500))
 
         try:
             return await self._worked(task, letter, context)
@@ -197,6 +201,7 @@ class Service:
             cost_usd=min(ours.cost_usd, theirs.cost_usd),
             turns=min(ours.turns, theirs.turns),
             seconds=min(ours.seconds, theirs.seconds),
+            tokens=min(filter(None, (ours.tokens, theirs.tokens)), default=0),
         )
         given = self.workshop.assignment(letter, place, sent_report(letter), at_most)
         return replace(given, may_run=self.may_run and given.may_run)
@@ -212,19 +217,20 @@ class Service:
             patch=change.patch if change else "",
             outside=change.outside if change else (),
             cost_usd=answer.cost_usd,
+            tokens=answer.tokens,
             turns=answer.turns,
             log=answer.log[-_LOG:],
         )
         size = len(reply.patch.encode("utf-8", "replace"))
         if size > PATCH_BYTES:
             message = f"The change has {size} bytes; a fix may have {PATCH_BYTES} at most."
-            raise AgentFailed(message, cost_usd=answer.cost_usd)
+            raise AgentFailed(message, cost_usd=answer.cost_usd, tokens=answer.tokens)
         if (size := len(encode(reply))) > MOST_BYTES:
             message = f"The answer has {size} bytes; {MOST_BYTES} can be sent."
-            raise AgentFailed(message, cost_usd=answer.cost_usd)
+            raise AgentFailed(message, cost_usd=answer.cost_usd, tokens=answer.tokens)
         if self.has_secret(encode(reply).decode("utf-8", "replace")):
             message = "The answer holds a secret, so it was not sent."
-            raise AgentFailed(message, cost_usd=answer.cost_usd)
+            raise AgentFailed(message, cost_usd=answer.cost_usd, tokens=answer.tokens)
         return reply
 
 

@@ -62,6 +62,7 @@ def told(case: Case, waits: str = "", shares: str = "", trace_url: str = "") -> 
         if case.deployed
         else "",
         "cost": f"${case.cost_usd:.2f}" if case.cost_usd else "",
+        "tokens": f"{case.tokens:,}" if case.tokens else "",
         "report": case.report.decode("utf-8", "replace"),
     }
 

@@ -134,7 +134,9 @@ def _parts(found: Pulse) -> Iterator[RenderableType]:
     yield Text(f"workers    {_workers(found)}")
     if found.specialists:
         yield Text(f"elsewhere  {_specialists(found)}")
-    yield Text(f"spent      {found.spent_usd:.2f} of {found.day_usd:.2f} USD today")
+    tokens = f"; {found.used_tokens:,} tokens" if found.used_tokens or found.day_tokens else ""
+    most = f" of {found.day_tokens:,}" if found.day_tokens else ""
+    yield Text(f"spent      {found.spent_usd:.2f} of {found.day_usd:.2f} USD today{tokens}{most}")
     yield Text(f"for you    {found.quarantine} in quarantine, {found.dead} dead letters")
 
 

@@ -131,6 +131,14 @@ def _of_cases(stand: Stand, lines: Sequence[Line]) -> Iterator[Need]:
             remedy="Cases wait for tomorrow, or raise limits.day_usd.",
             link="#money",
         )
+    if stand.day_tokens and stand.used_tokens >= _NEARLY * stand.day_tokens:
+        is_over = stand.used_tokens >= stand.day_tokens
+        yield Need(
+            urgency=Urgency.BAD if is_over else Urgency.WARN,
+            what=f"{stand.used_tokens:,} of today's {stand.day_tokens:,} tokens are used",
+            remedy="Cases wait for tomorrow, or raise limits.day_tokens.",
+            link="#money",
+        )
     if fixed:
         yield Need(
             urgency=Urgency.GOOD,

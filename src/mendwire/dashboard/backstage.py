@@ -31,6 +31,9 @@ class Stand:
     workers: tuple[Alive, ...]
     spent_usd: float
     day_usd: float
+    used_tokens: int
+    day_tokens: int
+    """0: no limit."""
     dead: int
     quarantine: int
     now_ns: int

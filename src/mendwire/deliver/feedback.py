@@ -19,6 +19,7 @@ from mendwire.errors import Fenced, ForgeError, IllegalMove, ScreenBroken
 from mendwire.model.case import Answer, Case, CaseState
 from mendwire.model.printable import printable
 from mendwire.model.rework import heeded, reworked
+from mendwire.model.spending import is_spent
 from mendwire.telemetry import emit
 
 Passes = Callable[[str], Awaitable[bool]]
@@ -37,7 +38,8 @@ _ANSWERS: Final = {
     "changes it no more.",
     Answer.ROUNDS: "Mendwire has made as many rounds as it may for this fix (forge.rounds): the "
     "rest is yours.",
-    Answer.MONEY: "The money for this issue is spent (limits.issue_usd): the rest is yours.",
+    Answer.MONEY: "What this issue may cost is spent (limits.issue_usd, limits.issue_tokens): the "
+    "rest is yours.",
     Answer.HELD: "Mendwire's screen held back what was said here, so it was not taken up.",
 }
 """Words of ours alone: nothing of a report, an agent or a remark goes into a comment."""
@@ -68,6 +70,9 @@ class Feedback:
     run_usd: float
     issue_usd: float
     """US dollars that an issue may use up."""
+    run_tokens: int = 0
+    issue_tokens: int = 0
+    """The same in tokens; 0 is no limit."""
     later: Callable[[Filed], None] | None = None
     """Has a case driven at once; a sweep finds it all the same."""
     lets: Callable[[Case], bool] = lambda _case: True
@@ -129,7 +134,13 @@ class Feedback:
             return await self._declined(filed, said, Answer.TAKEN, is_last=True)
         if case.reworks >= self.rounds:
             return await self._declined(filed, said, Answer.ROUNDS, is_last=True)
-        if case.cost_usd + self.run_usd > max(self.issue_usd, self.run_usd):
+        if is_spent(
+            case,
+            run_usd=self.run_usd,
+            issue_usd=self.issue_usd,
+            run_tokens=self.run_tokens,
+            issue_tokens=self.issue_tokens,
+        ):
             return await self._declined(filed, said, Answer.MONEY, is_last=True)
         fit: list[Remark] = []
         held: list[Remark] = []

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from mendwire.deliver.attached import attached
 from mendwire.deliver.neutral import fenced
 from mendwire.errors import Undecodable
 from mendwire.model.case import Case
+from mendwire.model.evidence import Evidence
 from mendwire.model.report import UNKNOWN_RELEASE, ErrorReport, parse_report
 from mendwire.model.signature import crash_frame, error_type
 from mendwire.model.work import Change, Run
@@ -45,12 +47,16 @@ def title(case: Case, report: ErrorReport | None) -> str:
     return f"{text} ({file})" if file and len(text) + len(file) + 3 <= _TITLE else text[:_TITLE]
 
 
-def request_text(case: Case) -> str:
-    """What a pull or merge request says of the case: the same story, and whose it is."""
+def request_text(case: Case, evidence: Evidence | None) -> str:
+    """What a pull or merge request says of the case: the story, what proves it, and whose it is.
+
+    Without ``evidence``, which may hold a secret, the proof's verdicts stand alone.
+    """
     parts = [
         "Mendwire found, made and proved this change. Nobody has read it yet: please do.",
         *_story(case, _report(case)),
         f"Proved against commit {case.base[:12]}; merge, change or close it as you see fit.",
+        attached(evidence) if evidence else "What was run is not shown: it may hold a secret.",
         f"All that was run and seen: `mendwire cases evidence {case.case_id}`.",
         _trailers(case),
     ]

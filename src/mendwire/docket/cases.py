@@ -7,6 +7,7 @@
     count.<issue>    repeats that publishers counted instead of sending
     counted          up to which sequence of the occurrences stream they were added
     spend.<day>      US dollars spent on that UTC day
+    tokens.<day>     tokens used on that UTC day; what runs set aside of them: aside.tokens
     epoch            when this docket was begun (rules A8)
 
 Workers' own records live beside it under ``worker.<id>`` (``roster``), and what people decided
@@ -24,6 +25,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
@@ -38,6 +40,13 @@ from mendwire.wire.bus import Bucket, Entry
 
 INLINE_BYTES: Final = 128 * 1024
 """A report up to this size is stored within its case."""
+
+
+class Sum(StrEnum):
+    """What a day has so much of, by the key of what is set aside of it."""
+
+    USD = "aside"
+    TOKENS = "aside.tokens"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,43 +243,54 @@ class Docket:
         entry = await self._bucket.get(f"spend.{day}")
         return 0.0 if entry is None else _number(entry)
 
-    async def reserve(self, day: str, issue: str, usd: float, limit: float) -> float | None:
-        """Set ``usd`` aside for a run of ``issue``; None where the day's ``limit`` has room.
+    async def used(self, day: str) -> int:
+        """Tokens used on the UTC day ``YYYYMMDD`` by all workers, as far as agents tell."""
+        entry = await self._bucket.get(f"tokens.{day}")
+        return 0 if entry is None else int(_number(entry))
+
+    async def reserve(
+        self, day: str, issue: str, wanted: float, limit: float, of: Sum = Sum.USD
+    ) -> float | None:
+        """Set ``wanted`` aside for a run of ``issue``; None where the day's ``limit`` has room.
 
         Else what is spent and set aside, and nothing is kept. All that is set aside lies in one
         entry, so that of two workers that ask at once one is first. A run that was killed leaves
         its reservation to the heir of its case, which replaces it.
         """
         while True:
-            entry, aside = await self._aside()
+            entry, aside = await self._aside(of)
             ours = {key: kept for key, kept in aside.items() if kept[0] == day and key != issue}
-            used = sum(sum_ for _, sum_ in ours.values()) + await self.spent(day)
-            if used + usd > limit:
+            gone = await (self.spent(day) if of is Sum.USD else self.used(day))
+            used = sum(sum_ for _, sum_ in ours.values()) + gone
+            if used + wanted > limit:
                 return used
-            if await self._put_aside(entry, {**ours, issue: (day, usd)}):
+            if await self._put_aside(of, entry, {**ours, issue: (day, wanted)}):
                 return None
 
     async def unreserve(self, issue: str) -> None:
         """End ``reserve``: the run is over and its cost was added to the day's."""
-        while True:
-            entry, aside = await self._aside()
-            if aside.pop(issue, None) is None or await self._put_aside(entry, aside):
-                return
+        for of in Sum:
+            while True:
+                entry, aside = await self._aside(of)
+                if aside.pop(issue, None) is None or await self._put_aside(of, entry, aside):
+                    break
 
-    async def _aside(self) -> tuple[Entry | None, dict[str, tuple[str, float]]]:
-        entry = await self._bucket.get("aside")
+    async def _aside(self, of: Sum) -> tuple[Entry | None, dict[str, tuple[str, float]]]:
+        entry = await self._bucket.get(of)
         if entry is None:
             return None, {}
         with suppress(Undecodable):
             return entry, decode_as(dict[str, tuple[str, float]], entry.value)
         return entry, {}
 
-    async def _put_aside(self, entry: Entry | None, aside: Mapping[str, tuple[str, float]]) -> bool:
+    async def _put_aside(
+        self, of: Sum, entry: Entry | None, aside: Mapping[str, tuple[str, float]]
+    ) -> bool:
         try:
             if entry is None:
-                await self._bucket.create("aside", encode(aside))
+                await self._bucket.create(of, encode(aside))
             else:
-                await self._bucket.update("aside", encode(aside), entry.revision)
+                await self._bucket.update(of, encode(aside), entry.revision)
         except Conflict:
             return False
         return True
@@ -279,6 +299,11 @@ class Docket:
         """Add to the day's sum."""
         if usd > 0:
             await self._add(f"spend.{day}", usd, "{:.6f}")
+
+    async def use(self, day: str, tokens: int) -> None:
+        """Add to the day's tokens."""
+        if tokens > 0:
+            await self._add(f"tokens.{day}", tokens, "{:.0f}")
 
     async def _add(self, key: str, more: float, shape: str) -> None:
         while True:

@@ -24,7 +24,7 @@ from mendwire.errors import (
     SpecialistsAway,
     WireError,
 )
-from mendwire.investigate.budget import Bounds, is_spent, over_budget
+from mendwire.investigate.budget import Bounds, over_budget
 from mendwire.investigate.finishing import Finishing
 from mendwire.investigate.handing import HandingOver
 from mendwire.investigate.joining import Joining, until_ns
@@ -42,6 +42,7 @@ from mendwire.model.letter import PATCH_BYTES
 from mendwire.model.moves import anew
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
+from mendwire.model.spending import paid
 from mendwire.model.work import Approval, Finding, Proof, ProofStatus
 from mendwire.telemetry import emit, part
 from mendwire.wire.bus import Bus
@@ -182,7 +183,7 @@ class Investigation:
 
     async def _unpaid(self, filed: Filed) -> Filed | None:
         """The case laid aside, or its round for reviewers ended, where no run can be paid."""
-        if filed.case.rework is not None and is_spent(filed.case, self.bounds):
+        if filed.case.rework is not None and self.bounds.are_met(filed.case):
             return await self._saver.stand(filed, Answer.MONEY)
         return await over_budget(filed, self.bounds, self.docket, self._saver)
 
@@ -218,6 +219,7 @@ class Investigation:
             agent=self.specialists.name,
             summary=summary_of(after.case, step),
             cost_usd=round(after.case.cost_usd - filed.case.cost_usd, 6),
+            tokens=after.case.tokens - filed.case.tokens,
             seconds=round(time.monotonic() - started, 3),
         )
         return after
@@ -230,7 +232,7 @@ class Investigation:
         finding, cost = await self._of(case).research(replace(case, base=base))
         self.boundary(Boundary.RESEARCHED)
         await self._saver.spend(case, cost)
-        known = {"finding": finding, "base": base, "cost_usd": case.cost_usd + cost}
+        known = {"finding": finding, "base": base, **paid(case, cost)}
         return await self._understood(filed, finding, known)
 
     async def _needless(self, filed: Filed, base: str) -> Filed | None:
@@ -315,24 +317,23 @@ class Investigation:
         if written is not None and finding is not None and finding.reproduction is None:
             finding = replace(finding, reproduction=written)
         if case.rework is not None and change.patch == case.rework.change.patch:
-            return await self._saver.stand(filed, Answer.SAME, cost_usd=case.cost_usd + cost)
+            return await self._saver.stand(filed, Answer.SAME, **paid(case, cost))
         if case.proof is not None and case.change and change.patch == case.change.patch:
             # Sent back, and the very same came again: another round would only cost as much.
             verdict, why = verdict_of(case.proof, review=case.review, restricted=case.restricted)
-            total = case.cost_usd + cost
-            return await self._decide(filed, verdict, f"Offered twice: {why}", cost_usd=total)
+            return await self._decide(filed, verdict, f"Offered twice: {why}", **paid(case, cost))
         if (size := len(change.patch.encode())) > PATCH_BYTES:
             kept = replace(change, patch="", files=change.files[:_FILES_NAMED])
             why = f"The change has {size} bytes; a fix may have {PATCH_BYTES} at most."
-            total = case.cost_usd + cost
-            return await self._decide(filed, Verdict.REJECTED, why, change=kept, cost_usd=total)
+            used = paid(case, cost)
+            return await self._decide(filed, Verdict.REJECTED, why, change=kept, **used)
         filed = await self._saver.save(
             filed,
             CaseState.LEASED,
             step=Step.VERIFY,
             change=change,
             finding=finding,
-            cost_usd=case.cost_usd + cost,
+            **paid(case, cost),
         )
         self.boundary(Boundary.CHANGE_SAVED)
         return filed
@@ -376,7 +377,7 @@ class Investigation:
         await self._saver.spend(case, cost)
         if called != _USUAL:
             review = replace(review, comments=f"{called}: {review.comments}")
-        known = {"review": review, "cost_usd": case.cost_usd + cost}
+        known = {"review": review, **paid(case, cost)}
         if review.approved and len(left) > 1:
             # What one of them said is not paid for again by whoever takes over now.
             given = Approval(called=called, comments=review.comments)
@@ -409,9 +410,8 @@ class Investigation:
         """Fix the one verdict in the docket, before anybody hears of it (rules A5)."""
         if filed.case.rework is not None and verdict is not Verdict.FIXED:
             emit("rework.failed", case=filed.case.case_id, reason=reason)
-            return await self._saver.stand(
-                filed, Answer.UNPROVEN, cost_usd=changes.get("cost_usd", filed.case.cost_usd)
-            )
+            used = {name: changes[name] for name in ("cost_usd", "tokens") if name in changes}
+            return await self._saver.stand(filed, Answer.UNPROVEN, **used)
         to = CaseState.DELIVERING if verdict is Verdict.FIXED else CaseState.DELIVERED
         filed = await self._saver.save(filed, to, verdict=verdict, reason=reason, **changes)
         self.boundary(Boundary.DECIDED)

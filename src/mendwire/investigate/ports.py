@@ -10,7 +10,7 @@ from mendwire.model.delivery import Received
 from mendwire.model.letter import Letter
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import ScreenedReport, Screening
-from mendwire.model.work import AgentAnswer, Change, Finding, Proof, Reproduction, Review
+from mendwire.model.work import AgentAnswer, Change, Cost, Finding, Proof, Reproduction, Review
 
 
 class Screened(Protocol):
@@ -39,7 +39,7 @@ class Quarantine(Protocol):
 class Specialists(Protocol):
     """The three roles, each a run of a coding agent in a tree of its own.
 
-    Raise AgentFailed, OverBudget, ProviderOutage, ExecutionError. The float is US dollars spent.
+    Raise AgentFailed, OverBudget, ProviderOutage, ExecutionError.
     """
 
     @property
@@ -60,9 +60,9 @@ class Specialists(Protocol):
         """Evidence, found without an agent, that another case's fix mends this one; else None."""
         ...
 
-    async def research(self, case: Case) -> tuple[Finding, float]: ...
+    async def research(self, case: Case) -> tuple[Finding, Cost]: ...
 
-    async def implement(self, case: Case) -> tuple[Change, Reproduction | None, float]: ...
+    async def implement(self, case: Case) -> tuple[Change, Reproduction | None, Cost]: ...
 
     async def prove(self, case: Case) -> Proof: ...
 
@@ -70,7 +70,7 @@ class Specialists(Protocol):
         """Who must approve the case's change, in this order."""
         ...
 
-    async def review(self, case: Case, called: str) -> tuple[Review, float]: ...
+    async def review(self, case: Case, called: str) -> tuple[Review, Cost]: ...
 
 
 class Homes(Protocol):

@@ -50,7 +50,12 @@ def result_of(case: Case, agent: str, bundle: str = "") -> Result:
             "restricted": case.restricted,
             "bundle": bundle,
         },
-        cost={"usd": round(case.cost_usd, 6), "attempts": case.attempts, "rounds": case.rounds},
+        cost={
+            "usd": round(case.cost_usd, 6),
+            "tokens": case.tokens,
+            "attempts": case.attempts,
+            "rounds": case.rounds,
+        },
         commit=delivered.commit if delivered else "",
         branch=delivered.branch if delivered else "",
         pr_url=delivered.request if delivered else "",

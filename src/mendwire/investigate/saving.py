@@ -13,7 +13,7 @@ from mendwire.errors import ServerError, StreamFull
 from mendwire.model.case import Answer, Case, CaseState, Parking, ParkReason, Verdict, move
 from mendwire.model.rework import standing
 from mendwire.model.trace import parent_of
-from mendwire.model.work import Proof
+from mendwire.model.work import Cost, Proof
 from mendwire.telemetry import emit
 from mendwire.wire.api import NobodyListens
 
@@ -87,11 +87,13 @@ class Saver:
         known = {**standing(filed.case, answer), "handing": False, **changes}
         return await self.save(filed, CaseState.DELIVERED, **known)
 
-    async def spend(self, case: Case, usd: float) -> None:
-        """Add to today's sum, in US dollars."""
-        if usd:
-            await self.surely(case, lambda: self.docket.spend(today(), usd))
-            emit("money.spent", case=case.case_id, usd=round(usd, 6))
+    async def spend(self, case: Case, cost: Cost) -> None:
+        """Add to today's sums."""
+        if cost.tokens:
+            await self.surely(case, lambda: self.docket.use(today(), cost.tokens))
+        if cost.usd:
+            await self.surely(case, lambda: self.docket.spend(today(), cost.usd))
+            emit("money.spent", case=case.case_id, usd=round(cost.usd, 6))
 
     async def surely(self, case: Case, save: Callable[[], Awaitable[T]]) -> T:
         """``save()``, again and again while the server's trouble passes."""

@@ -19,6 +19,8 @@ from mendwire.investigate.budget import Bounds
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.saving import Saver, next_day_ns
 from mendwire.model.case import Answer, Case, CaseState, ParkReason, Step, Verdict
+from mendwire.model.spending import paid
+from mendwire.model.work import Cost
 from mendwire.telemetry import emit
 
 _LOOK_AGAIN_NS: Final = 60 * 1_000_000_000
@@ -54,7 +56,7 @@ class Setbacks:
         """Costs no attempt: no new message is pulled, what is held stays held, and we wait."""
         case = filed.case
         self.failed(case, step, problem, "outage")
-        await self.saver.spend(case, problem.cost_usd)
+        await self.saver.spend(case, _cost(problem))
         await self.outages.sit_out(case, problem)
         return await self.docket.confirm(filed)
 
@@ -69,18 +71,18 @@ class Setbacks:
             self.failed(filed.case, step, problem, "cancelled")
             return await self.saver.park(filed, ParkReason.PERSON, str(problem), 0)
         self.failed(filed.case, step, problem, "outage")
-        await self.saver.spend(filed.case, problem.cost_usd)
+        await self.saver.spend(filed.case, _cost(problem))
         until = time.time_ns() + _LOOK_AGAIN_NS
-        cost = filed.case.cost_usd + problem.cost_usd
-        return await self.saver.park(filed, ParkReason.OUTAGE, str(problem), until, cost_usd=cost)
+        used = paid(filed.case, _cost(problem))
+        return await self.saver.park(filed, ParkReason.OUTAGE, str(problem), until, **used)
 
     async def attempt_failed(self, filed: Filed, step: Step, problem: AgentError) -> Filed:
         """One of a few tries is used up; after the last the case ends."""
         case = filed.case
         self.failed(case, step, problem, "attempt")
-        await self.saver.spend(case, problem.cost_usd)
+        await self.saver.spend(case, _cost(problem))
         attempts = case.attempts + 1
-        used = {"attempts": attempts, "cost_usd": case.cost_usd + problem.cost_usd}
+        used = {"attempts": attempts, **paid(case, _cost(problem))}
         if attempts >= self.bounds.attempts:
             why = f"The agent failed {attempts} times, last: {problem}"
             return await self.decide(filed, Verdict.BLOCKED, why, **used)
@@ -90,14 +92,14 @@ class Setbacks:
         """Not a verdict: parked until the next day, or for a person once the tries are used up."""
         case = filed.case
         self.failed(case, step, problem, "budget")
-        await self.saver.spend(case, problem.cost_usd)
+        await self.saver.spend(case, _cost(problem))
         attempts = case.attempts + 1
         until = next_day_ns() if attempts < self.bounds.attempts else 0
-        cost = case.cost_usd + problem.cost_usd
+        used = paid(case, _cost(problem))
         if case.rework is not None and not until:
-            return await self.saver.stand(filed, Answer.MONEY, cost_usd=cost)
+            return await self.saver.stand(filed, Answer.MONEY, **used)
         return await self.saver.park(
-            filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, cost_usd=cost
+            filed, ParkReason.BUDGET, str(problem), until, attempts=attempts, **used
         )
 
     def failed(self, case: Case, step: Step, problem: Exception, kind: str) -> None:
@@ -110,3 +112,7 @@ class Setbacks:
             error=str(problem),
             kind=kind,
         )
+
+
+def _cost(problem: AgentError) -> Cost:
+    return Cost(usd=problem.cost_usd, tokens=problem.tokens)

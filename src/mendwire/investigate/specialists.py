@@ -32,6 +32,7 @@ from mendwire.model.trace import parent_of
 from mendwire.model.work import (
     AgentAnswer,
     Change,
+    Cost,
     Finding,
     Limits,
     Proof,
@@ -97,7 +98,7 @@ class AgentSpecialists:
             return None
         return await mended_by(self.judge, case, fix, wanted)
 
-    async def research(self, case: Case) -> tuple[Finding, float]:
+    async def research(self, case: Case) -> tuple[Finding, Cost]:
         """What breaks and why; restricted cases read only."""
         answer = await self._away(case, Role.RESEARCH)
         if answer is None:
@@ -105,21 +106,22 @@ class AgentSpecialists:
             async with self._place(case, letter) as place:
                 answer = await self._run(letter, place, kept_report(case))
         if answer.finding is None:
-            raise AgentFailed("The research specialist gave no finding.", cost_usd=answer.cost_usd)
-        return answer.finding, answer.cost_usd
+            message = "The research specialist gave no finding."
+            raise AgentFailed(message, cost_usd=answer.cost_usd, tokens=answer.tokens)
+        return answer.finding, answer.cost
 
-    async def implement(self, case: Case) -> tuple[Change, Reproduction | None, float]:
+    async def implement(self, case: Case) -> tuple[Change, Reproduction | None, Cost]:
         """The change as our own git reads it, and what else was touched meanwhile."""
         answer = await self._away(case, Role.IMPLEMENTATION)
         if answer is not None:
-            return await self._patched(case, answer), answer.reproduction, answer.cost_usd
+            return await self._patched(case, answer), answer.reproduction, answer.cost
         letter = await self._letter(case, Role.IMPLEMENTATION)
         async with self._place(case, letter) as place:
             before = await self.workshop.outside(place)
             answer = await self._run(letter, place, kept_report(case))
             harm = await self.workshop.harm(before, place)
             change = await self.workshop.change(place, case.base, answer.explanation)
-        return replace(change, outside=harm), answer.reproduction, answer.cost_usd
+        return replace(change, outside=harm), answer.reproduction, answer.cost
 
     async def prove(self, case: Case) -> Proof:
         """The judge's word on the case's change; no agent takes part."""
@@ -132,7 +134,7 @@ class AgentSpecialists:
         files = case.change.files if case.change else ()
         return (USUAL, *(one.called for one in await self._own(case) if one.sees(files)))
 
-    async def review(self, case: Case, called: str = USUAL) -> tuple[Review, float]:
+    async def review(self, case: Case, called: str = USUAL) -> tuple[Review, Cost]:
         """Fresh eyes on the changed tree."""
         answer = await self._away(case, Role.REVIEW, called)
         if answer is None:
@@ -140,8 +142,9 @@ class AgentSpecialists:
             async with self._place(case, letter) as place:
                 answer = await self._run(letter, place, kept_report(case))
         if answer.review is None:
-            raise AgentFailed(f"The {called} specialist gave no review.", cost_usd=answer.cost_usd)
-        return answer.review, answer.cost_usd
+            message = f"The {called} specialist gave no review."
+            raise AgentFailed(message, cost_usd=answer.cost_usd, tokens=answer.tokens)
+        return answer.review, answer.cost
 
     async def _own(self, case: Case) -> tuple[Reviewer, ...]:
         return await reviewers_at(self.workshop.repository, case.base, self.further)
@@ -160,7 +163,7 @@ class AgentSpecialists:
             change = await self.workshop.patched(case.base, answer.patch or "", answer.explanation)
         except GitError as problem:
             message = f"The patch from elsewhere does not apply to {case.base[:12]}: {problem}"
-            raise AgentFailed(message, cost_usd=answer.cost_usd) from None
+            raise AgentFailed(message, cost_usd=answer.cost_usd, tokens=answer.tokens) from None
         return replace(change, outside=answer.outside)
 
     async def _run(self, letter: Letter, place: Place, screened: ScreenedReport) -> AgentAnswer:

@@ -227,6 +227,8 @@ class Case:
     rounds: int = 0
     """Times the work was sent back from verify or review to implement."""
     cost_usd: float = 0.0
+    tokens: int = 0
+    """Read and written by its agents, as far as they told."""
     repository: str = ""
     """Where its service lives, of several repositories; empty where there is one, or none fits."""
     base: str = ""

@@ -37,6 +37,8 @@ class Errand:
     """The configured model; empty: the program's own choice."""
     cost_usd: float = 0.0
     """US dollars that the run may spend."""
+    tokens: int = 0
+    """Tokens that the run may use; 0 is no limit."""
     turns: int = 0
     """Answers of a model that the run may take."""
     seconds: float = 0.0
@@ -61,5 +63,7 @@ class ErrandReply:
     """What is being done, for whoever watches."""
     cost_usd: float | None = None
     """US dollars spent by this run so far."""
+    tokens: int | None = None
+    """Tokens read and written by this run so far, without what the provider's cache had."""
     turns: int | None = None
     """Answers of a model taken so far."""

@@ -82,6 +82,8 @@ class Evidence:
     request: str
     """Address of the pull or merge request."""
     cost_usd: float
+    tokens: int
+    """Read and written, as far as agents told."""
     attempts: int
     rounds: int
     agent: str
@@ -135,6 +137,7 @@ def evidence_of(
         commit=delivered.commit if delivered else "",
         request=delivered.request if delivered else "",
         cost_usd=round(case.cost_usd, 6),
+        tokens=case.tokens,
         attempts=case.attempts,
         rounds=case.rounds,
         agent=agent,

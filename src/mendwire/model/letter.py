@@ -115,6 +115,8 @@ class Reply:
     """Of implementation: what was found changed outside of the agent's tree."""
     cost_usd: float = 0.0
     """US dollars, as the agent said."""
+    tokens: int = 0
+    """Read and written, as the agent said."""
     turns: int = 0
     retry_after_s: float | None = None
     """Of an outage: the provider's own wish, seconds."""

@@ -137,6 +137,16 @@ class Limits:
     cost_usd: float = 2.0
     turns: int = 40
     seconds: float = 900.0
+    tokens: int = 0
+    """Read and written, without what the provider's cache had; 0 is no limit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """What runs of agents took."""
+
+    usd: float = 0.0
+    tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,6 +201,13 @@ class AgentAnswer:
     """Implementation elsewhere: what was found changed outside of its tree."""
     review: Review | None = None
     cost_usd: float = 0.0
+    tokens: int = 0
+    """As in ``Limits``; 0 where the agent does not tell."""
     turns: int = 0
     log: str = ""
     """The last lines of what the agent did, for evidence."""
+
+    @property
+    def cost(self) -> Cost:
+        """What the run took."""
+        return Cost(usd=self.cost_usd, tokens=self.tokens)

@@ -59,3 +59,6 @@ class Facts:
     workers: int = 0
     spent_usd: float = 0.0
     day_usd: float = 0.0
+    used_tokens: int = 0
+    day_tokens: int = 0
+    """0: no limit."""

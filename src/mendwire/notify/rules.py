@@ -181,12 +181,18 @@ def _waiting(facts: Facts) -> Iterator[Condition]:
 
 
 def _budget(facts: Facts, rules: Rules) -> Condition:
+    money = facts.day_usd > 0 and facts.spent_usd >= rules.budget_share * facts.day_usd
+    most = facts.day_tokens
+    tokens = most > 0 and facts.used_tokens >= rules.budget_share * most
+    told = f"{facts.spent_usd:.2f} of {facts.day_usd:.2f} USD"
+    if tokens:
+        told += f", {facts.used_tokens:,} of {most:,} tokens"
     return Condition(
         key="budget",
         rule=Rule.BUDGET,
-        holds=facts.day_usd > 0 and facts.spent_usd >= rules.budget_share * facts.day_usd,
-        title="The day's money is nearly spent",
-        text=f"{facts.spent_usd:.2f} of {facts.day_usd:.2f} USD. Then cases wait for tomorrow.",
+        holds=money or tokens,
+        title=f"The day's {'money is' if money else 'tokens are'} nearly spent",
+        text=f"{told}. Then cases wait for tomorrow.",
     )
 
 

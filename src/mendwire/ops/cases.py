@@ -48,6 +48,7 @@ class CaseRow:
     environment: str
     occurrences: int
     cost_usd: float
+    tokens: int
     branch: str
 
 
@@ -269,5 +270,6 @@ def _row(case: Case, repeats: int, waits_for: str) -> CaseRow:
         environment=case.environment,
         occurrences=case.occurrences + repeats,
         cost_usd=round(case.cost_usd, 4),
+        tokens=case.tokens,
         branch=case.delivered.branch if case.delivered else "",
     )

@@ -53,6 +53,10 @@ class Pulse:
     specialists: tuple[Playing, ...]
     spent_usd: float
     day_usd: float
+    used_tokens: int
+    """Today, as far as agents tell."""
+    day_tokens: int
+    """0: no limit."""
     dead: int
     quarantine: int
 
@@ -122,6 +126,7 @@ async def pulse(
     uptime: tuple[float | None, str],
     heartbeat_s: float,
     day_usd: float,
+    day_tokens: int = 0,
 ) -> Pulse:
     """Read it; nothing is changed."""
     bucket = shelf.bus.bucket(shelf.bus.names.bucket("DOCKET"))
@@ -143,6 +148,8 @@ async def pulse(
         ),
         spent_usd=await book.docket.spent(f"{datetime.now(UTC):%Y%m%d}"),
         day_usd=day_usd,
+        used_tokens=await book.docket.used(f"{datetime.now(UTC):%Y%m%d}"),
+        day_tokens=day_tokens,
         dead=await kept_of(shelf, "DEAD"),
         quarantine=await kept_of(shelf, "QUARANTINE"),
     )

@@ -131,7 +131,7 @@ async def sightings(shelf: Shelf) -> list[Sighting]:
     return await presences(shelf.bus.bucket(name), SPECIALIST)
 
 
-async def docket(shelf: Shelf, day_usd: float) -> list[Found]:
+async def docket(shelf: Shelf, day_usd: float, day_tokens: int = 0) -> list[Found]:
     """The docket: begun, readable, and money left for today."""
     bucket = shelf.bus.bucket(shelf.bus.names.bucket("DOCKET"))
     books = Docket(bucket, "doctor")
@@ -155,6 +155,10 @@ async def docket(shelf: Shelf, day_usd: float) -> list[Found]:
     if day_usd and spent >= day_usd:
         said = f"Today's {day_usd:.2f} USD are spent ({spent:.2f}): cases wait for tomorrow."
         found += warn(said, "raise [limits] day_usd in mendwire.toml")
+    used = await books.used(f"{datetime.now(UTC):%Y%m%d}")
+    if day_tokens and used >= day_tokens:
+        said = f"Today's {day_tokens:,} tokens are used ({used:,}): cases wait for tomorrow."
+        found += warn(said, "raise [limits] day_tokens in mendwire.toml")
     return found or ok(
         f"{count} cases, all readable; {spent:.2f} of {day_usd:.2f} USD spent today."
     )

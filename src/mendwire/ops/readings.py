@@ -147,6 +147,8 @@ def _work(found: Standing, tasks: int) -> Iterator[Reading]:
     yield _one("mendwire_tasks_waiting", "Tasks without a result.", tasks)
     yield _one("mendwire_spent_today_usd", "US dollars spent this UTC day.", pulse.spent_usd)
     yield _one("mendwire_spend_limit_usd", "US dollars that a UTC day may cost.", pulse.day_usd)
+    yield _one("mendwire_tokens_today", "Tokens that agents used this UTC day.", pulse.used_tokens)
+    yield _one("mendwire_token_limit", "Tokens of a UTC day; 0: no limit.", pulse.day_tokens)
     yield Reading(
         name="mendwire_occurrences_hour",
         help="Errors of the last 60 to 70 minutes, repeats included.",

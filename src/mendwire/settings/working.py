@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from mendwire.settings.section import Seconds, Section
 
 Dollars = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
 Command = tuple[str, ...]
 
 
@@ -137,7 +138,9 @@ class Specialists(Section):
 
 
 class Limits(Section):
-    """Money, in US dollars by the provider's list price."""
+    """Money, in US dollars by the provider's list price, and tokens: read and written, without
+    what the provider's cache had. 0 tokens are no limit.
+    """
 
     run_usd: Dollars = 2.0
     """One run of an agent, its own sub-agents included."""
@@ -145,9 +148,15 @@ class Limits(Section):
     """All runs for one issue; then its case waits for a person."""
     day_usd: Dollars = 20.0
     """All workers together, by UTC day."""
+    run_tokens: Count = 0
+    """One run of an agent, its own sub-agents included."""
+    issue_tokens: Count = 0
+    """All runs for one issue; then its case waits for a person."""
+    day_tokens: Count = 0
+    """All workers together, by UTC day."""
     at_once: Annotated[float, Field(ge=0, le=1)] = 0.25
-    """Share of the day's money that may be spent as soon as the day begins; the rest comes with
-    the hours, so that one bad night does not take it all. 1 spreads nothing."""
+    """Share of the day's money and tokens that may be spent as soon as the day begins; the rest
+    comes with the hours, so that one bad night does not take it all. 1 spreads nothing."""
 
 
 class Policy(Section):

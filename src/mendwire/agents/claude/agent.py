@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 from mendwire.agents import OnSaid
+from mendwire.agents.answers import with_tokens
 from mendwire.agents.claude.command import Folders, arguments, environment, prompt, wrapped
 from mendwire.agents.claude.config import ClaudeConfig
 from mendwire.agents.claude.login import prepare_login
-from mendwire.agents.claude.outcome import judge, used_of
+from mendwire.agents.claude.outcome import counted_tokens, judge, used_of
 from mendwire.agents.claude.stream import Stream
 from mendwire.errors import ConfigError, OverBudget
 from mendwire.execution.process import Completed, run
@@ -62,7 +63,11 @@ class ClaudeAgent:
             finally:
                 login.forget()
         emit("agent.used", case=assignment.case_id, role=assignment.role, **used_of(stream))
-        return judge(assignment.role, done, stream, limit_s=assignment.limits.seconds)
+        limits = assignment.limits
+        return with_tokens(
+            lambda: judge(assignment.role, done, stream, limit_s=limits.seconds),
+            counted_tokens(stream),
+        )
 
     async def _played(
         self, argv: list[str], env: dict[str, str], assignment: Assignment, said: OnSaid
@@ -72,7 +77,12 @@ class ClaudeAgent:
         def give_up() -> None:
             child.cancel()
 
-        stream = Stream(said, patience_s=self._config.api_patience_s, give_up=give_up)
+        stream = Stream(
+            said,
+            patience_s=self._config.api_patience_s,
+            most_tokens=assignment.limits.tokens,
+            give_up=give_up,
+        )
         child = asyncio.ensure_future(
             run(
                 argv,

@@ -31,6 +31,7 @@ _TOKENS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
 }
 """Names in the program's own sums, and in a message's usage."""
+_COUNTED: Final = ("inputTokens", "cacheCreationInputTokens", "outputTokens")
 _MONEY: Final = re.compile(r"credit balance|billing|quota|usage limit|spend", re.IGNORECASE)
 _LOGIN: Final = re.compile(
     r"not logged in|/login|authenticat|invalid api key|oauth|x-api-key", re.IGNORECASE
@@ -70,6 +71,15 @@ def tokens_of(stream: Stream) -> dict[str, int]:
     return {kind: _summed(stream.usages, names) for kind, (_, names) in _TOKENS.items()}
 
 
+def counted_tokens(stream: Stream) -> int:
+    """What counts against a limit: read and written, without what was read from the cache."""
+    models = (stream.result or {}).get("modelUsage")
+    if isinstance(models, dict) and models:
+        used = [model for model in models.values() if isinstance(model, dict)]
+        return _summed(used, _COUNTED)
+    return stream.tokens
+
+
 def _summed(used: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> int:
     found = (one.get(name) for one in used for name in names)
     return sum(int(number) for number in found if isinstance(number, int | float) and number > 0)
@@ -103,6 +113,9 @@ def judge(role: Role, done: Completed | None, stream: Stream, *, limit_s: float)
 def _unfinished(
     done: Completed | None, stream: Stream, cost: float, limit_s: float
 ) -> AgentError | SandboxUnavailable:
+    if stream.is_over:
+        message = f"The agent's run met its token limit (used {stream.tokens})."
+        return OverBudget(message, cost_usd=cost)
     if stream.retry is not None:
         retry = stream.retry
         return _outage(retry.status, retry.error, cost, _wish(stream))

@@ -16,6 +16,8 @@ LOG_LINES: Final = 200
 HOPELESS: Final = frozenset({401, 403})
 """Statuses that no repeat of the request will change."""
 _TOLD_BY: Final = ("command", "file_path", "pattern", "path", "notebook_path", "url")
+COUNTED: Final = ("input_tokens", "cache_creation_input_tokens", "output_tokens")
+"""What counts against a limit of tokens: what the cache had costs a tenth, and is left out."""
 _PER_MILLION: Final = {
     "input_tokens": 15.0,
     "cache_creation_input_tokens": 18.75,
@@ -40,7 +42,12 @@ class Stream:
     """What one run has said so far. ``hear`` never raises: the text is the program's."""
 
     def __init__(
-        self, said: OnSaid, *, patience_s: float, give_up: Callable[[], None] = lambda: None
+        self,
+        said: OnSaid,
+        *,
+        patience_s: float,
+        most_tokens: int = 0,
+        give_up: Callable[[], None] = lambda: None,
     ) -> None:
         self.result: Mapping[str, Any] | None = None
         """The closing event."""
@@ -49,11 +56,15 @@ class Stream:
         self.resets_at = 0.0
         """When a rate limit that was met ends, seconds since the epoch; 0 when not told."""
         self.gave_up = False
-        """The pause asked for is longer than our patience, or no repeat can help."""
+        """The pause asked for is longer than our patience, or no repeat can help, or the tokens
+        are used up."""
+        self.is_over = False
+        """More tokens were used than may be."""
         self.heard_model = False
         """At least one message of a model arrived."""
         self._said = said
         self._patience_s = patience_s
+        self._most_tokens = most_tokens
         self._give_up = give_up
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._usage: dict[str, Mapping[str, Any]] = {}
@@ -67,6 +78,13 @@ class Stream:
     def usages(self) -> tuple[Mapping[str, Any], ...]:
         """What each message of a model says of its tokens."""
         return tuple(self._usage.values())
+
+    @property
+    def tokens(self) -> int:
+        """Read and written in every message heard, without what was read from the cache."""
+        return sum(
+            int(_number(usage.get(name))) for usage in self._usage.values() for name in COUNTED
+        )
 
     @property
     def spent_at_most_usd(self) -> float:
@@ -102,6 +120,9 @@ class Stream:
             return
         self.heard_model, self.retry = True, None
         self._usage[str(message.get("id"))] = _mapping(message.get("usage"))
+        if 0 < self._most_tokens < self.tokens and not self.is_over:
+            self.is_over = self.gave_up = True
+            self._give_up()
         content = message.get("content")
         for part in content if isinstance(content, list) else ():
             self._part(_mapping(part))

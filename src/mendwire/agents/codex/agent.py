@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from mendwire.agents import OnSaid
+from mendwire.agents.answers import with_tokens
 from mendwire.agents.aside import set_aside
 from mendwire.agents.codex.config import KEYS, CodexConfig
 from mendwire.agents.codex.home import CodexHome, opened
@@ -81,11 +82,15 @@ class CodexAgent:
         known = heard.tokens.usd(config.token_usd) if config.token_usd else None
         cost = (config.unknown_usd if heard.spoken else 0.0) if known is None else known
         if watch.problem is not None:
-            watch.problem.cost_usd = cost
+            watch.problem.cost_usd, watch.problem.tokens = cost, heard.tokens.counted
             raise watch.problem
         if done is None:
             raise asyncio.CancelledError
-        return judge(assignment.role, done, heard, cost=cost, limit_s=limits.seconds)
+        ended = done
+        return with_tokens(
+            lambda: judge(assignment.role, ended, heard, cost=cost, limit_s=limits.seconds),
+            heard.tokens.counted,
+        )
 
 
 class _Watch:

@@ -18,6 +18,9 @@ def excess(heard: Heard, limits: Limits, cost: float | None) -> AgentError | Non
     if cost is not None and cost > limits.cost_usd:
         why = f"The agent's run met its money limit (spent {cost:.2f} US dollars)."
         return OverBudget(why, cost_usd=cost)
+    if 0 < limits.tokens < heard.tokens.counted:
+        why = f"The agent's run met its token limit (used {heard.tokens.counted})."
+        return OverBudget(why)
     if heard.tools > limits.turns:
         return AgentFailed("The agent used up its turns; raise the turn limit if it needs more.")
     return None

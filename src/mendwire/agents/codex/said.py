@@ -34,6 +34,11 @@ class Tokens:
     """Of those read, from the provider's cache."""
     written: int = 0
 
+    @property
+    def counted(self) -> int:
+        """What counts against a limit: all but what was read from the cache."""
+        return self.read - self.cached + self.written
+
     def usd(self, prices: tuple[float, ...]) -> float:
         """At the prices of a million tokens each: read, read from the cache, written."""
         fresh, cached, written = prices

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mendwire.agents import OnSaid
+from mendwire.agents.answers import with_tokens
 from mendwire.agents.command.config import CommandConfig
 from mendwire.agents.command.line import environment, errand_of, find_program, wrapped
 from mendwire.agents.command.outcome import judge
@@ -60,4 +61,7 @@ class CommandAgent:
         )
         if any("{answer}" in word for word in config.command):
             heard.read_file(assignment.scratch / "answer.json")
-        return judge(assignment.role, done, heard, limit_s=assignment.limits.seconds)
+        limits = assignment.limits
+        return with_tokens(
+            lambda: judge(assignment.role, done, heard, limit_s=limits.seconds), heard.tokens
+        )

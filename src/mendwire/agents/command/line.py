@@ -87,6 +87,7 @@ def errand_of(assignment: Assignment, config: CommandConfig) -> Errand:
         reproduction=known.command if known and not known.files else (),
         model=config.model,
         cost_usd=limits.cost_usd,
+        tokens=limits.tokens,
         turns=limits.turns,
         seconds=limits.seconds,
     )

@@ -28,6 +28,7 @@ class Heard:
         self.reply: ErrandReply | None = None
         """The last line with an answer or an error."""
         self.cost_usd = 0.0
+        self.tokens = 0
         self.turns = 0
         self.problem = ""
         """What was wrong with the last object that could not be read."""
@@ -80,6 +81,8 @@ class Heard:
         if cost is not None and math.isfinite(cost):
             # What was spent stays spent: a later line cannot give money back.
             self.cost_usd = max(self.cost_usd, cost)
+        if reply.tokens is not None:
+            self.tokens = max(self.tokens, reply.tokens)
         if turns is not None:
             self.turns = max(self.turns, turns)
         if reply.say:
