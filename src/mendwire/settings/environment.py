@@ -117,9 +117,7 @@ def split_urls(text: str) -> tuple[tuple[str, ...], str, str]:
         if login:
             logins.add(login)
     if len(logins) > 1:
-        raise ConfigError(
-            "NATS_URL has addresses with different users: one user is needed for all of them."
-        )
+        raise ConfigError("NATS_URL names several users; all its addresses must have the same.")
     user, _, password = (logins.pop() if logins else "").partition(":")
     return tuple(urls), unquote(user), unquote(password)
 
