@@ -158,7 +158,7 @@ def test_a_bad_url_is_refused_without_its_login(tmp_path: Path, url: str) -> Non
 
 
 def test_two_users_in_one_list_of_urls_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="different users"):
+    with pytest.raises(ConfigError, match="several users"):
         read(tmp_path, NATS_URL="nats://a:hush@h,nats://b:hush@g")
 
 
