@@ -240,7 +240,9 @@ def _message(turn: Turn, request: Request, content: list[dict[str, Any]]) -> dic
 
 
 def _events(turn: Turn, request: Request) -> list[dict[str, Any]]:
-    start = {**_message(turn, request, content=[]), "stop_reason": None}
+    # As the real API does: what is written is known at the end, and the beginning says 1.
+    begun = {"input_tokens": turn.input_tokens, "output_tokens": min(1, turn.output_tokens)}
+    start = {**_message(turn, request, content=[]), "stop_reason": None, "usage": begun}
     events: list[dict[str, Any]] = [{"type": "message_start", "message": start}]
     for index, block in enumerate(_content(turn, request)):
         if block["type"] == "text":

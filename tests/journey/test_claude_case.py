@@ -372,8 +372,11 @@ async def test_a_run_over_its_budget_is_parked_and_resumes_when_due(
         await played.assert_fixed(await played.work())
 
 
-async def test_a_run_over_its_tokens_is_ended_while_it_works(tmp_path: Path, program: Path) -> None:
-    many = costing(use("Grep", pattern="COUPONS"), input_tokens=60_000)
+@pytest.mark.parametrize("kind", ["input_tokens", "output_tokens"])
+async def test_a_run_over_its_tokens_is_ended_while_it_works(
+    tmp_path: Path, program: Path, kind: str
+) -> None:
+    many = costing(use("Grep", pattern="COUPONS"), **{kind: 60_000})
     script = honest(research=[many] * 9)
     limits = "[limits]\nrun_usd = 9.0\nrun_tokens = 100000\nissue_tokens = 150000\n"
     async with scene(tmp_path, program, script, config=limits) as played:

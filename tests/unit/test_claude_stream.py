@@ -194,6 +194,48 @@ def test_lines_are_safe_to_print() -> None:
     assert len(said[2][1]) <= 200
 
 
+def part_way(kind: str, speaker: str | None = None, **fields: Any) -> dict[str, Any]:
+    event = {"type": kind, **fields}
+    return {"type": "stream_event", "parent_tool_use_id": speaker, "event": event}
+
+
+def test_what_was_written_is_known_at_the_end_of_a_message_sub_agents_too() -> None:
+    begun = {"input_tokens": 10, "cache_read_input_tokens": 900, "output_tokens": 1}
+    events = [
+        part_way("message_start", message={"id": "m1", "usage": begun}),
+        part_way("message_start", "sub", message={"id": "m2", "usage": begun}),
+        message(usage=begun),
+        message(usage=begun, serial="m2"),
+        part_way("message_delta", "sub", usage={"output_tokens": 70}),
+        part_way("message_delta", usage={"input_tokens": 10, "output_tokens": 500}),
+        message(usage=begun),  # another block of the same message takes nothing back
+    ]
+    assert heard(*events[:4]).tokens == 22
+    assert heard(*events).tokens == 590
+    assert heard(part_way("message_delta", usage={"output_tokens": 70})).tokens == 0
+
+
+@pytest.mark.parametrize("odd", ["1e999", "-1e999", "NaN", "-7", "9" * 400, "true", '"7"'])
+def test_odd_numbers_of_tokens_count_nothing(odd: str) -> None:
+    line = json.dumps(message(usage={"input_tokens": 3, "output_tokens": "odd"}))
+    stream = heard(line.replace('"odd"', odd))
+    assert (stream.tokens, stream.spent_at_most_usd < 1) == (3, True)
+
+
+def test_a_run_over_its_tokens_is_given_up_once() -> None:
+    given_up: list[bool] = []
+    stream = Stream(
+        lambda _kind, _text: None,
+        patience_s=30.0,
+        most_tokens=100,
+        give_up=lambda: given_up.append(True),
+    )
+    for number in range(4):
+        stream.hear(json.dumps(message(usage={"input_tokens": 50}, serial=f"m{number}")))
+    assert given_up == [True]
+    assert stream.is_over
+
+
 @given(
     st.one_of(
         st.text(),
@@ -203,9 +245,10 @@ def test_lines_are_safe_to_print() -> None:
                 st.lists(inner)
                 | st.dictionaries(
                     st.sampled_from(
-                        ["type", "message", "content", "usage", "subtype", "id", "text"]
+                        ["type", "message", "content", "usage", "event", "id", "output_tokens"]
                     ),
-                    inner | st.sampled_from(["assistant", "result", "system", "api_retry", "text"]),
+                    inner
+                    | st.sampled_from(["assistant", "result", "stream_event", "message_delta"]),
                 )
             ),
         ).map(json.dumps),

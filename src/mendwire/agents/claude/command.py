@@ -125,6 +125,7 @@ def arguments(
     limits = assignment.limits
     return [
         *("-p", "--output-format", "stream-json", "--verbose"),
+        "--include-partial-messages",  # nothing else tells how much was written before the end
         *("--setting-sources", "user", "--strict-mcp-config", "--disable-slash-commands"),
         *("--settings", str(settings), "--append-system-prompt-file", str(system)),
         *("--json-schema", json.dumps(assignment.answer_schema)),

@@ -18,6 +18,7 @@ HOPELESS: Final = frozenset({401, 403})
 _TOLD_BY: Final = ("command", "file_path", "pattern", "path", "notebook_path", "url")
 COUNTED: Final = ("input_tokens", "cache_creation_input_tokens", "output_tokens")
 """What counts against a limit of tokens: what the cache had costs a tenth, and is left out."""
+_MOST: Final = 1e15
 _PER_MILLION: Final = {
     "input_tokens": 15.0,
     "cache_creation_input_tokens": 18.75,
@@ -68,6 +69,8 @@ class Stream:
         self._give_up = give_up
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._usage: dict[str, Mapping[str, Any]] = {}
+        self._begun: dict[str, str] = {}
+        """The message that each speaker, the run or a sub-agent of it, is at."""
 
     @property
     def log(self) -> str:
@@ -108,6 +111,8 @@ class Stream:
             self.result = event
         elif kind == "assistant":
             self._message(_mapping(event.get("message")))
+        elif kind == "stream_event":
+            self._part_way(str(event.get("parent_tool_use_id")), _mapping(event.get("event")))
         elif kind == "system" and event.get("subtype") == "api_retry":
             self._retry(event)
         elif kind == "rate_limit_event":
@@ -119,13 +124,29 @@ class Stream:
         if message.get("model") == "<synthetic>":
             return
         self.heard_model, self.retry = True, None
-        self._usage[str(message.get("id"))] = _mapping(message.get("usage"))
-        if 0 < self._most_tokens < self.tokens and not self.is_over:
-            self.is_over = self.gave_up = True
-            self._give_up()
+        self._used(str(message.get("id")), _mapping(message.get("usage")))
         content = message.get("content")
         for part in content if isinstance(content, list) else ():
             self._part(_mapping(part))
+
+    def _part_way(self, speaker: str, event: Mapping[str, Any]) -> None:
+        """An event of the API. Only the last of a message tells how much was written: what the
+        message itself says is what its beginning knew.
+        """
+        if event.get("type") == "message_start":
+            self._begun[speaker] = str(_mapping(event.get("message")).get("id"))
+        elif event.get("type") == "message_delta" and speaker in self._begun:
+            self._used(self._begun[speaker], _mapping(event.get("usage")))
+
+    def _used(self, message: str, usage: Mapping[str, Any]) -> None:
+        known = self._usage.get(message, {})
+        told = {
+            name: max(_number(known.get(name)), _number(usage.get(name))) for name in _PER_MILLION
+        }
+        self._usage[message] = told
+        if 0 < self._most_tokens < self.tokens and not self.is_over:
+            self.is_over = self.gave_up = True
+            self._give_up()
 
     def _part(self, part: Mapping[str, Any]) -> None:
         if part.get("type") == "text":
@@ -160,4 +181,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    # No sum of such numbers is infinite, and an int of any length can be compared.
+    return float(value) if 0 <= value <= _MOST else 0.0
