@@ -144,6 +144,7 @@ async def test_rule_b6_a_real_agent_researches_and_writes_nothing(
     assert got.finding is not None
     assert got.finding.files == ("shop.py",)
     assert got.cost_usd > 0
+    assert got.tokens > 0
     assert "sum(prices) / 0" in seen
     assert "MARKER" not in seen
     assert not outside.exists()
@@ -220,6 +221,7 @@ async def mended_elsewhere(folder: Path, command: tuple[str, ...], environ: dict
         (case,) = await built.cases()
         assert (case.state, case.verdict) == (CaseState.FIXED, Verdict.FIXED), err
         assert case.cost_usd > 0
+        assert case.tokens > 0
         assert json.loads(out)["answered"] == 1, told.decode()
         assert len(await built.fix_commits()) == 1
 
@@ -375,6 +377,51 @@ async def test_each_end_has_its_meaning(
     with pytest.raises(kind, match=why) as caught:
         await play(agent, bench, Role.RESEARCH, limits=Limits(cost_usd=2.0, seconds=2.0))
     assert getattr(caught.value, "cost_usd", None) == spent
+
+
+def usage(total: int, cached: int) -> str:
+    """The end of a prompt with its tokens."""
+    told = {"totalTokens": total, "inputTokens": 9, "outputTokens": 9, "cachedReadTokens": cached}
+    result = {"stopReason": "end_turn", "usage": told}
+    return f"say(id=number, result={result!r})\nend = ''"
+
+
+async def test_tokens_come_with_the_end_of_a_prompt_without_what_the_cache_had(
+    tmp_path: Path,
+) -> None:
+    bench = make_bench(tmp_path, "http://127.0.0.1:9")
+    good = f"text({json.dumps(json.dumps(FINDING))})\n{usage(5_000, 900)}"
+    limits = Limits(cost_usd=2.0, seconds=20.0, tokens=4_000)
+    got = await play(agent_of(bench, peer(tmp_path, good), NO_WALL), bench, Role.RESEARCH)
+    assert got.tokens == 4_100
+    silly = f"text('hm')\n{usage(5_000, 900)}"
+    agent = agent_of(bench, peer(tmp_path, silly), NO_WALL)
+    with pytest.raises(OverBudget, match=r"used 4,100\): raise limits.run_tokens") as caught:
+        await play(agent, bench, Role.RESEARCH, limits=limits)
+    assert (caught.value.tokens, caught.value.cost_usd) == (4_100, 1.0)
+    with pytest.raises(AgentFailed, match="no JSON object") as failed:
+        await play(agent_of(bench, peer(tmp_path, silly), NO_WALL), bench, Role.RESEARCH)
+    assert failed.value.tokens == 8_200, "the reminder is a prompt of its own"
+
+
+@pytest.mark.parametrize("told", [(10**400, 0), (5, 900), (-3, 0)])
+async def test_an_impossible_count_of_tokens_counts_nothing(
+    tmp_path: Path, told: tuple[int, int]
+) -> None:
+    bench = make_bench(tmp_path, "http://127.0.0.1:9")
+    body = f"text({json.dumps(json.dumps(FINDING))})\n{usage(*told)}"
+    got = await play(agent_of(bench, peer(tmp_path, body), NO_WALL), bench, Role.RESEARCH)
+    assert got.tokens == 0
+
+
+async def test_an_agent_that_tells_no_tokens_is_said_to(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path, "http://127.0.0.1:9")
+    body = f"text({json.dumps(json.dumps(FINDING))})"
+    limits = Limits(cost_usd=2.0, seconds=20.0, tokens=4_000)
+    agent = agent_of(bench, peer(tmp_path, body), NO_WALL)
+    got = await play(agent, bench, Role.RESEARCH, limits=limits)
+    assert got.tokens == 0
+    assert ("tokens", "unknown; the run counts none") in bench.said
 
 
 async def test_cancelled_it_is_told_and_gone(tmp_path: Path) -> None:

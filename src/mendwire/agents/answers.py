@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from mendwire.errors import AgentError, AgentFailed
+from mendwire.errors import AgentError, AgentFailed, OverBudget
 from mendwire.model.work import AgentAnswer, Finding, Reproduction, Review, Role
 
 TEXT_LIMIT: Final = 20_000
@@ -43,6 +43,15 @@ def with_tokens(ended: Callable[[], AgentAnswer], tokens: int) -> AgentAnswer:
     except AgentError as problem:
         problem.tokens = tokens
         raise
+
+
+def out_of_tokens(used: int) -> OverBudget:
+    """The end of a run that used more than it may."""
+    return OverBudget(
+        f"The agent's run met its token limit (used {used:,}): raise limits.run_tokens if it "
+        "needs more.",
+        tokens=used,
+    )
 
 
 class _Misshapen(Exception):

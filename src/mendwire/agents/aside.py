@@ -33,6 +33,7 @@ class Spent:
     """What a run spent, to be told also where its end goes wrong."""
 
     cost_usd: float = 0.0
+    tokens: int = 0
 
 
 @contextmanager
@@ -76,6 +77,7 @@ def _put_back(tree: Path, moved: list[tuple[Path, Path]], spent: Spent) -> None:
             "What a repository tells agents was taken out of the tree while this one worked, and "
             f"could not be put back ({problem.strerror}); the attempt is lost.",
             cost_usd=spent.cost_usd,
+            tokens=spent.tokens,
         ) from problem
 
 

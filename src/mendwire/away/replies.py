@@ -27,7 +27,7 @@ from mendwire.model.codec import convert_as
 from mendwire.model.letter import PATCH_BYTES, Letter, Reply, ReplyKind
 from mendwire.model.printable import printable
 from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdict
-from mendwire.model.work import AgentAnswer, Role
+from mendwire.model.work import AgentAnswer, Role, told_tokens
 
 Weigh = Callable[[str], Awaitable[Screening]]
 """The screen's word on one text; raises ScreenBroken."""
@@ -64,7 +64,7 @@ class Reader:
         except Undecodable as problem:
             why = printable(str(problem), _SENTENCE)
             raise AgentFailed(f"The {letter.called} specialist's reply is none: {why}") from None
-        cost, tokens = claimed(reply.cost_usd), max(0, reply.tokens)
+        cost, tokens = claimed(reply.cost_usd), told_tokens(reply.tokens)
         if reply.kind is not ReplyKind.ANSWER:
             ending = _told(letter, reply, cost)
             ending.tokens = tokens

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from mendwire.model.screening import ScreenedReport
 
@@ -128,6 +129,15 @@ class Approval:
     called: str
     """``review``, or a reviewer of the operator's own."""
     comments: str = ""
+
+
+MOST_TOKENS: Final = 10**12
+"""That one count may name: what is more is no count."""
+
+
+def told_tokens(number: int) -> int:
+    """What an agent says it used; never less than nothing, nor more than can be true."""
+    return number if 0 <= number <= MOST_TOKENS else 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

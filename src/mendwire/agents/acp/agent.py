@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from mendwire.agents.acp.ending import stopped, unfinished
 from mendwire.agents.acp.greeting import greet
 from mendwire.agents.acp.heard import Heard
 from mendwire.agents.acp.lines import connected
-from mendwire.agents.answers import with_cost
+from mendwire.agents.answers import out_of_tokens, with_cost
 from mendwire.agents.aside import set_aside
 from mendwire.agents.claude.command import AT_SIGN_NOTE, prompt
 from mendwire.agents.command.line import (
@@ -73,7 +74,7 @@ class AcpAgent:
         with set_aside(assignment.tree) as spent:
             async with self._connected(assignment, program, said) as session:
                 answer = await session.play()
-            spent.cost_usd = answer.cost_usd
+            spent.cost_usd, spent.tokens = answer.cost_usd, answer.tokens
         return answer
 
     @asynccontextmanager
@@ -128,7 +129,15 @@ class _Session:
         return self._config.unknown_usd if told is None else told
 
     async def play(self) -> AgentAnswer:
-        """The answer, or the exception that says why there is none."""
+        """The answer, or the exception that says why there is none, with its tokens."""
+        try:
+            answer = await self._played()
+        except AgentError as problem:
+            problem.tokens = self._heard.tokens or 0
+            raise
+        return replace(answer, tokens=self._heard.tokens or 0)
+
+    async def _played(self) -> AgentAnswer:
         try:
             return await self._play()
         except (RequestError, ConnectionError) as problem:
@@ -145,6 +154,10 @@ class _Session:
             answer = find_answer(role, heard.text)
         except AgentFailed:
             heard.forget_text()
+            if 0 < self._assignment.limits.tokens < (heard.tokens or 0):
+                over = out_of_tokens(heard.tokens or 0)
+                over.cost_usd = self._cost
+                raise over from None
             await self._asked(session, _AGAIN)
             try:
                 answer = find_answer(role, heard.text)
@@ -153,6 +166,8 @@ class _Session:
         heard.forget_text()
         if heard.cost_usd is None:
             heard.show("cost", f"unknown; the run counts as {self._cost:g} US dollars")
+        if heard.tokens is None and self._assignment.limits.tokens:
+            heard.show("tokens", "unknown; the run counts none")
         return with_cost(answer, cost_usd=self._cost, turns=heard.tools + 1, log=heard.log)
 
     async def _greeted(self) -> str:
@@ -180,8 +195,12 @@ class _Session:
             if problem is not None:
                 await self._cancel(session)
                 await asyncio.wait({asked}, timeout=_CANCEL_S)
+                if asked.done() and not asked.cancelled() and asked.exception() is None:
+                    with suppress(ValidationError):
+                        self._heard.used(PromptResponse.model_validate(asked.result()).usage)
                 raise problem
             done = PromptResponse.model_validate(asked.result())
+            self._heard.used(done.usage)
         except asyncio.CancelledError:
             with suppress(TimeoutError, ConnectionError):
                 await asyncio.wait_for(self._cancel(session), 0.5)

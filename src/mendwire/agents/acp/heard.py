@@ -7,8 +7,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from acp.schema import Usage
+
 from mendwire.agents import OnSaid
 from mendwire.model.printable import printable
+from mendwire.model.work import told_tokens
 
 TEXT_LIMIT: Final = 4 * 1024 * 1024
 """Characters of one message."""
@@ -22,6 +25,8 @@ class Heard:
     def __init__(self, said: OnSaid, changed: Callable[[], None]) -> None:
         self.cost_usd: float | None = None
         """By the agent's own count; None while it tells none."""
+        self.tokens: int | None = None
+        """As in ``Limits``, by the agent's own count; None while it tells none."""
         self.tools = 0
         """Tool calls, each counted once."""
         self.spoken = False
@@ -56,6 +61,16 @@ class Heard:
         elif kind == "usage_update":
             self._cost(_mapping(update.get("cost")))
         self._changed()
+
+    def used(self, usage: Usage | None) -> None:
+        """Take what came with the end of a prompt.
+
+        By the protocol a count is of the session, by the agents of the prompt alone: the one
+        further prompt, our reminder, is added, so that it is never less than the truth.
+        """
+        if usage is not None:
+            fresh = usage.total_tokens - (usage.cached_read_tokens or 0)
+            self.tokens = (self.tokens or 0) + told_tokens(fresh)
 
     def show(self, kind: str, text: str) -> None:
         """Show a line to whoever watches, and keep it for the evidence."""

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from signal import valid_signals
 from typing import Any, Final
 
-from mendwire.agents.answers import read_answer, with_cost
+from mendwire.agents.answers import out_of_tokens, read_answer, with_cost
 from mendwire.agents.claude.stream import Stream
 from mendwire.errors import AgentError, AgentFailed, OverBudget, ProviderOutage, SandboxUnavailable
 from mendwire.execution.process import Completed
 from mendwire.model.printable import printable
-from mendwire.model.work import AgentAnswer, Role
+from mendwire.model.work import MOST_TOKENS, AgentAnswer, Role
 
 OURS: Final = frozenset({400, 413, 422})
 """Statuses that say something about the request; all others are the provider's."""
@@ -82,7 +82,11 @@ def counted_tokens(stream: Stream) -> int:
 
 def _summed(used: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> int:
     found = (one.get(name) for one in used for name in names)
-    return sum(int(number) for number in found if isinstance(number, int | float) and number > 0)
+    return sum(
+        int(number)
+        for number in found
+        if isinstance(number, int | float) and 0 < number <= MOST_TOKENS
+    )
 
 
 def judge(role: Role, done: Completed | None, stream: Stream, *, limit_s: float) -> AgentAnswer:
@@ -114,8 +118,9 @@ def _unfinished(
     done: Completed | None, stream: Stream, cost: float, limit_s: float
 ) -> AgentError | SandboxUnavailable:
     if stream.is_over:
-        message = f"The agent's run met its token limit (used {stream.tokens})."
-        return OverBudget(message, cost_usd=cost)
+        over = out_of_tokens(stream.tokens)
+        over.cost_usd = cost
+        return over
     if stream.retry is not None:
         retry = stream.retry
         return _outage(retry.status, retry.error, cost, _wish(stream))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mendwire.agents import OnSaid
 from mendwire.model.printable import printable
+from mendwire.model.work import MOST_TOKENS
 
 SHOWN: Final = 200
 LOG_LINES: Final = 200
@@ -18,7 +19,6 @@ HOPELESS: Final = frozenset({401, 403})
 _TOLD_BY: Final = ("command", "file_path", "pattern", "path", "notebook_path", "url")
 COUNTED: Final = ("input_tokens", "cache_creation_input_tokens", "output_tokens")
 """What counts against a limit of tokens: what the cache had costs a tenth, and is left out."""
-_MOST: Final = 1e15
 _PER_MILLION: Final = {
     "input_tokens": 15.0,
     "cache_creation_input_tokens": 18.75,
@@ -184,4 +184,4 @@ def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     # No sum of such numbers is infinite, and an int of any length can be compared.
-    return float(value) if 0 <= value <= _MOST else 0.0
+    return float(value) if 0 <= value <= MOST_TOKENS else 0.0

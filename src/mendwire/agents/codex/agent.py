@@ -58,7 +58,7 @@ class CodexAgent:
             opened(assignment, config) as home,
         ):
             answer = await self._played(assignment, program, home, said)
-            spent.cost_usd = answer.cost_usd
+            spent.cost_usd, spent.tokens = answer.cost_usd, answer.tokens
         return answer
 
     async def _played(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mendwire.agents.answers import with_cost
+from mendwire.agents.answers import out_of_tokens, with_cost
 from mendwire.agents.codex.config import KEYS
 from mendwire.agents.codex.said import Heard
 from mendwire.agents.refusals import refused
@@ -19,8 +19,7 @@ def excess(heard: Heard, limits: Limits, cost: float | None) -> AgentError | Non
         why = f"The agent's run met its money limit (spent {cost:.2f} US dollars)."
         return OverBudget(why, cost_usd=cost)
     if 0 < limits.tokens < heard.tokens.counted:
-        why = f"The agent's run met its token limit (used {heard.tokens.counted})."
-        return OverBudget(why)
+        return out_of_tokens(heard.tokens.counted)
     if heard.tools > limits.turns:
         return AgentFailed("The agent used up its turns; raise the turn limit if it needs more.")
     return None

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mendwire.agents import OnSaid
 from mendwire.model.printable import printable
+from mendwire.model.work import told_tokens
 
 TEXT_LIMIT: Final = 4 * 1024 * 1024
 """Characters of one line."""
@@ -21,8 +22,6 @@ SHOWN: Final = 200
 _MILLION: Final = 1e6
 _ITEMS: Final = frozenset({"item.started", "item.updated", "item.completed"})
 _TOOLS: Final = frozenset({"command_execution", "file_change", "mcp_tool_call", "web_search"})
-_MOST: Final = 10**12
-"""Tokens that one count may name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,5 +175,4 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _count(value: object) -> int:
-    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
-    return value if known and isinstance(value, int) else 0
+    return told_tokens(value) if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -14,6 +14,7 @@ from mendwire.errors import Undecodable
 from mendwire.model.codec import decode_as
 from mendwire.model.errand import ErrandReply
 from mendwire.model.printable import printable
+from mendwire.model.work import told_tokens
 
 ANSWER_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of one line, or of the answer's file."""
@@ -82,7 +83,7 @@ class Heard:
             # What was spent stays spent: a later line cannot give money back.
             self.cost_usd = max(self.cost_usd, cost)
         if reply.tokens is not None:
-            self.tokens = max(self.tokens, reply.tokens)
+            self.tokens = max(self.tokens, told_tokens(reply.tokens))
         if turns is not None:
             self.turns = max(self.turns, turns)
         if reply.say:
