@@ -131,6 +131,10 @@ class GitHub(Forge):
                 wrong = {"resource": "PullRequest", "code": "custom", "message": said}
                 problem = {"message": "Validation Failed", "errors": [wrong]}
                 return 422, problem | {"documentation_url": "https://docs.github.com/rest"}
+        if len(body.get("body") or "") > 65_536:
+            said = "body is too long (maximum is 65536 characters)"
+            wrong = {"resource": "Issue", "code": "custom", "field": "body", "message": said}
+            return 422, {"message": "Validation Failed", "errors": [wrong]}
         number = len(self.requests) + 1
         pull = self._example(
             "pull-request",

@@ -17,6 +17,7 @@ from mendwire.deliver.message import commit_message
 from mendwire.errors import GitError
 from mendwire.execution.git import CaseRepository
 from mendwire.model.case import Case, CaseState, Delivered, Verdict
+from mendwire.model.scrub import find_secret
 from mendwire.model.work import Change, Finding, Proof, ProofStatus, Run
 from tests.generated_repository import Generated, generated
 
@@ -186,6 +187,12 @@ async def test_secrets_are_not_delivered(desk: Desk) -> None:
         await desk.deliver(change=replace(desk.case.change, patch=patch))
     with pytest.raises(GitError, match="commit message"):
         await desk.deliver(finding=Finding(summary="hunter2"))
+    # Broken up as our texts show it, this address would not be known for what it is.
+    found = Finding(summary="", cause="It uses postgres://shop:Xk29fLqz81@db.example/shop for all.")
+    with pytest.raises(GitError, match=r"story .* seems to hold a secret"):
+        await deliver(
+            replace(desk.case, finding=found), desk.ours, desk.state, contains_secret=find_secret
+        )
     assert desk.made.git("branch", "--list", "mendwire/*") == ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from mendwire.deliver.requests import RequestState, Wanted, ensure
 from mendwire.errors import ConfigError, ForgeAway, ForgeError
 from mendwire.model.case import Case, CaseState, Delivered, Verdict
 from mendwire.model.scrub import scrub_policy
-from mendwire.model.work import Change, Finding, Proof, ProofStatus, Review, Run
+from mendwire.model.work import Approval, Change, Finding, Proof, ProofStatus, Review, Run
 from mendwire.settings.config import Config
 from mendwire.settings.serving import Forge as Chosen
 from tests.forges import REPOSITORY, TOKEN, Forge, GitHub, GitLab, serving
@@ -305,6 +306,40 @@ def test_a_request_has_room_for_its_evidence_and_says_what_it_left_out() -> None
     shown = text.count(": green")
     assert f"{39 - shown} more runs are in `mendwire cases evidence {ISSUE}-e1`" in text
     assert "What was run is not shown" in request_text(case, None)
+    assert "Of each output the last 4,000 characters" in text
+    assert "failing (20 of 50 shown): ttt" in text
+
+
+@pytest.mark.parametrize(
+    "piece", ["a\n", "@a\n", "/a\n", "<a", "!a #1 ", "\x1b", "```\n", "é" * 90]
+)
+def test_no_words_make_a_request_longer_than_the_forge_takes(piece: str) -> None:
+    words = piece * 9_000
+    run = Run(
+        what="at base",
+        passed=False,
+        exit_code=1,
+        seconds=1.0,
+        output=words,
+        failing=(words,) * 50,
+    )
+    case = Case(
+        issue=ISSUE,
+        report=json.dumps({"error": words}).encode(),
+        base="c" * 40,
+        verdict=Verdict.FIXED,
+        finding=Finding(summary=words, cause=words),
+        change=Change(patch="", files=("a.py",), explanation=words),
+        review=Review(approved=True, comments=words),
+        approvals=(Approval(called="security", comments=words),) * 9,
+        proof=Proof(status=ProofStatus.VALID, reasons=(), runs=(run,) * 40),
+    )
+    text = request_text(case, seen(case, "claude", scrub_policy({})))
+    assert len(text) <= 65_536
+    assert text.count("<details>") == text.count("</details>") == 3
+    assert text.endswith("\n") and f"\nMendwire-Case: {ISSUE}-e1\n" in text  # noqa: PT018 - one thing
+    assert "the rest is left out" in text or len(piece) > 9, "of what reviewers said"
+    assert "more runs are in `mendwire cases evidence" in text
 
 
 async def worked(set_up: Stage) -> Case:

@@ -67,7 +67,12 @@ def test_the_last_answer_counts_and_talk_does_not() -> None:
         (ended(timed_out=True), [{"answer": APPROVED}], AgentFailed, "not done after 9 s"),
         (ended(75, stderr="503"), [], ProviderOutage, "exit code 75"),
         (ended(1), [{"error": "529", "reason": "outage"}], ProviderOutage, "away: 529."),
-        (ended(), [{"error": "spent", "reason": "over_budget"}], OverBudget, "money limit"),
+        (
+            ended(),
+            [{"error": "spent", "reason": "over_budget"}],
+            OverBudget,
+            "limit of money or tokens",
+        ),
         (ended(), [{"error": "odd\x1b[2J", "reason": "?"}], AgentFailed, "failed: odd"),
     ],
 )

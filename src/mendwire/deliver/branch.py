@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mendwire.deliver.message import belongs_to, commit_message, round_message
+from mendwire.deliver.message import belongs_to, commit_message, round_message, told_words
 from mendwire.errors import GitError
 from mendwire.execution.git import CaseRepository
 from mendwire.execution.plumbing import write_atomically
@@ -129,7 +129,12 @@ def _refuse_secrets(case: Case, message: str, contains_secret: ContainsSecret) -
     patch = case.change.patch if case.change else ""
     # What is removed or only stands near is in the repository's history already.
     added = [line[1:] for line in patch.splitlines() if line.startswith("+")]
-    for where, text in (("change", "\n".join(added)), ("commit message", message)):
+    texts = {
+        "change": "\n".join(added),
+        "commit message": message,
+        "story": "\n".join(told_words(case)),
+    }
+    for where, text in texts.items():
         if kind := contains_secret(text):
             raise GitError(
                 f"The {where} of case {case.case_id} seems to hold a secret ({kind}), so it was "

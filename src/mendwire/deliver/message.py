@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from mendwire.deliver.attached import attached
+from mendwire.deliver.attached import ROOM, attached
 from mendwire.deliver.neutral import fenced
 from mendwire.errors import Undecodable
 from mendwire.model.case import Case
@@ -20,6 +20,9 @@ _TYPE: Final = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
 _FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]{0,60}", re.ASCII)
 _FILE: Final = re.compile(r"[\w][\w./-]{0,80}", re.ASCII)
 _TITLE: Final = 72
+LONGEST: Final = 65_536
+"""Characters of a request's text that GitHub takes; GitLab takes more."""
+_UNSHOWN: Final = "What was run is not shown: it may hold a secret."
 _CASE: Final = "Mendwire-Case"
 
 
@@ -52,15 +55,29 @@ def request_text(case: Case, evidence: Evidence | None) -> str:
 
     Without ``evidence``, which may hold a secret, the proof's verdicts stand alone.
     """
-    parts = [
+    before = [
         "Mendwire found, made and proved this change. Nobody has read it yet: please do.",
         *_story(case, _report(case)),
         f"Proved against commit {case.base[:12]}; merge, change or close it as you see fit.",
-        attached(evidence) if evidence else "What was run is not shown: it may hold a secret.",
+    ]
+    after = [
         f"All that was run and seen: `mendwire cases evidence {case.case_id}`.",
         _trailers(case),
     ]
-    return "\n\n".join(parts) + "\n"
+    room = min(ROOM, LONGEST - len("\n\n".join([*before, *after])) - 10)
+    shown = attached(evidence, room) if evidence else _UNSHOWN
+    return "\n\n".join(filter(None, [*before, shown, *after])) + "\n"
+
+
+def told_words(case: Case) -> Iterator[str]:
+    """What of others stands in our texts, as they wrote it: broken up, a secret looks like none."""
+    report, finding, change = _report(case), case.finding, case.change
+    if report:
+        yield report.error
+    if finding:
+        yield finding.cause or finding.summary
+    if change:
+        yield change.explanation
 
 
 def request_title(case: Case) -> str:

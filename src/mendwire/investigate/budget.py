@@ -81,5 +81,8 @@ def _gone(of: Sum, purse: Purse, used: float, allowed: float) -> str:
     def told(number: float) -> str:
         return f"${number:.2f}" if of is Sum.USD else f"{number:.0f} tokens"
 
-    note = f"{told(used)} of today's {told(purse.day)} are spent or set aside."
+    note = (
+        f"{told(used)} of today's {told(purse.day)} are spent or set aside: the case goes on by "
+        f"itself, or raise limits.{'day_usd' if of is Sum.USD else 'day_tokens'}."
+    )
     return note + f" By now it may be {told(allowed)} (limits.at_once)." * (allowed < purse.day)

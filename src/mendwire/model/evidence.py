@@ -11,6 +11,8 @@ from mendwire.model.work import Run
 
 SCHEMA: Final = "mendwire/evidence/v1"
 _TEXT: Final = 4_000
+OUTPUT: Final = _TEXT
+"""Characters that are kept of a command's output: its end."""
 _REPORT: Final = 64 * 1024
 _PATCH: Final = 256 * 1024
 _RUNS: Final = 40
@@ -152,7 +154,7 @@ def _run(run: Run, scrub: ScrubPolicy) -> EvidenceRun:
         passed=run.passed,
         exit_code=run.exit_code,
         seconds=round(run.seconds, 3),
-        output=scrub_text(run.output[-_TEXT:], scrub),
+        output=scrub_text(run.output[-OUTPUT:], scrub),
         tests_passed=len(run.passing),
         failing=tuple(scrub_text(name[:200], scrub) for name in run.failing[:_NAMES]),
     )

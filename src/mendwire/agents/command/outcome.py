@@ -58,7 +58,9 @@ def _told(reply: ErrandReply, cost: float) -> AgentError:
             retry_after_s=wish if known else None,
         )
     if reply.reason == "over_budget":
-        return OverBudget(f"The agent's run met its money limit: {why}.", cost_usd=cost)
+        return OverBudget(
+            f"The agent's run met its limit of money or tokens: {why}.", cost_usd=cost
+        )
     return AgentFailed(f"The agent's run failed: {why}.", cost_usd=cost)
 
 
