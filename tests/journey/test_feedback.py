@@ -358,6 +358,10 @@ async def test_a_wish_becomes_one_more_commit_whatever_dies(there: Forge, tmp_pa
         assert (last.state, last.answer, last.reworks) == (CaseState.FIXED, None, 1)
         ((_, text),) = there.comments
         assert "made the change anew" in text
+        shown = text.partition("<summary>What was run, red and green</summary>")[2]
+        assert "red, exit code" in shown
+        assert ": green" in shown
+        assert len(text) < 65_536
 
 
 @pytest.mark.parametrize("there", ["github"], indirect=True)

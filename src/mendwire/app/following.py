@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from mendwire.app.forging import shown_evidence
 from mendwire.deliver.feedback import Feedback, Passes
 from mendwire.deliver.following import Requests
 from mendwire.deliver.loop import ClosedLoop
@@ -87,6 +88,7 @@ def loop_of(
                 run_tokens=config.limits.run_tokens,
                 issue_tokens=config.limits.issue_tokens,
                 later=later,
+                shows=lambda case: shown_evidence(config, case),
                 lets=lambda case: _goes_on(config, case),
             )
         requests = Requests(forge=forge, feedback=feedback)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mendwire.app.evidence import seen
+from mendwire.deliver.attached import attached
 from mendwire.deliver.message import request_text, request_title
 from mendwire.deliver.requests import Forge, Wanted, ensure
 from mendwire.errors import ConfigError, ForgeError
@@ -38,6 +39,12 @@ def forge_of(config: Config, variables: Mapping[str, str]) -> Forge | None:
         raise ConfigError(
             f"[forge] needs the package {missing.name}: pip install 'mendwire[forge]'."
         ) from None
+
+
+def shown_evidence(config: Config, case: Case) -> str:
+    """Of a change made anew, for the comment that tells of it; empty where it may hold a secret."""
+    text = attached(seen(case, config.agent.kind, scrub_policy(config.scrub.model_dump())))
+    return "" if find_secret(text) else text
 
 
 async def requested(forge: Forge, config: Config, case: Case, delivered: Delivered) -> Delivered:

@@ -42,7 +42,7 @@ _ANSWERS: Final = {
     "rest is yours.",
     Answer.HELD: "Mendwire's screen held back what was said here, so it was not taken up.",
 }
-"""Words of ours alone: nothing of a report, an agent or a remark goes into a comment."""
+"""Words of ours alone; only a change made anew has its evidence below them, as its request had."""
 _SAYING_NS: Final = 120 * 1_000_000_000
 """So long at most an answer takes to be said; also between two tries."""
 _STRANGE_S: Final = 3_600.0
@@ -77,6 +77,8 @@ class Feedback:
     """Has a case driven at once; a sweep finds it all the same."""
     lets: Callable[[Case], bool] = lambda _case: True
     """Whether the settings still let a case's request be moved on."""
+    shows: Callable[[Case], str] = lambda _case: ""
+    """The evidence of a change made anew, without any effect; empty where it may hold a secret."""
     _others: dict[str, float] = field(default_factory=dict)
     """Accounts that may not write, and when that was asked, by the monotonic clock."""
 
@@ -184,7 +186,9 @@ class Feedback:
         except (Fenced, IllegalMove):
             return filed  # another worker says it
         mark = f"Mendwire-Round: {len(case.heard)}"
-        text = marked(f"{_ANSWERS[owed]}\n\n{mark}", case.case_id)
+        shown = self.shows(case) if owed is Answer.AGAIN else ""
+        said_of_it = "\n\n".join(filter(None, (_ANSWERS[owed], shown, mark)))
+        text = marked(said_of_it, case.case_id)
         try:
             known = await asyncio.to_thread(self.forge.remarks, number)
             if not any(is_ours(one.text) and mark in one.text.splitlines() for one in known):
