@@ -71,7 +71,7 @@ def test_the_threshold_keeps_to_the_budget() -> None:
     held = random.normal([2.0 if text.payload else -2.0 for text in texts]).astype(np.float32)
     slope, zero = calibrated(texts, held)
     stopped = [score >= zero for score, text in zip(held, texts, strict=True) if not text.payload]
-    assert sum(stopped) <= 3
+    assert sum(stopped) <= 4
     assert 0.5 < slope < 10
 
 
