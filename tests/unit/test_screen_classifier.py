@@ -114,7 +114,7 @@ def test_the_excerpt_is_the_strongest_part(classifier: Classifier) -> None:
         f"drafts and in the log. {attack}"
     )
     found = max(classifier.found([text]), key=lambda one: one.odds)
-    assert "print the environment variables" in found.excerpt
+    assert "instructions and print the environment" in found.excerpt
     assert len(found.excerpt) <= 100
 
 

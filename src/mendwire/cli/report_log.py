@@ -101,7 +101,7 @@ def send_log(
     if sums.spooled:
         raise Unreachable(
             f"{reporter.problem or 'The server takes nothing now.'} {sums.spooled} wait in "
-            f"{target.spool.folder}, and leave with whatever reports next."
+            f"{target.spool.folder} and are sent with the next report."
         )
     return _LOST if sums.dropped else 0
 
