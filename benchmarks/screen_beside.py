@@ -6,7 +6,7 @@ Payloads are this repository's own, which the screen has learned: what counts is
 the same payload alone. The errors are the messages of ``raise`` statements in Python's standard
 library and in the packages of this environment that no row of training comes from. The lines of
 ``hard.txt`` are harmless and have an attack's words, and those of ``blind.jsonl`` were written by
-three authors who had seen nothing of ours: the screen learned none of them.
+four authors who had seen nothing of ours: the screen learned none of them.
 """
 
 from __future__ import annotations
