@@ -20,6 +20,7 @@ from mendwire.docket.cases import Docket, Filed
 from mendwire.errors import Fenced
 from mendwire.model.case import Answer, Case, CaseState, Delivered, Step, Verdict
 from mendwire.model.scrub import find_secret
+from mendwire.model.spending import Allowance
 from mendwire.model.work import Change
 from mendwire.settings.config import Config
 from mendwire.settings.serving import Forge as Chosen
@@ -136,8 +137,7 @@ def listening(there: Forge, shelf: Shelf, **more: object) -> Feedback:
         passes=passes,
         has_secret=find_secret,
         rounds=2,
-        run_usd=2.0,
-        issue_usd=8.0,
+        allowance=Allowance(run_usd=2.0, issue_usd=8.0),
     )
     return replace(usual, **more)  # type: ignore[arg-type]  # fields by name
 

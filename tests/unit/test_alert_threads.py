@@ -232,3 +232,7 @@ def test_conditions_are_what_stands_in_the_facts() -> None:
     assert all(re.fullmatch(r"[\w.-]+", one.key) for one in found)
     well = conditions(Facts(now_ns=NOW, workers=1), ALL)
     assert not any(one.holds for one in well)
+    tokens = Facts(now_ns=NOW, workers=1, used_tokens=9_500, day_tokens=10_000)
+    (spent,) = [one for one in conditions(tokens, ALL) if one.holds]
+    assert spent.title == "The day's tokens are nearly spent"
+    assert "9,500 of 10,000 tokens" in spent.text

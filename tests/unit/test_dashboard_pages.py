@@ -231,6 +231,11 @@ def queue(**fields: Any) -> tuple[Queue, ...]:
         ({}, [case(state=CaseState.CLOSED, verdict=Verdict.NEEDS_HUMAN, opened_ns=1)], None),
         ({"spent_usd": 17.0}, [], ("warn", "$17.00 of today's $20.00 are spent")),
         ({"spent_usd": 20.0}, [], ("bad", "$20.00 of today's $20.00 are spent")),
+        (
+            {"used_tokens": 9_000, "day_tokens": 10_000},
+            [],
+            ("warn", "9,000 tokens of today's 10,000 tokens are spent"),
+        ),
         ({}, [case(state=CaseState.FIXED)], ("good", "1 fix ready to be merged")),
         ({"dead": 3, "quarantine": 1}, [], ("warn", "3 dead letters")),
     ],

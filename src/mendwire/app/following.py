@@ -23,6 +23,7 @@ from mendwire.model.bodies import Progress
 from mendwire.model.case import Case, CaseState
 from mendwire.model.screening import CLASSIFIER, ScreenVerdict
 from mendwire.model.scrub import find_secret
+from mendwire.model.spending import Allowance
 from mendwire.settings.config import Config
 from mendwire.telemetry import emit
 from mendwire.wire.ending import ended
@@ -83,10 +84,12 @@ def loop_of(
                 passes=passes,
                 has_secret=find_secret,
                 rounds=config.forge.rounds,
-                run_usd=config.limits.run_usd,
-                issue_usd=config.limits.issue_usd,
-                run_tokens=config.limits.run_tokens,
-                issue_tokens=config.limits.issue_tokens,
+                allowance=Allowance(
+                    run_usd=config.limits.run_usd,
+                    issue_usd=config.limits.issue_usd,
+                    run_tokens=config.limits.run_tokens,
+                    issue_tokens=config.limits.issue_tokens,
+                ),
                 later=later,
                 shows=lambda case: shown_evidence(config, case),
                 lets=lambda case: _goes_on(config, case),

@@ -123,22 +123,17 @@ def _of_cases(stand: Stand, lines: Sequence[Line]) -> Iterator[Need]:
             remedy="The agent may not, or could not, mend it.",
             link="/cases?verdict=needs_human",
         )
-    if stand.day_usd and stand.spent_usd >= _NEARLY * stand.day_usd:
-        is_over = stand.spent_usd >= stand.day_usd
-        yield Need(
-            urgency=Urgency.BAD if is_over else Urgency.WARN,
-            what=f"{usd(stand.spent_usd)} of today's {usd(stand.day_usd)} are spent",
-            remedy="Cases wait for tomorrow, or raise limits.day_usd.",
-            link="#money",
-        )
-    if stand.day_tokens and stand.used_tokens >= _NEARLY * stand.day_tokens:
-        is_over = stand.used_tokens >= stand.day_tokens
-        yield Need(
-            urgency=Urgency.BAD if is_over else Urgency.WARN,
-            what=f"{stand.used_tokens:,} of today's {stand.day_tokens:,} tokens are used",
-            remedy="Cases wait for tomorrow, or raise limits.day_tokens.",
-            link="#money",
-        )
+    for used, most, told, limit in (
+        (stand.spent_usd, stand.day_usd, usd, "day_usd"),
+        (stand.used_tokens, stand.day_tokens, _tokens, "day_tokens"),
+    ):
+        if most and used >= _NEARLY * most:
+            yield Need(
+                urgency=Urgency.BAD if used >= most else Urgency.WARN,
+                what=f"{told(used)} of today's {told(most)} are spent",
+                remedy=f"Cases wait for tomorrow, or raise limits.{limit}.",
+                link="#money",
+            )
     if fixed:
         yield Need(
             urgency=Urgency.GOOD,
@@ -163,6 +158,10 @@ def _of_kept(stand: Stand) -> Iterator[Need]:
             remedy="Release what is no attack, discard the rest.",
             link="/quarantine",
         )
+
+
+def _tokens(number: float) -> str:
+    return f"{number:,.0f} tokens"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -19,7 +19,7 @@ from mendwire.errors import Fenced, ForgeError, IllegalMove, ScreenBroken
 from mendwire.model.case import Answer, Case, CaseState
 from mendwire.model.printable import printable
 from mendwire.model.rework import heeded, reworked
-from mendwire.model.spending import is_spent
+from mendwire.model.spending import Allowance
 from mendwire.telemetry import emit
 
 Passes = Callable[[str], Awaitable[bool]]
@@ -67,12 +67,7 @@ class Feedback:
     has_secret: Callable[[str], object]
     rounds: int
     """For one fix."""
-    run_usd: float
-    issue_usd: float
-    """US dollars that an issue may use up."""
-    run_tokens: int = 0
-    issue_tokens: int = 0
-    """The same in tokens; 0 is no limit."""
+    allowance: Allowance
     later: Callable[[Filed], None] | None = None
     """Has a case driven at once; a sweep finds it all the same."""
     lets: Callable[[Case], bool] = lambda _case: True
@@ -136,13 +131,7 @@ class Feedback:
             return await self._declined(filed, said, Answer.TAKEN, is_last=True)
         if case.reworks >= self.rounds:
             return await self._declined(filed, said, Answer.ROUNDS, is_last=True)
-        if is_spent(
-            case,
-            run_usd=self.run_usd,
-            issue_usd=self.issue_usd,
-            run_tokens=self.run_tokens,
-            issue_tokens=self.issue_tokens,
-        ):
+        if self.allowance.is_spent(case):
             return await self._declined(filed, said, Answer.MONEY, is_last=True)
         fit: list[Remark] = []
         held: list[Remark] = []

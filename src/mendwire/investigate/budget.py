@@ -10,33 +10,19 @@ from mendwire.docket.cases import Docket, Filed, Sum
 from mendwire.investigate.pacing import Purse
 from mendwire.investigate.saving import Saver, today
 from mendwire.model.case import Case, ParkReason
-from mendwire.model.spending import is_spent, lacks_tokens
+from mendwire.model.spending import Allowance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
-    """What one case may use up; 0 tokens are no limit."""
+class Bounds(Allowance):
+    """What one case may use up, beside all others of its day; 0 tokens are no limit."""
 
     attempts: int = 2
     rounds: int = 2
-    run_usd: float = 2.0
-    issue_usd: float = 8.0
     day_usd: float = 20.0
-    run_tokens: int = 0
-    issue_tokens: int = 0
     day_tokens: int = 0
     at_once: float = 1.0
     """Share of the day's money and tokens that may be spent as soon as the day begins."""
-
-    def are_met(self, case: Case) -> bool:
-        """Whether another run is more than the issue may use up."""
-        return is_spent(
-            case,
-            run_usd=self.run_usd,
-            issue_usd=self.issue_usd,
-            run_tokens=self.run_tokens,
-            issue_tokens=self.issue_tokens,
-        )
 
     def purses(self) -> Iterator[tuple[Sum, Purse]]:
         """What a day has."""
@@ -52,7 +38,7 @@ async def over_budget(filed: Filed, bounds: Bounds, docket: Docket, saver: Saver
     Else None, and what the run may take is set aside until ``docket.unreserve``.
     """
     case = filed.case
-    if bounds.are_met(case):
+    if bounds.is_spent(case):
         return await saver.park(filed, ParkReason.BUDGET, _spent(case, bounds), 0)
     now = datetime.now(UTC)
     for of, purse in bounds.purses():
@@ -67,7 +53,7 @@ async def over_budget(filed: Filed, bounds: Bounds, docket: Docket, saver: Saver
 
 
 def _spent(case: Case, bounds: Bounds) -> str:
-    if lacks_tokens(case, bounds.run_tokens, bounds.issue_tokens):
+    if bounds.lacks_tokens(case):
         used, limit, name = f"{case.tokens} tokens", f"{bounds.issue_tokens}", "issue_tokens"
     else:
         used, limit, name = f"${case.cost_usd:.2f}", f"${bounds.issue_usd:.2f}", "issue_usd"

@@ -183,7 +183,7 @@ class Investigation:
 
     async def _unpaid(self, filed: Filed) -> Filed | None:
         """The case laid aside, or its round for reviewers ended, where no run can be paid."""
-        if filed.case.rework is not None and self.bounds.are_met(filed.case):
+        if filed.case.rework is not None and self.bounds.is_spent(filed.case):
             return await self._saver.stand(filed, Answer.MONEY)
         return await over_budget(filed, self.bounds, self.docket, self._saver)
 

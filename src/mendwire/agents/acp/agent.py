@@ -155,9 +155,7 @@ class _Session:
         except AgentFailed:
             heard.forget_text()
             if 0 < self._assignment.limits.tokens < (heard.tokens or 0):
-                over = out_of_tokens(heard.tokens or 0)
-                over.cost_usd = self._cost
-                raise over from None
+                raise out_of_tokens(heard.tokens or 0, cost_usd=self._cost) from None
             await self._asked(session, _AGAIN)
             try:
                 answer = find_answer(role, heard.text)

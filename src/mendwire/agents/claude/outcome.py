@@ -118,9 +118,7 @@ def _unfinished(
     done: Completed | None, stream: Stream, cost: float, limit_s: float
 ) -> AgentError | SandboxUnavailable:
     if stream.is_over:
-        over = out_of_tokens(stream.tokens)
-        over.cost_usd = cost
-        return over
+        return out_of_tokens(stream.tokens, cost_usd=cost)
     if stream.retry is not None:
         retry = stream.retry
         return _outage(retry.status, retry.error, cost, _wish(stream))
