@@ -27,7 +27,8 @@ from mendwire.errors import (
 from mendwire.investigate.budget import Bounds, over_budget
 from mendwire.investigate.finishing import Finishing
 from mendwire.investigate.handing import HandingOver
-from mendwire.investigate.joining import Joining, until_ns
+from mendwire.investigate.joining import Joining
+from mendwire.investigate.neighbours import Neighbours
 from mendwire.investigate.outages import Outages
 from mendwire.investigate.ports import CallBack, Deliver, Homes, Keep, Specialists
 from mendwire.investigate.report_out import progress_of, summary_of
@@ -39,11 +40,10 @@ from mendwire.model.case import Answer, Case, CaseState, ParkReason, Step, Verdi
 from mendwire.model.codec import encode
 from mendwire.model.delivery import DeliveryState, Outcome
 from mendwire.model.letter import PATCH_BYTES
-from mendwire.model.moves import anew
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.spending import paid
-from mendwire.model.work import Approval, Finding, Proof, ProofStatus
+from mendwire.model.work import Approval, Finding, ProofStatus
 from mendwire.telemetry import emit, part
 from mendwire.wire.bus import Bus
 
@@ -130,7 +130,7 @@ class Investigation:
         handing = HandingOver(
             docket=self.docket, saver=self._saver, deliver=self.deliver, boundary=self.boundary
         )
-        return await handing.hand_over(filed, self._joins(filed.case))
+        return await handing.hand_over(filed, self._neighbours.of(filed.case))
 
     @property
     def _finishing(self) -> Finishing:
@@ -148,8 +148,9 @@ class Investigation:
     def _of(self, case: Case) -> Specialists:
         return self.homes.of(case) if self.homes is not None else self.specialists
 
-    def _joins(self, case: Case) -> Joining | None:
-        return None if case.alone or case.rework else self.joining
+    @property
+    def _neighbours(self) -> Neighbours:
+        return Neighbours(docket=self.docket, saver=self._saver, joining=self.joining)
 
     async def _step(self, filed: Filed) -> Filed:
         steps = {
@@ -166,8 +167,8 @@ class Investigation:
                 return await self._decide(filed, Verdict.NEEDS_HUMAN, str(problem))
             if name != filed.case.repository:
                 filed = await self._saver.save(filed, CaseState.LEASED, repository=name)
-        if (joining := self._joins(filed.case)) and filed.case.joined:
-            return await self._waited(filed, joining)
+        if waited := await self._neighbours.waited(filed):
+            return waited
         if step is Step.RESEARCH and filed.case.finding is not None:
             return await self._timed(filed, step, self._found)  # it waited, and was paid for
         if not self.specialists.paid or step is Step.VERIFY:
@@ -241,7 +242,7 @@ class Investigation:
         if gone := await self._of(case).gone(replace(case, base=base)):
             verdict, why = verdict_of(gone, review=None, restricted=case.restricted)
             return await self._decide(filed, verdict, why, base=base, proof=gone)
-        return await self._shared(filed, base)
+        return await self._neighbours.shared(filed, replace(case, base=base), base=base)
 
     async def _understood(self, filed: Filed, finding: Finding, known: dict[str, Any]) -> Filed:
         """After research: for a person, after another's fix, or to be implemented."""
@@ -257,13 +258,12 @@ class Investigation:
                 f"`mendwire cases approve {case.case_id}` lets it be mended."
             )
             return await self._decide(filed, Verdict.NEEDS_HUMAN, why, **known)
-        if joining := self._joins(case):
-            # Fixes made meanwhile, and those of files that research names and the stack does not.
-            now = replace(case, finding=finding, base=known["base"])
-            if found := await joining.mended(now):
-                return await self._saver.share(filed, *found, **known)
-            if other := await joining.ahead(now):
-                return await self._wait_for(filed, other, "the same place", **known)
+        # Fixes made meanwhile, and those of files that research names and the stack does not.
+        now = replace(case, finding=finding, base=known["base"])
+        if shared := await self._neighbours.shared(filed, now, **known):
+            return shared
+        if parked := await self._neighbours.behind(filed, now, **known):
+            return parked
         filed = await self._saver.save(filed, CaseState.LEASED, step=Step.IMPLEMENT, **known)
         self.boundary(Boundary.RESEARCH_SAVED)
         return filed
@@ -274,39 +274,9 @@ class Investigation:
         base = await self._of(case).base()
         if ended := await self._needless(filed, base):
             return ended
-        joining = self._joins(case)
-        if joining and (other := await joining.ahead(case)):
-            return await self._wait_for(filed, other, "the same place", base=base)
+        if parked := await self._neighbours.behind(filed, case, base=base):
+            return parked
         return await self._saver.save(filed, CaseState.LEASED, step=Step.IMPLEMENT, base=base)
-
-    async def _shared(self, filed: Filed, base: str) -> Filed | None:
-        """The case decided by the open fix of another that mends it, too; nothing is spent."""
-        joining = self._joins(filed.case)
-        found = await joining.mended(replace(filed.case, base=base)) if joining else None
-        return await self._saver.share(filed, *found, base=base) if found else None
-
-    async def _wait_for(
-        self,
-        filed: Filed,
-        other: Case,
-        what: str,
-        **changes: Any,  # noqa: ANN401 - as in move
-    ) -> Filed:
-        note = f"case {other.case_id} is about {what}; its fix is tried on this one first"
-        parked = await self._saver.park(
-            filed, ParkReason.JOINED, note, until_ns(), joined=other.case_id, **changes
-        )
-        if self.joining is not None and not await self.joining.still_waits(parked.case):
-            await self.joining.wake(other)  # it ended in this moment
-        return parked
-
-    async def _waited(self, filed: Filed, joining: Joining) -> Filed:
-        """A case that waited for another's fix: on with it, unless that is still to come."""
-        case = filed.case
-        if await joining.still_waits(case):
-            note = case.reason or f"waits for case {case.joined}"
-            return await self._saver.park(filed, ParkReason.JOINED, note, until_ns())
-        return await self.docket.change(filed, lambda now: anew(now, token=case.token))
 
     async def _implement(self, filed: Filed) -> Filed:
         case = filed.case
@@ -345,7 +315,7 @@ class Investigation:
             proof = await self.joining.mends_all(case, proof)
         self.boundary(Boundary.VERIFIED)
         if proof.status is ProofStatus.VALID:
-            if met := await self._met(filed, proof):
+            if met := await self._neighbours.met(filed, proof):
                 return met
             filed = await self._saver.save(filed, CaseState.LEASED, step=Step.REVIEW, proof=proof)
             self.boundary(Boundary.PROOF_SAVED)
@@ -354,18 +324,6 @@ class Investigation:
             return await self._send_back(filed, "\n".join(proof.reasons), proof=proof)
         verdict, reason = verdict_of(proof, review=None, restricted=case.restricted)
         return await self._decide(filed, verdict, reason, proof=proof)
-
-    async def _met(self, filed: Filed, proof: Proof) -> Filed | None:
-        """Where an open fix changes the same lines: shared if it mends this, too, else awaited."""
-        joining = self._joins(filed.case)
-        found = await joining.overlapped(filed.case) if joining else None
-        if found is None:
-            return None
-        fix, shared = found
-        if shared is not None:
-            return await self._saver.share(filed, fix, shared)
-        what = "the same lines, and does not mend this one: it is to be merged or closed first"
-        return await self._wait_for(filed, fix, what, proof=proof)
 
     async def _review(self, filed: Filed) -> Filed:
         case = filed.case
