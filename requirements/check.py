@@ -33,8 +33,9 @@ def read(path: Path) -> tuple[Pins, list[str]]:
 
 def main() -> int:
     development, complaints = read(HERE / "dev.txt")
-    # What a benchmark installs for itself has its own versions, and the same form.
-    complaints += read(HERE.parent / "benchmarks" / "bugsink.txt")[1]
+    # What a benchmark or a trainer installs for itself has its own versions, and the same form.
+    for place in ("benchmarks/bugsink.txt", "training/screen/encoder/requirements.txt"):
+        complaints += read(HERE.parent / place)[1]
     for path in (HERE / "runtime.txt", HERE / "build.txt"):
         pins, more = read(path)
         complaints += more

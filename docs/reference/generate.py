@@ -144,7 +144,7 @@ def _bare_help(verb: str) -> str:
 
 
 def model_part() -> str:
-    """The card of the screen's classifier."""
+    """The cards of the screen's models."""
     card = json.loads((resources.files("mendwire.screen") / "model.json").read_text("utf-8"))
     facts = [
         ("licence", card["licence"]),
@@ -160,8 +160,21 @@ def model_part() -> str:
         f"| {name} | {found['texts']} | {found['restricted']:.2%} | {found['with_rules']:.2%} |\n"
         for name, found in card["left_out"].items()
     )
+    second = json.loads((resources.files("mendwire.screen") / "encoder.json").read_text("utf-8"))
+    facts = [
+        ("licence", second["licence"]),
+        ("begins with", second["base"]),
+        ("data, sha256", f"`{second['data_sha256']}`"),
+        *((f"passages: {name}", count) for name, count in second["passages"].items()),
+        *((f"plan: {name}", value) for name, value in second["plan"].items()),
+        *((f"mix: {name}", value) for name, value in second["mix"].items()),
+    ]
+    encoder = "".join(f"| {name} | {value} |\n" for name, value in facts)
     head = "| left out | texts | classifier alone | with the rules |\n|---|---|---|---|\n"
-    return f"| | |\n|---|---|\n{table}\n{head}{groups}"
+    return (
+        f"## The classifier\n\n| | |\n|---|---|\n{table}\n{head}{groups}\n"
+        f"## The encoder\n\n| | |\n|---|---|\n{encoder}"
+    )
 
 
 def _rows_of(card: Mapping[str, Any], label: str) -> int:

@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mendwire.screen.classifier import SENSE, readable, windows
+from mendwire.screen.classifier import SENSE, windows
 from mendwire.screen.grams import grams
 from mendwire.screen.normalise import fold
 from mendwire.screen.pieces import pieces_of
+from mendwire.screen.repeats import readable
 from training.screen.corpus import Text
 from training.screen.fit import Windows
 

@@ -38,6 +38,9 @@ _WAYS: Final = (
     _Way(disguised=True, wrapped=True),
     _Way(disguised=True, wrapped=True),
 )
+_FEW: Final = (_WAYS[0], _WAYS[1], _WAYS[-1])
+_IN_PLACE: Final = frozenset({"field"})
+"""Families and kinds whose rows stand in something that carries them already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +102,12 @@ def benign(seed: int) -> Iterator[Sample]:
     return _composed(benign_rows(), seed, 0)
 
 
+def wrapped(row: Row, drawn: random.Random, *, disguised: bool = False) -> str:
+    """A harmless row in a carrier."""
+    way = _Way(wrapped=True, disguised=disguised)
+    return _sample(row, 0, drawn, way, payload=row.text).text
+
+
 def _rows(folder: str, family: str) -> Iterator[Row]:
     for file in sorted((ROOT / folder).glob("*.jsonl")):
         with file.open(encoding="utf-8") as lines:
@@ -123,7 +132,7 @@ def _of(row: Row, seed: int, label: int) -> Iterator[Sample]:
     # A source of its own for each row: adding a row changes nothing about the others.
     rng = random.Random(f"{seed} {label} {row.text}")
     yield _sample(row, label, rng, _PLAIN, payload=row.text)
-    for way in _WAYS:
+    for way in _FEW if row.family in _IN_PLACE else _WAYS:
         yield _sample(row, label, rng, way, payload=vary(row.text, row.language, rng))
 
 

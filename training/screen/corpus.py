@@ -15,7 +15,7 @@ from training.screen.carriers import CARRIERS
 
 HERE: Final = Path(__file__).parent
 _SENSES: Final = HERE.parents[1] / "src/mendwire/screen/senses.jsonl"
-_LOOKALIKE: Final = frozenset({"hard", "twin", "advice"})
+_LOOKALIKE: Final = frozenset({"hard", "twin", "advice", "field"})
 """Kinds of harmless texts that look like attacks: composed as fully as those."""
 _ERRORS: Final = frozenset({"message", "log", "warning", "trace", "json", "header"})
 _PROSE: Final = "prose"

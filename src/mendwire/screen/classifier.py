@@ -8,7 +8,6 @@ written by ``python -m training.screen.train``; ``model.json`` says from what.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -19,8 +18,9 @@ import numpy as np
 
 from mendwire.errors import ScreenUnavailable
 from mendwire.model.printable import printable
+from mendwire.screen.decide import FLOOR
 from mendwire.screen.grams import Grams, grams
-from mendwire.screen.repeats import without_repeats
+from mendwire.screen.repeats import readable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,11 +34,6 @@ SENSE: Final = 4
 """A feature of word classes counts as so many others: there are few of them in a text."""
 _SENTENCE: Final = (24, 260)
 """The shortest and the longest sentence that is a window of its own, in letters."""
-_FLOOR: Final = -2.2
-"""Log-odds below which a piece is nothing to speak of."""
-_MIN_LETTERS: Final = 8
-_RULERS: Final = re.compile(r"([^\w\s]|_)(?:\1{3,}|(?: \1){3,})")
-_JOINTS: Final = re.compile(r"[^a-z0-9]+")
 _SHOWN: Final = 90
 _REMEMBERED: Final = 8_192
 """Pieces whose judgement is kept, ..."""
@@ -110,6 +105,16 @@ class Classifier:
         self._remember(judged)
         return found
 
+    def odds(self, texts: Sequence[str]) -> list[float]:
+        """Of texts as ``readable`` gives them: each one's log-odds, however low."""
+        if not texts:
+            return []
+        given = grams(texts, self.model.bits)
+        begins, ends, owners = windows(given)
+        best = np.full(len(texts), -np.inf)
+        np.maximum.at(best, owners, self._odds(self._running(given), given, begins, ends))
+        return best.round(4).tolist()
+
     def _remember(self, judged: Mapping[str, _Judged]) -> None:
         if len(self._known) + len(judged) > _REMEMBERED:
             self._known = {}
@@ -126,11 +131,11 @@ class Classifier:
         sums = self._running(given)
         begins, ends, owners = windows(given)
         odds = self._odds(sums, given, begins, ends)
-        if odds.max() <= _FLOOR:
+        if odds.max() <= FLOOR:
             return judged
         order = np.lexsort((-odds, owners))
         first = order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
-        for at in first[odds[first] > _FLOOR].tolist():
+        for at in first[odds[first] > FLOOR].tolist():
             number, text = asked[owners[at]]
             start = int(given.starts[owners[at]])
             here = sums[begins[at] : ends[at] + 1]
@@ -207,21 +212,6 @@ def _sentences(given: Grams) -> Iterator[tuple[int, int, int]]:
             for begin, end in pairwise(edges):
                 if least <= end - begin <= most:
                     yield begin, end, owner
-
-
-def readable(piece: str) -> str:
-    """The words of a piece as they are scored; empty where it is too little to tell anybody.
-
-    What holds no blank is a name or a path, and reads as the words it is made of. A ruler of signs
-    is as good as three of them, and what is repeated as good as once.
-    """
-    piece = _RULERS.sub(r"\1\1\1", piece)
-    if " " not in piece and piece.isascii():
-        piece = _JOINTS.sub(" ", piece).strip()
-        if " " not in piece:
-            return ""
-    piece = without_repeats(piece)
-    return piece if len(piece) >= _MIN_LETTERS else ""
 
 
 def load_model() -> Model:

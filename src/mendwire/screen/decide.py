@@ -28,10 +28,14 @@ SPLIT: Final = 0.85
 _CERTAIN: Final = 0.99
 _MAX_ODDS: Final = 30.0
 _LEANING: Final = 2.0
-"""How much of the shares holds for log-odds: 1.2 is a shift by 0.36."""
+"""How much of the shares holds for log-odds: 0.8 is a shift by -0.45."""
+_HIDDEN: Final = 0.9
+"""Log-odds for having been disguised."""
 _NAMES: Final = 3.0
 """Log-odds that the classifier must have more in names: it learned sentences, and names of frames
 in a row, made of verbs and nouns, read like orders to it."""
+FLOOR: Final = -2.2
+"""Log-odds below which a piece is nothing to speak of."""
 MAX_REASONS: Final = 20
 
 
@@ -57,9 +61,9 @@ def weighed(weight: float, kind: Kind, *, disguised: bool = False, joined: bool 
 
 def believed(odds: float, kind: Kind, *, disguised: bool = False) -> float:
     """The classifier's log-odds as a weight, where it was found, at most 0.99."""
-    share = SHARES[kind] * (DISGUISE if disguised else 1.0)
     surer = _NAMES if kind is Kind.NAME else 0.0
-    shifted = min(odds - surer + _LEANING * math.log(share), _MAX_ODDS)
+    hidden = _HIDDEN if disguised else 0.0
+    shifted = min(odds - surer + hidden + _LEANING * math.log(SHARES[kind]), _MAX_ODDS)
     return round(min(_CERTAIN, 1.0 / (1.0 + math.exp(-shifted))), 4)
 
 

@@ -16,19 +16,23 @@ from mendwire.model.bodies import SNIPPET
 from mendwire.model.names import Names
 from mendwire.model.printable import printable
 from mendwire.model.report import ErrorReport, Trust
-from mendwire.model.screening import Reason, Screening, ScreenVerdict
+from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdict
 from mendwire.screen.chains import Hit
-from mendwire.screen.decide import believed, decide, weighed
+from mendwire.screen.decide import FLOOR, believed, decide, weighed
 from mendwire.screen.extensions import Extension, load_extensions
 from mendwire.screen.language import Pipeline, check, load_pipeline
 from mendwire.screen.normalise import hidden
 from mendwire.screen.normalise.ciphers import written
 from mendwire.screen.pieces import WINDOW, Piece, in_windows, pieces, segments_of
 from mendwire.screen.rules import Rules, load_rules
-from mendwire.screen.segments import Segment, segments
+from mendwire.screen.second import Doubt, SecondLook, as_they_are, load_second
+from mendwire.screen.segments import Kind, Segment, segments
 
 SECONDS: Final = 2.0
 """Time for one report before it counts as broken."""
+
+_ORDER: Final = 16
+"""Letters of the shortest order in an alphabet that the classifier could judge."""
 
 Publish = Callable[[str, dict[str, str]], None]
 """Called with a subject and a body."""
@@ -43,6 +47,8 @@ class _Begun:
     trust: Trust
     deadline: float
     reasons: list[Reason] = field(default_factory=list)
+    doubts: list[tuple[Piece, Doubt]] = field(default_factory=list)
+    """What the classifier found so far."""
     waiting: Sequence[Piece] = ()
     """The pieces that the classifier has yet to judge; no more than ``WINDOW`` and one."""
 
@@ -51,10 +57,15 @@ class Detector:
     """The loaded rules, pipeline and extensions; may be shared by threads."""
 
     def __init__(
-        self, rules: Rules, pipeline: Pipeline, extensions: Sequence[Extension] = ()
+        self,
+        rules: Rules,
+        pipeline: Pipeline,
+        extensions: Sequence[Extension] = (),
+        second: SecondLook = as_they_are,
     ) -> None:
         self._rules = rules.rules
         self._pipeline = pipeline
+        self._second = second
         self._extensions = extensions
         written()  # now, so that no report pays for it within its seconds
 
@@ -115,7 +126,8 @@ class Detector:
 
     def _done(self, begun: _Begun, hits: Sequence[Hit]) -> Screening | ScreenBroken:
         reasons, deadline = begun.reasons, begun.deadline
-        reasons += self._reasons(begun.waiting, hits)
+        self._note(begun, begun.waiting, hits)
+        reasons += self._second_look(begun)
         screening = decide(reasons, begun.trust, begun.sha256)
         if not self._extensions or screening.verdict is ScreenVerdict.REJECT:
             return screening
@@ -148,31 +160,58 @@ class Detector:
             batch.append(piece)
             waiting += len(piece.text)
             if waiting > WINDOW:
-                hits = self._pipeline.hits(_texts(batch), deadline)
-                reasons += self._reasons(batch, hits)
+                self._note(begun, batch, self._pipeline.hits(_texts(batch), deadline))
                 batch, waiting = [], 0
         if batch:
             check(deadline)
             hits, judged = self._pipeline.ruled(_texts(batch), deadline)
-            reasons += self._reasons(batch, hits)
+            self._note(begun, batch, hits)
             begun.waiting = [] if judged else batch
 
-    def _reasons(self, batch: Sequence[Piece], hits: Iterable[Hit]) -> Iterator[Reason]:
+    def _note(self, begun: _Begun, batch: Sequence[Piece], hits: Iterable[Hit]) -> None:
+        """What the rules found are reasons already; what the classifier did, doubts."""
         for hit in hits:
             piece = batch[hit.piece]
-            kind, disguised = piece.kind, piece.is_disguised
-            if hit.odds is None:
-                weight = weighed(
-                    self._rules[hit.rule].weight, kind, disguised=disguised, joined=hit.joined
-                )
-            else:
-                weight = believed(hit.odds, kind, disguised=disguised)
+            if hit.odds is not None:
+                if piece.is_disguised and _is_scrap(piece.text):
+                    continue
+                doubt = Doubt(text=piece.text, odds=hit.odds, excerpt=hit.excerpt)
+                begun.doubts.append((piece, doubt))
+                continue
+            weight = weighed(
+                self._rules[hit.rule].weight,
+                piece.kind,
+                disguised=piece.is_disguised,
+                joined=hit.joined,
+            )
             where = piece.segment.where
-            yield Reason(rule=hit.rule, where=where, weight=weight, excerpt=hit.excerpt)
+            begun.reasons.append(
+                Reason(rule=hit.rule, where=where, weight=weight, excerpt=hit.excerpt)
+            )
+
+    def _second_look(self, begun: _Begun) -> Iterator[Reason]:
+        """The doubts as reasons, those that the encoder read by its odds too.
+
+        Names it does not read: they are no sentences.
+        """
+        names = [one for one in begun.doubts if one[0].kind is Kind.NAME]
+        others = [one for one in begun.doubts if one[0].kind is not Kind.NAME]
+        looked = self._second([doubt for _, doubt in others])
+        read = zip((piece for piece, _ in others), looked, strict=True)
+        for piece, doubt in (*names, *read):
+            if doubt.odds > FLOOR:
+                weight = believed(doubt.odds, piece.kind, disguised=piece.is_disguised)
+                where = piece.segment.where
+                yield Reason(rule=CLASSIFIER, where=where, weight=weight, excerpt=doubt.excerpt)
 
     def _reason(self, rule: str, segment: Segment, excerpt: str) -> Reason:
         weight = weighed(self._rules[rule].weight, segment.kind)
         return Reason(rule=rule, where=segment.where, weight=weight, excerpt=excerpt)
+
+
+def _is_scrap(text: str) -> bool:
+    """What comes of a key that is decoded: too short for an order, except in Chinese."""
+    return len(text) < _ORDER and any(map(str.isascii, filter(str.isalpha, text)))
 
 
 def _texts(some: Iterable[Piece]) -> list[str]:
@@ -186,9 +225,10 @@ def _of(text: str) -> tuple[list[Segment], str]:
 
 
 def fresh_detector(own: Path | None = None) -> Detector:
-    """Rules, spaCy, extensions; ``own`` is the operator's file. Raises ScreenUnavailable."""
+    """Rules, models, extensions; ``own`` is the operator's file. Raises ScreenUnavailable."""
     rules = load_rules(own)
-    return Detector(rules, load_pipeline(rules), load_extensions())
+    pipeline = load_pipeline(rules)
+    return Detector(rules, pipeline, load_extensions(), load_second(pipeline.classifier).looked)
 
 
 @functools.cache

@@ -48,7 +48,7 @@ class Pipeline:
     def __init__(self, nlp: Language, matcher: RuleMatcher, classifier: Classifier) -> None:
         self._nlp = nlp
         self._matcher = matcher
-        self._classifier = classifier
+        self.classifier = classifier
         self._lock = threading.Lock()
 
     def hits(self, pieces: Sequence[str], deadline: float) -> list[Hit]:
@@ -88,7 +88,7 @@ class Pipeline:
         owners = [
             (owner, number) for owner, text in enumerate(texts) for number in range(len(text))
         ]
-        for one in self._classifier.found([piece for text in texts for piece in text]):
+        for one in self.classifier.found([piece for text in texts for piece in text]):
             owner, number = owners[one.piece]
             found[owner].append(_scored(one, number))
         return found

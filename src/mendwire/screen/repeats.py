@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import numpy as np
@@ -14,12 +15,13 @@ _OFTEN: Final = 8
 """Times that the same three words come before every distance is looked at."""
 _FRESH: Final = 0.75
 """Share of different words from which on nothing is looked for."""
-
-
 _REACH: Final = 128
 """Words that no rule reaches over."""
 _MANY: Final = 400
 """Words from which on long repetitions are looked for."""
+_MIN_LETTERS: Final = 8
+_RULERS: Final = re.compile(r"([^\w\s]|_)(?:\1{3,}|(?: \1){3,})")
+_JOINTS: Final = re.compile(r"[^a-z0-9]+")
 
 
 def without_long_repeats(words: list[str]) -> list[str]:
@@ -86,3 +88,18 @@ def _periods(words: list[str]) -> list[int]:
         found.update(at - place for place in before)
         before.append(at)
     return sorted(period for period in found if period <= longest)
+
+
+def readable(piece: str) -> str:
+    """The words of a piece as they are scored; empty where it is too little to tell anybody.
+
+    What holds no blank is a name or a path, and reads as the words it is made of. A ruler of signs
+    is as good as three of them, and what is repeated as good as once.
+    """
+    piece = _RULERS.sub(r"\1\1\1", piece)
+    if " " not in piece and piece.isascii():
+        piece = _JOINTS.sub(" ", piece).strip()
+        if " " not in piece:
+            return ""
+    piece = without_repeats(piece)
+    return piece if len(piece) >= _MIN_LETTERS else ""
