@@ -19,9 +19,9 @@ from training.screen.harvesting.rows import Row, cleaned, near, read
 FILES = sorted(BENIGN.glob("*.jsonl"))
 KINDS = {
     *("message", "log", "warning", "help", "doc", "comment", "i18n"),
-    *("trace", "json", "header", "hard", "advice", "noise", "prose", "twin"),
+    *("trace", "json", "header", "hard", "advice", "noise", "prose", "twin", "field"),
 }
-MOST_BYTES = 9_500_000
+MOST_BYTES = 12_000_000
 SECRETS = re.compile(
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|sk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,}|"
     r"xox[bpa]-\d+-\d+|AIza[0-9A-Za-z_-]{35}|-----BEGIN (?:RSA |EC |OPENSSH )?PRIVATE KEY-----"
@@ -74,8 +74,9 @@ def test_no_attack_is_called_harmless(rows: list[Row]) -> None:
         for line in path.read_text(encoding="utf-8").split("\n")
         if line
     }
-    # Ours are meant to be near: `test_no_text_is_an_attack_and_harmless` looks at each whole.
-    harvested = [row.text for row in rows if row.source != "own"]
+    # Ours are meant to be near, and attacks hide in stacks that begin as honest ones do:
+    # `test_no_text_is_an_attack_and_harmless` looks at each whole.
+    harvested = [row.text for row in rows if row.version]
     assert [text for text in harvested if near(text) in attacks] == []
 
 
@@ -94,7 +95,7 @@ def test_no_source_is_most_of_it(rows: list[Row]) -> None:
     sources = Counter(row.source for row in rows)
     own = sources.pop("own")
     assert sources.most_common(1)[0][1] < sources.total() / 10
-    assert own < len(rows) / 5
+    assert own < len(rows) / 3
 
 
 @pytest.mark.parametrize(

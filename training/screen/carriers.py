@@ -214,7 +214,7 @@ def _report(text: str, rng: random.Random) -> str:
     else:
         stack = rng.choice((stacks.python, stacks.node, stacks.java, stacks.ruby))(text, rng)
     frames = stacks.python_frames(rng)
-    body = {
+    body: dict[str, object] = {
         "error": error,
         "stack": stack or f"{stacks.PYTHON_HEAD}\n{frames}\n{error}",
         "timestamp": clock(rng),
@@ -223,6 +223,31 @@ def _report(text: str, rng: random.Random) -> str:
         "environment": rng.choice(("staging", "production")),
         "release": f"{rng.randrange(1, 9)}.{rng.randrange(30)}.{rng.randrange(9)}",
     }
+    if chance(rng, 0.5):
+        body["frames"] = stacks.frame_list(rng)
+    return _as_json(body, rng)
+
+
+def _event(text: str, rng: random.Random) -> str:
+    """An event as trackers send it, the text in its exception or in what was said before."""
+    said = chance(rng, 0.6)
+    value = stacks.around(text, rng) if said else complaint(rng)
+    exception = {
+        "type": rng.choice(PYTHON_ERRORS + NODE_ERRORS).rpartition(".")[2],
+        "value": value,
+        "stacktrace": {"frames": stacks.frame_list(rng)},
+    }
+    body: dict[str, object] = {
+        "event_id": ident(rng, 32),
+        "timestamp": clock(rng),
+        "platform": rng.choice(("python", "node", "ruby", "php")),
+        "exception": {"values": [exception]},
+        "environment": rng.choice(("staging", "production")),
+    }
+    if not said:
+        crumbs = [{"category": "console", "message": text, "level": "info"}]
+        more = ({"breadcrumbs": {"values": crumbs}}, {"contexts": {"page": {"note": text}}})
+        body |= rng.choice((*more, {"extra": {rng.choice(KEYS): text}}))
     return _as_json(body, rng)
 
 
@@ -237,6 +262,7 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
     Carrier(name="python-code", wrap=stacks.python_code, most=400),
     Carrier(name="node", wrap=stacks.node),
     Carrier(name="node-code", wrap=stacks.node_code, most=400),
+    Carrier(name="node-quoted", wrap=stacks.node_quoted),
     Carrier(name="java", wrap=stacks.java),
     Carrier(name="go", wrap=stacks.go),
     Carrier(name="ruby", wrap=stacks.ruby),
@@ -252,6 +278,7 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
     Carrier(name="sql-detail", wrap=_sql_detail, most=400),
     Carrier(name="file-name", wrap=_file_name, most=200, lines=False),
     Carrier(name="breadcrumbs", wrap=_breadcrumbs),
+    Carrier(name="event", wrap=_event),
     Carrier(name="form", wrap=_form, most=600),
     Carrier(name="ticket", wrap=documents.ticket),
     Carrier(name="mail", wrap=documents.mail),

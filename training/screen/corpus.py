@@ -72,7 +72,7 @@ def read_corpus(seed: int) -> Corpus:
 def data_files() -> list[Path]:
     """The files whose fingerprint the model's card bears."""
     rows = sorted(HERE.glob("attacks/*.jsonl")) + sorted(HERE.glob("benign/*.jsonl"))
-    return [*rows, _SENSES]
+    return [*rows, HERE / "frames.jsonl", _SENSES]
 
 
 def fingerprint(files: Sequence[Path]) -> str:

@@ -74,16 +74,20 @@ def scores(given: Weights, windows: Windows, chosen: NDArray[np.int64] | None = 
     return np.concatenate([_forward(given, *_gather(windows, part))[1] for part in parts])
 
 
-def fit(windows: Windows, plan: Plan) -> Weights:
-    """Learn; of each attack's windows the strongest one after the first passes."""
+def fit(windows: Windows, plan: Plan, chosen: NDArray[np.int64] | None = None) -> Weights:
+    """Learn of all windows or of the chosen ones, in their order.
+
+    Of each attack's windows the strongest one is learned after the first passes.
+    """
+    whole = np.arange(len(windows)) if chosen is None else chosen
     given = Weights(table=np.zeros(1 << plan.bits, np.float32), bias=np.full(1, -1.0, np.float32))
     random = np.random.default_rng(plan.seed)
     state = [(np.zeros_like(part), np.zeros_like(part)) for part in (given.table, given.bias)]
-    learned = np.arange(len(windows))
+    learned = whole
     step = 0
     for epoch in range(plan.epochs):
         if epoch >= _WARM:
-            learned = _worthwhile(given, windows, epoch)
+            learned = _worthwhile(given, windows, whole, epoch)
         rate = plan.rate * (1.0 - epoch / plan.epochs)
         for batch in np.array_split(random.permutation(learned), plan.batches):
             step += 1
@@ -93,19 +97,22 @@ def fit(windows: Windows, plan: Plan) -> Weights:
     return given
 
 
-def _worthwhile(given: Weights, windows: Windows, epoch: int) -> NDArray[np.int64]:
+def _worthwhile(
+    given: Weights, windows: Windows, whole: NDArray[np.int64], epoch: int
+) -> NDArray[np.int64]:
     """The strongest window of each attack, and the harmless ones that are not settled yet.
 
     Of the settled ones another share comes each time, so that they stay so.
     """
-    found = scores(given, windows)
-    attacks = np.flatnonzero(windows.labels > 0)
-    order = attacks[np.lexsort((-found[attacks], windows.bags[attacks]))]
+    found = scores(given, windows, whole)
+    labels, bags = windows.labels[whole], windows.bags[whole]
+    attacks = np.flatnonzero(labels > 0)
+    order = attacks[np.lexsort((-found[attacks], bags[attacks]))]
     first = np.ones(len(order), bool)
-    first[1:] = windows.bags[order[1:]] != windows.bags[order[:-1]]
-    harmless = np.flatnonzero(windows.labels <= 0)
+    first[1:] = bags[order[1:]] != bags[order[:-1]]
+    harmless = np.flatnonzero(labels <= 0)
     unsettled = (found[harmless] > _SETTLED) | (harmless % _TURNS == epoch % _TURNS)
-    return np.sort(np.concatenate([order[first], harmless[unsettled]]))
+    return whole[np.sort(np.concatenate([order[first], harmless[unsettled]]))]
 
 
 def _gather(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -29,6 +30,7 @@ from training.screen.harvesting.rows import Row, cleaned, near, order, read, wri
 HERE: Final = Path(__file__).parent
 PINS: Final = HERE / "harvesting" / "pins.txt"
 BENIGN: Final = HERE / "benign"
+FRAMES: Final = HERE / "frames.jsonl"
 _SHARES: Final = {"message": 0.5, "log": 0.15, "warning": 0.1, "help": 0.1}
 _REST: Final = 0.08
 _MAX_CATALOGUE: Final = 1_500_000
@@ -180,16 +182,23 @@ def _said(path: Path) -> Iterator[tuple[str, str]]:
 def notice() -> None:
     """Says where each harvested text is from, as its licence asks."""
     rows = (row for path in BENIGN.glob("harvest-*.jsonl") for row in read(path))
-    counts = Counter((row.licence, row.source, row.version) for row in rows)
+    texts = Counter((row.licence, row.source, row.version) for row in rows)
+    frames = Counter(
+        (frame["licence"], frame["source"], frame["version"])
+        for frame in map(json.loads, FRAMES.read_text(encoding="utf-8").splitlines())
+    )
     lines = [
         "The texts in harvest-*.jsonl are single messages, comments and translations taken from",
-        "the packages below, with placeholders filled in. They stay under their own licences;",
-        "each row names its package, version and licence. They are data to train and test the",
-        "screen with, and no part of the program.",
+        "the packages below, with placeholders filled in; the frames in ../frames.jsonl are a few",
+        "lines of their source each. They stay under their own licences; each row names its",
+        "package, version and licence. They are data to train and test the screen with, and no",
+        "part of the program.",
         "",
     ]
-    for (licence, source, version), count in sorted(counts.items()):
-        lines.append(f"{licence:13} {source} {version}: {count} texts")
+    for package in sorted({*texts, *frames}):
+        licence, source, version = package
+        told = f"{texts[package]} texts, {frames[package]} frames"
+        lines.append(f"{licence:13} {source} {version}: {told}")
     (BENIGN / "NOTICE").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ import json
 import random
 from typing import Final
 
+from training.screen.frames import SourceFrame, some_frames
 from training.screen.scenery import (
     FUNCTIONS,
     JAVA_ERRORS,
@@ -24,6 +25,18 @@ from training.screen.scenery import (
 )
 
 PYTHON_HEAD: Final = "Traceback (most recent call last):"
+_ROOTS: Final = (
+    "/app",
+    "/srv/app",
+    "/usr/src/app",
+    "/opt/venv/lib/python3.12/site-packages",
+    "src",
+)
+_ROOTS_OF_NODE: Final = (
+    *("/app", "/srv/app/node_modules", "webpack-internal:///.", "file:///app/dist", "src"),
+)
+_INVENTED: Final = 0.25
+"""Share of frames whose names are those of a shop."""
 
 
 def around(text: str, rng: random.Random) -> str:
@@ -48,13 +61,30 @@ def _several(rng: random.Random, most: int) -> range:
     return range(rng.randrange(1, most))
 
 
+def place(frame: SourceFrame, rng: random.Random) -> str:
+    """Where a frame's file lies on a server."""
+    roots = _ROOTS_OF_NODE if frame.language == "javascript" else _ROOTS
+    if chance(rng, _INVENTED):
+        return path(rng, frame.file.rpartition(".")[2])
+    return f"{rng.choice(roots)}/{frame.file}"
+
+
+def called(frame: SourceFrame, rng: random.Random) -> str:
+    """A frame's function, without its classes."""
+    if chance(rng, _INVENTED):
+        return rng.choice(FUNCTIONS)
+    return frame.function.rpartition(".")[2]
+
+
 def python_frames(rng: random.Random) -> str:
-    """One to four frames with their lines of code."""
+    """One to six frames with their lines of code."""
     lines = []
-    for _ in _several(rng, 5):
-        function = rng.choice(FUNCTIONS)
-        lines.append(f'  File "{path(rng, "py")}", line {rng.randrange(3, 900)}, in {function}')
-        lines.append(f"    return {rng.choice(FUNCTIONS)}({rng.choice(KEYS)})")
+    carets = chance(rng, 0.3)
+    for frame in some_frames("python", rng, 6):
+        at = f'File "{place(frame, rng)}", line {rng.randrange(3, 900)}, in {called(frame, rng)}'
+        lines += [f"  {at}", f"    {frame.code}"]
+        if carets:
+            lines.append(f"    {'^' * min(len(frame.code), 40)}")
     return "\n".join(lines)
 
 
@@ -78,19 +108,21 @@ def python_chained(text: str, rng: random.Random) -> str:
 def python_code(text: str, rng: random.Random) -> str:
     """The text as a comment in a frame's line of code."""
     comment = text.replace("\n", "\n    # ")
-    function = rng.choice(FUNCTIONS)
-    frame = f'  File "{path(rng, "py")}", line {rng.randrange(9, 400)}, in {function}'
-    code = f"    value = data[{rng.choice(KEYS)!r}]  # {comment}"
+    (frame,) = some_frames("python", rng, 1)
+    head = f'  File "{place(frame, rng)}", line {rng.randrange(9, 400)}, in {called(frame, rng)}'
+    own = f"value = data[{rng.choice(KEYS)!r}]" if chance(rng, _INVENTED) else frame.code
     message = f"{rng.choice(PYTHON_ERRORS)}: {complaint(rng)}"
-    return f"{PYTHON_HEAD}\n{frame}\n{code}\n{message}"
+    others = f"{python_frames(rng)}\n" if chance(rng, 0.5) else ""
+    return f"{PYTHON_HEAD}\n{others}{head}\n    {own}  # {comment}\n{message}"
 
 
 def _node_frames(rng: random.Random) -> str:
     lines = []
-    for _ in _several(rng, 6):
-        name = f"{rng.choice(('async ', '', ''))}{class_name(rng)}.{rng.choice(FUNCTIONS)}"
-        place = f"{path(rng, 'js')}:{rng.randrange(1, 500)}:{rng.randrange(1, 80)}"
-        lines.append(f"    at {name} ({place})")
+    for frame in some_frames("javascript", rng, 6):
+        owner = rng.choice((f"{class_name(rng)}.", "Object.", ""))
+        name = f"{rng.choice(('async ', '', ''))}{owner}{called(frame, rng)}"
+        spot = f"{place(frame, rng)}:{rng.randrange(1, 500)}:{rng.randrange(1, 80)}"
+        lines.append(f"    at {name} ({spot})")
     return "\n".join(lines)
 
 
@@ -101,10 +133,17 @@ def node(text: str, rng: random.Random) -> str:
 def node_code(text: str, rng: random.Random) -> str:
     """The text as a comment in the line that Node quotes."""
     comment = text.replace("\n", "\n// ")
-    where = f"{path(rng, 'ts')}:{rng.randrange(2, 500)}"
-    code = f"  const {rng.choice(KEYS)} = {rng.choice(FUNCTIONS)}(req.body); // {comment}"
+    (frame,) = some_frames("javascript", rng, 1)
+    where = f"{place(frame, rng)}:{rng.randrange(2, 500)}"
     message = f"{rng.choice(NODE_ERRORS)}: {complaint(rng)}"
-    return f"{where}\n{code}\n        ^\n\n{message}\n{_node_frames(rng)}"
+    return f"{where}\n{frame.code} // {comment}\n        ^\n\n{message}\n{_node_frames(rng)}"
+
+
+def node_quoted(text: str, rng: random.Random) -> str:
+    """The line that Node quotes, and the text as the message."""
+    (frame,) = some_frames("javascript", rng, 1)
+    where = f"{place(frame, rng)}:{rng.randrange(2, 500)}"
+    return f"{where}\n{frame.code}\n        ^\n\n{node(text, rng)}"
 
 
 def java(text: str, rng: random.Random) -> str:
@@ -121,28 +160,32 @@ def java(text: str, rng: random.Random) -> str:
 
 
 def go(text: str, rng: random.Random) -> str:
-    function = f"main.(*{class_name(rng)}).{rng.choice(FUNCTIONS)}(0xc{ident(rng, 9)})"
-    place = f"\t{path(rng, 'go')}:{rng.randrange(9, 400)} +0x{ident(rng, 3)}"
+    lines = []
+    for frame in some_frames("go", rng, 4):
+        owner = rng.choice((f"main.(*{class_name(rng)})", "main", f"example/{rng.choice(MODULES)}"))
+        lines.append(f"{owner}.{called(frame, rng)}(0xc{ident(rng, 9)})")
+        lines.append(f"\t{place(frame, rng)}:{rng.randrange(9, 400)} +0x{ident(rng, 3)}")
     routine = f"goroutine {rng.randrange(1, 300)} [running]:"
-    return f"panic: {around(text, rng)}\n\n{routine}\n{function}\n{place}\nexit status 2"
+    return "\n".join((f"panic: {around(text, rng)}", "", routine, *lines, "exit status 2"))
 
 
 def ruby(text: str, rng: random.Random) -> str:
-    def place() -> str:
-        return f"{path(rng, 'rb')}:{rng.randrange(3, 300)}:in `{rng.choice(FUNCTIONS)}'"
-
-    frames = "\n".join(f"\tfrom {place()}" for _ in _several(rng, 4))
-    return f"{place()}: {around(text, rng)} ({rng.choice(RUBY_ERRORS)})\n{frames}"
+    first, *others = [
+        f"{place(frame, rng)}:{rng.randrange(3, 300)}:in `{called(frame, rng)}'"
+        for frame in some_frames("ruby", rng, 5)
+    ]
+    frames = "\n".join(f"\tfrom {other}" for other in others)
+    return f"{first}: {around(text, rng)} ({rng.choice(RUBY_ERRORS)})\n{frames}"
 
 
 def php(text: str, rng: random.Random) -> str:
     lines = []
-    for at in _several(rng, 4):
-        place = f"{path(rng, 'php')}({rng.randrange(3, 300)})"
-        lines.append(f"#{at} {place}: App\\{class_name(rng)}->{rng.choice(FUNCTIONS)}()")
+    for at, frame in enumerate(some_frames("php", rng, 4)):
+        spot = f"{place(frame, rng)}({rng.randrange(3, 300)})"
+        lines.append(f"#{at} {spot}: App\\{class_name(rng)}->{called(frame, rng)}()")
     message = f"Uncaught {rng.choice(PHP_ERRORS)}: {around(text, rng)}"
-    place = f"{path(rng, 'php')}:{rng.randrange(3, 300)}"
-    return "\n".join((f"PHP Fatal error:  {message} in {place}", "Stack trace:", *lines))
+    spot = f"{path(rng, 'php')}:{rng.randrange(3, 300)}"
+    return "\n".join((f"PHP Fatal error:  {message} in {spot}", "Stack trace:", *lines))
 
 
 def net(text: str, rng: random.Random) -> str:
@@ -155,9 +198,44 @@ def net(text: str, rng: random.Random) -> str:
 
 
 def rust(text: str, rng: random.Random) -> str:
-    place = f"{path(rng, 'rs')}:{rng.randrange(3, 300)}:{rng.randrange(3, 60)}"
+    (frame,) = some_frames("rust", rng, 1)
+    spot = f"{place(frame, rng)}:{rng.randrange(3, 300)}:{rng.randrange(3, 60)}"
     note = "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace"
     unwrapped = f"called `Result::unwrap()` on an `Err` value: {json.dumps(text)}"
     message = rng.choice((around(text, rng), unwrapped))
     thread = rng.choice(("main", "tokio-runtime-worker"))
-    return f"thread '{thread}' panicked at {place}:\n{message}\n{note}"
+    return f"thread '{thread}' panicked at {spot}:\n{message}\n{note}"
+
+
+def frame_list(rng: random.Random) -> list[dict[str, object]]:
+    """Frames as reports have them in JSON: with their code, now and then with lines around it."""
+    language = rng.choice(("python", "python", "javascript", "ruby", "php", "go"))
+    shape = rng.choice((_own_frame, _frame_in_context, _bare_frame))
+    return [shape(frame, rng) for frame in some_frames(language, rng, 4)]
+
+
+def _bare_frame(frame: SourceFrame, rng: random.Random) -> dict[str, object]:
+    line = rng.randrange(3, 900)
+    return {"file": place(frame, rng), "line": line, "function": called(frame, rng)}
+
+
+def _own_frame(frame: SourceFrame, rng: random.Random) -> dict[str, object]:
+    module = frame.file.rpartition(".")[0].replace("/", ".")
+    more: dict[str, object] = {"module": module, "in_app": chance(rng, 0.5), "code": frame.code}
+    if chance(rng, 0.3):
+        more["arguments"] = {rng.choice(KEYS): ident(rng, 4), rng.choice(KEYS): rng.randrange(900)}
+    return {**_bare_frame(frame, rng), "function": frame.function, **more}
+
+
+def _frame_in_context(frame: SourceFrame, rng: random.Random) -> dict[str, object]:
+    middle = len(frame.lines) // 2
+    return {
+        "filename": frame.file,
+        "abs_path": place(frame, rng),
+        "function": called(frame, rng),
+        "lineno": rng.randrange(3, 900),
+        "pre_context": list(frame.lines[:middle]),
+        "context_line": frame.lines[middle],
+        "post_context": list(frame.lines[middle + 1 :]),
+        "in_app": chance(rng, 0.5),
+    }

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from training.screen.bags import Learned, learned
 from training.screen.corpus import Corpus, Text, read_corpus
-from training.screen.fit import Plan, Weights, Windows, fit, scores
+from training.screen.fit import Plan, Weights, fit, scores
 from training.screen.together import ruled, stopped
 
 PACKAGE: Final = Path(__file__).parents[2] / "src/mendwire/screen"
@@ -71,24 +71,11 @@ def left_out(corpus: Corpus, material: Learned, folds: int) -> NDArray[np.float3
     held = np.full(len(corpus.texts), -np.inf, np.float32)
     for fold in range(folds):
         mine = folds_of_texts[material.texts] == fold
-        given = fit(part(material.windows, ~mine), PLAN)
+        given = fit(material.windows, PLAN, np.flatnonzero(~mine))
         found = scores(given, material.windows, np.flatnonzero(mine))
         np.maximum.at(held, material.texts[mine], found)
         say(f"fold {fold + 1} of {folds}")
     return held
-
-
-def part(windows: Windows, mask: NDArray[np.bool_]) -> Windows:
-    """Some of the windows."""
-    chosen = np.flatnonzero(mask)
-    lengths = np.diff(windows.bounds)
-    return Windows(
-        rows=windows.rows[np.repeat(mask, lengths)],
-        bounds=np.append(0, np.cumsum(lengths[chosen])),
-        labels=windows.labels[chosen],
-        bags=windows.bags[chosen],
-        weights=windows.weights[chosen],
-    )
 
 
 def card(corpus: Corpus, held: NDArray[np.float32], rules: NDArray[np.float32]) -> dict[str, Any]:

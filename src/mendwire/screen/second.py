@@ -1,15 +1,15 @@
 """The second look: what the classifier finds doubtful in a report is read by the encoder.
 
 The classifier adds up words, so it takes an order that somebody quotes for an order. Its odds and
-the encoder's together are the odds that count. The strongest passages are read first, and no more
-than ``READ`` letters of a report: for what is left, the classifier's word stands.
+the encoder's together are the odds that count. The strongest passages are read first, and about
+``READ`` letters of a report: what is left counts as if it had been read and told nothing.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from threadpoolctl import ThreadpoolController
@@ -19,8 +19,11 @@ from mendwire.screen.classifier import Classifier
 from mendwire.screen.encoder import Encoder, load_encoder
 from mendwire.screen.repeats import readable
 
-READ: Final = 512
-"""Letters of one report that are read."""
+READ: Final = 768
+"""Letters of one report that are read, and a passage more at most."""
+UNREAD: Final = 0.0
+"""The encoder's odds for what is doubtful and was not read: harmless errors have far less. Else
+whoever writes much that only looks like an order would hide one behind it."""
 SURE: Final = 1.25
 """Odds that stop a report by themselves, so that nothing more of it need be read: the encoder was
 never seen to clear what the classifier is as sure of."""
@@ -92,8 +95,11 @@ class Reader:
         left = READ
         for number in sorted(range(len(doubts)), key=lambda at: -doubts[at].odds):
             doubt = doubts[number]
-            if left <= 0 or not self.mix.gate < doubt.odds < SURE:
+            if not self.mix.gate < doubt.odds < SURE:
                 break
+            if left <= 0:
+                found[number] = replace(doubt, odds=self._unread(doubt.odds))
+                continue
             found[number], used = self._read(doubt, left)
             left -= used
             if found[number].odds >= SURE:
@@ -105,10 +111,10 @@ class Reader:
         best: Doubt | None = None
         used = 0
         for odds, passage in self._strongest(doubt.text):
-            if best is not None and (odds <= self.mix.gate or used + len(passage) > left):
+            if best is not None and (odds <= self.mix.gate or best.odds >= SURE):
                 break
-            if best is not None and best.odds >= SURE:
-                break
+            if best is not None and used >= left:
+                return replace(best, odds=max(best.odds, self._unread(odds))), used
             read = self._odds(passage)
             counted = odds if read is None else round(self.mix(odds, read), 4)
             used += len(passage)
@@ -116,6 +122,10 @@ class Reader:
                 shown = doubt.excerpt if len(passage) > _SHOWN else printable(passage)
                 best = Doubt(text=doubt.text, odds=counted, excerpt=shown)
         return best or doubt, used
+
+    def _unread(self, odds: float) -> float:
+        """What counts for a doubtful passage for which there was no room."""
+        return round(self.mix(odds, UNREAD), 4)
 
     def _strongest(self, piece: str) -> list[tuple[float, str]]:
         """A piece's passages with the classifier's odds, the strongest first."""

@@ -34,6 +34,8 @@ _LAWYERS: Final = re.compile(
 )
 # Where packages come from is named nowhere in this repository.
 _INDEX: Final = re.compile(r"(?i)\b(?:pypi\.|pythonhosted|npmjs\b|crates\.)")
+UNFIT: Final = (_TO_A_MODEL, _SECRET, _LAWYERS, _INDEX)
+"""What keeps a text from being a row."""
 _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
 _BARE_TAG: Final = re.compile(r"</?[a-z][^>]{0,200}>", re.IGNORECASE)
 
@@ -78,8 +80,7 @@ def cleaned(text: str) -> str | None:
         return None
     if any(unicodedata.category(char) in {"Co", "Cn", "Cs"} for char in text):
         return None
-    unfit = (_TO_A_MODEL, _SECRET, _LAWYERS, _INDEX)
-    return None if any(pattern.search(text) for pattern in unfit) else text
+    return None if any(pattern.search(text) for pattern in UNFIT) else text
 
 
 def near(text: str) -> str:

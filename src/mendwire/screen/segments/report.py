@@ -13,6 +13,9 @@ from mendwire.screen.segments.segment import Kind, Segment
 from mendwire.screen.segments.trace import of_text, of_trace
 
 _CODE_FIELDS: Final = frozenset({"code", "context_line", "pre_context", "post_context", "source"})
+_NAME_FIELDS: Final = frozenset({"file", "filename", "abs_path", "function", "module"})
+"""What frames are called, in bodies of any form."""
+_CALLED: Final = re.compile(r"(?=.{1,300}\Z)[\w$<>@~+-]{0,48}(?:[.:/\\#][\w$<>@~+-]{0,48})*")
 _PLAIN: Final = re.compile(r"[\w.$:@/-]{0,64}")
 _SHORT: Final = ("type", "code", "release", "environment", "service", "language", "level")
 _MIN_SAYING: Final = 12
@@ -70,7 +73,7 @@ def _of_names(report: ErrorReport) -> Iterator[Segment]:
         names = (frame.file, frame.function, frame.module)
         text = " ".join(filter(None, names))
         yield Segment(where=f"frames[{number}]", text=joined_words(text), kind=Kind.NAME)
-        if not all(map(_PLAIN.fullmatch, names)):
+        if not all(map(_CALLED.fullmatch, filter(None, names))):
             yield Segment(where=f"frames[{number}]", text=text, kind=Kind.FIELD)
 
 
@@ -84,6 +87,8 @@ def _of_value(value: JSONValue | Mapping[str, JSONValue], where: str) -> Iterato
 def _of_leaf(leaf: Leaf) -> Iterator[Segment]:
     if leaf.key in _CODE_FIELDS:
         yield Segment(where=leaf.path, text=leaf.text, kind=Kind.CODE)
+    elif leaf.key in _NAME_FIELDS and _CALLED.fullmatch(leaf.text):
+        yield Segment(where=leaf.path, text=joined_words(leaf.text), kind=Kind.NAME)
     elif not _says_nothing(leaf.text):
         yield from of_trace(leaf.text, leaf.path, leaf.kind)
 
