@@ -4,9 +4,10 @@
 
 Payloads are this repository's own, which the screen has learned: what counts is the difference to
 the same payload alone. The errors are the messages of ``raise`` statements in Python's standard
-library and in the packages of this environment that no row of training comes from. The lines of
+library and in the packages of this environment that no row of training comes from; the stacks
+show lines of their source. The lines of
 ``hard.txt`` are harmless and have an attack's words, and those of ``blind.jsonl`` were written by
-four authors who had seen nothing of ours: the screen learned none of them.
+authors who had seen nothing of ours: the screen learned none of them.
 """
 
 from __future__ import annotations
@@ -27,13 +28,19 @@ from mendwire.model.printable import printable
 from mendwire.model.screening import ScreenVerdict
 from mendwire.screen.detect import Detector, fresh_detector
 from training.screen import compose
+from training.screen.frames import SourceFrame
+from training.screen.harvesting.code import lines_of
 from training.screen.harvesting.packages import pinned
 from training.screen.harvesting.python_source import sayings
+from training.screen.scenery import PYTHON_ERRORS, complaint
+from training.screen.stacks import PYTHON_HEAD, listed, python_lines
 
 PINS: Final = Path(compose.__file__).parent / "harvesting/pins.txt"
 HARD: Final = Path(__file__).with_name("hard.txt")
 BLIND: Final = Path(__file__).with_name("blind.jsonl")
 _PAYLOADS: Final = 700
+_STACKS: Final = 3_000
+_FILES: Final = 1_200
 _SHORT: Final = range(25, 160)
 """Letters of a payload that could drown."""
 _MESSAGES: Final = range(25, 120)
@@ -57,6 +64,7 @@ def main() -> None:
     tables = (
         _drowning(detector, most),
         _alarms(detector, 200 if given.quick else None),
+        _stacks(detector, 100 if given.quick else _STACKS),
         _hard(detector),
         _blind(detector),
     )
@@ -106,6 +114,50 @@ def _alarms(detector: Detector, most: int | None) -> Table:
     )
 
 
+def _stacks(detector: Detector, most: int) -> Table:
+    rows = []
+    for what, texts in source_stacks(most).items():
+        stopped = [text for text in texts if _stops(detector, text)]
+        figures = {"stacks": figure([len(texts)]), "stopped": figure([len(stopped)])}
+        rows.append(Row(what=what, figures=figures))
+    return Table(
+        title="Stacks that show source of packages that no frame is from",
+        columns={"stacks": 0, "stopped": 0},
+        rows=rows,
+    )
+
+
+def source_stacks(most: int, most_files: int = _FILES) -> dict[str, list[str]]:
+    """Tracebacks, and reports with frames in JSON, of lines of source that were never learned."""
+    chance = random.Random(7)  # noqa: S311 - repeatable
+    files = list(_unlearned())
+    chance.shuffle(files)
+    frames = [
+        SourceFrame(
+            file=path.name,
+            function=function,
+            lines=lines,
+            language="python",
+            source="",
+            version="",
+            licence="",
+        )
+        for path in files[:most_files]
+        for function, lines in lines_of(path.read_text("utf-8", "replace"), ".py")
+    ]
+    found: dict[str, list[str]] = {"tracebacks": [], "reports": []}
+    for number in range(most):
+        some = chance.choices(frames, k=chance.randint(1, 6))
+        error = f"{chance.choice(PYTHON_ERRORS)}: {complaint(chance)}"
+        stack = f"{PYTHON_HEAD}\n{python_lines(some, chance)}\n{error}"
+        found["tracebacks" if number % 2 else "reports"].append(
+            stack
+            if number % 2
+            else json.dumps({"error": error, "stack": stack, "frames": listed(some, chance)})
+        )
+    return found
+
+
 def _hard(detector: Detector) -> Table:
     lines = HARD.read_text("utf-8").splitlines()
     found = [detector.of_text(line).verdict for line in lines]
@@ -140,6 +192,14 @@ def _blind(detector: Detector) -> Table:
 
 def _raised() -> Iterator[str]:
     """Messages as they are raised, of the standard library and of packages beside it."""
+    for path in _unlearned():
+        for kind, text in sayings(path.read_text("utf-8", "replace")):
+            if kind == "message" and len(text) in _MESSAGES:
+                yield text
+
+
+def _unlearned() -> Iterator[Path]:
+    """Files of the standard library and of the packages here that no row is from."""
     learned = {package.name.lower().replace("-", "_") for package in pinned(PINS)}
     places = [Path(path) for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))]
     for place in places:
@@ -150,9 +210,7 @@ def _raised() -> Iterator[str]:
                 continue
             if place is places[-1] and top.lower().removesuffix(".py") in learned:
                 continue
-            for kind, text in sayings(path.read_text("utf-8", "replace")):
-                if kind == "message" and len(text) in _MESSAGES:
-                    yield text
+            yield path
 
 
 if __name__ == "__main__":

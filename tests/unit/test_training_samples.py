@@ -82,7 +82,7 @@ def test_payloads_are_many_in_many_languages_and_families() -> None:
     families = Counter(row.family for row in _ATTACKS)
     assert len(_ATTACKS) >= 3_000
     assert sum(times >= 50 for times in languages.values()) >= 20
-    assert 0.45 <= languages["en"] / len(_ATTACKS) <= 0.75
+    assert 0.45 <= languages["en"] / len(_ATTACKS) <= 0.8
     assert len(families) >= 20
     assert min(families.values()) >= 25
     abroad = {row.language for row in _ATTACKS if row.family == "remediation"}

@@ -112,7 +112,8 @@ def _worthwhile(
     first[1:] = bags[order[1:]] != bags[order[:-1]]
     harmless = np.flatnonzero(labels <= 0)
     unsettled = (found[harmless] > _SETTLED) | (harmless % _TURNS == epoch % _TURNS)
-    return whole[np.sort(np.concatenate([order[first], harmless[unsettled]]))]
+    chosen: NDArray[np.int64] = whole[np.sort(np.concatenate([order[first], harmless[unsettled]]))]
+    return chosen
 
 
 def _gather(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Final
 
 from training.screen.frames import SourceFrame, some_frames
@@ -78,9 +79,14 @@ def called(frame: SourceFrame, rng: random.Random) -> str:
 
 def python_frames(rng: random.Random) -> str:
     """One to six frames with their lines of code."""
+    return python_lines(some_frames("python", rng, 6), rng)
+
+
+def python_lines(frames: Sequence[SourceFrame], rng: random.Random) -> str:
+    """Frames as Python prints them."""
     lines = []
     carets = chance(rng, 0.3)
-    for frame in some_frames("python", rng, 6):
+    for frame in frames:
         at = f'File "{place(frame, rng)}", line {rng.randrange(3, 900)}, in {called(frame, rng)}'
         lines += [f"  {at}", f"    {frame.code}"]
         if carets:
@@ -208,10 +214,15 @@ def rust(text: str, rng: random.Random) -> str:
 
 
 def frame_list(rng: random.Random) -> list[dict[str, object]]:
-    """Frames as reports have them in JSON: with their code, now and then with lines around it."""
+    """Frames of one language in JSON."""
     language = rng.choice(("python", "python", "javascript", "ruby", "php", "go"))
+    return listed(some_frames(language, rng, 4), rng)
+
+
+def listed(frames: Sequence[SourceFrame], rng: random.Random) -> list[dict[str, object]]:
+    """Frames as reports have them in JSON: most with their code, some with lines around it."""
     shape = rng.choice((_own_frame, _frame_in_context, _bare_frame))
-    return [shape(frame, rng) for frame in some_frames(language, rng, 4)]
+    return [shape(frame, rng) for frame in frames]
 
 
 def _bare_frame(frame: SourceFrame, rng: random.Random) -> dict[str, object]:

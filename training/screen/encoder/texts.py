@@ -14,7 +14,9 @@ from mendwire.screen.pieces import pieces_of
 from mendwire.screen.repeats import readable
 from mendwire.screen.second import passages
 from training.screen import compose
+from training.screen.carriers import CARRIERS
 from training.screen.compose import Row
+from training.screen.scenery import complaint
 
 HELD: Final = Path(__file__).parents[1] / "held.jsonl"
 """Texts of one author that nothing is trained on: they say how both odds are mixed."""
@@ -25,7 +27,15 @@ _DULL: Final = -3.2
 """Odds of the classifier below which a harmless text of a package is seldom learned."""
 _DULL_SHARE: Final = 0.2
 _MOST: Final = 400
+_STACKS: Final = 8_000
+"""Stacks around nothing but a complaint, of whose passages those are learned that are not dull."""
 _TWINS: Final = frozenset({"twin", "hard", "advice", "field"})
+_WITH_CODE: Final = [
+    carrier
+    for carrier in CARRIERS
+    if carrier.name in {"python", "python-chained", "node-quoted", "report", "event"}
+]
+"""What shows lines of source."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +71,8 @@ def learned(classifier: Classifier, seed: int) -> Iterator[Passage]:
                 yield from _some(strongest(classifier, wrapped)[:2], attack=False)
         else:
             yield from _of_package(classifier, row, drawn)
+    for _ in range(_STACKS):
+        yield from _of_stack(classifier, drawn)
 
 
 def held(classifier: Classifier) -> list[Held]:
@@ -84,6 +96,13 @@ def strongest(classifier: Classifier, text: str) -> list[tuple[float, str]]:
 def _of_package(classifier: Classifier, row: Row, drawn: random.Random) -> Iterator[Passage]:
     for odds, passage in strongest(classifier, row.text)[:2]:
         if odds > _DULL or drawn.random() < _DULL_SHARE:
+            yield Passage(text=passage, attack=False, odds=odds)
+
+
+def _of_stack(classifier: Classifier, drawn: random.Random) -> Iterator[Passage]:
+    stack = drawn.choice(_WITH_CODE).wrap(complaint(drawn), drawn)
+    for odds, passage in strongest(classifier, stack)[:2]:
+        if odds > _DULL:
             yield Passage(text=passage, attack=False, odds=odds)
 
 

@@ -18,6 +18,11 @@ def joined_words(name: str) -> str:
     return _APART.sub(" ", _HUMP.sub(" ", name))
 
 
+def in_a_row(names: Iterable[str]) -> str:
+    """The words of several names, for what they say together."""
+    return joined_words(" ".join(told_apart(names)))
+
+
 def told_apart(names: Iterable[str]) -> list[str]:
     """The names in their order, each once; of those that only a number tells apart the first one.
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from mendwire.model.report import ErrorReport, JSONValue
 from mendwire.screen.segments.leaves import Leaf, leaves_in, together
-from mendwire.screen.segments.names import joined_words
+from mendwire.screen.segments.names import in_a_row, joined_words
 from mendwire.screen.segments.segment import Kind, Segment
 from mendwire.screen.segments.trace import of_text, of_trace
 
@@ -78,19 +78,25 @@ def _of_names(report: ErrorReport) -> Iterator[Segment]:
 
 
 def _of_value(value: JSONValue | Mapping[str, JSONValue], where: str) -> Iterator[Segment]:
-    leaves = list(leaves_in(value, where))
-    for leaf in leaves:
-        yield from _of_leaf(leaf)
-    yield from together(leaves, where)
-
-
-def _of_leaf(leaf: Leaf) -> Iterator[Segment]:
-    if leaf.key in _CODE_FIELDS:
-        yield Segment(where=leaf.path, text=leaf.text, kind=Kind.CODE)
-    elif leaf.key in _NAME_FIELDS and _CALLED.fullmatch(leaf.text):
-        yield Segment(where=leaf.path, text=joined_words(leaf.text), kind=Kind.NAME)
-    elif not _says_nothing(leaf.text):
-        yield from of_trace(leaf.text, leaf.path, leaf.kind)
+    said: list[Leaf] = []
+    names: list[str] = []
+    code: list[str] = []
+    for leaf in leaves_in(value, where):
+        if leaf.key in _CODE_FIELDS:
+            yield Segment(where=leaf.path, text=leaf.text, kind=Kind.CODE)
+            code.append(leaf.text)
+        elif leaf.key in _NAME_FIELDS and _CALLED.fullmatch(leaf.text):
+            yield Segment(where=leaf.path, text=joined_words(leaf.text), kind=Kind.NAME)
+            names.append(leaf.text)
+        else:
+            said.append(leaf)
+            if not _says_nothing(leaf.text):
+                yield from of_trace(leaf.text, leaf.path, leaf.kind)
+    yield from together(said, where)
+    if len(names) > 1:
+        yield Segment(where=f"{where} names", text=in_a_row(names), kind=Kind.NAME)
+    if len(code) > 1:
+        yield Segment(where=f"{where} code", text="\n".join(code), kind=Kind.CODE)
 
 
 def _says_nothing(text: str) -> bool:

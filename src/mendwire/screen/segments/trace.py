@@ -7,7 +7,7 @@ from typing import Final
 
 from mendwire.screen.segments.frames import frame_in, names_in
 from mendwire.screen.segments.inside import inside
-from mendwire.screen.segments.names import joined_words, told_apart
+from mendwire.screen.segments.names import in_a_row
 from mendwire.screen.segments.segment import Kind, Part, Segment
 
 _MIN_GAPS: Final = 3
@@ -99,5 +99,4 @@ def _sayings(lines: list[Line], where: str, kind: Kind) -> Iterator[Segment]:
 
 def _named(names: list[str], where: str) -> Iterator[Segment]:
     if names:
-        text = joined_words(" ".join(told_apart(names)))
-        yield Segment(where=f"{where} frames", text=text, kind=Kind.NAME)
+        yield Segment(where=f"{where} frames", text=in_a_row(names), kind=Kind.NAME)
