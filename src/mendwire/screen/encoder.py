@@ -10,6 +10,7 @@ itself, never in a batch, so that its odds hang on nothing else. Its weights are
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -89,6 +90,18 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Early:
+    """Log-odds below and above which an answer is the last one, whatever layers are left."""
+
+    clear: float
+    sure: float
+
+
+NEVER: Final = Early(clear=float("-inf"), sure=float("inf"))
+"""Every layer is asked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Encoder:
     """The weights; ``odds`` reads with them."""
 
@@ -99,8 +112,10 @@ class Encoder:
     """A row for each place in a text."""
     begun: Norm
     layers: tuple[Layer, ...]
-    head: Linear
+    answers: tuple[Linear, ...]
+    """One after each layer, of the mean of its rows."""
     heads: int
+    early: Early
 
     def odds(self, text: str) -> float | None:
         """Log-odds, not calibrated, that a text is an attack; None for what it cannot read.
@@ -110,12 +125,23 @@ class Encoder:
         ids = self.words.ids(text)
         if len(ids) == MOST or len(text.replace(" ", "")) < _LETTERS * (len(ids) - 2):
             return None
+        odds = 0.0
+        for odds in self._answers(ids):
+            if not self.early.clear < odds < self.early.sure:
+                break
+        return odds
+
+    def answered(self, text: str) -> list[float]:
+        """The log-odds after each layer."""
+        return list(self._answers(self.words.ids(text)))
+
+    def _answers(self, ids: list[int]) -> Iterator[float]:
         there = len(ids)
-        ids += [ids[-1]] * (-there % _ROWS)
+        ids = ids + [ids[-1]] * (-there % _ROWS)
         x = self.begun(self.pieces[ids] + self.places[: len(ids)])
-        for layer in self.layers:
+        for layer, answer in zip(self.layers, self.answers, strict=True):
             x = layer(x, self.heads, there)
-        return float(self.head(x[:there].mean(0))[0])
+            yield float(answer(x[:there].mean(0))[0])
 
 
 def load_encoder() -> tuple[Encoder, dict[str, Any]]:
@@ -124,7 +150,7 @@ def load_encoder() -> tuple[Encoder, dict[str, Any]]:
         place = resources.files(__package__)
         card: dict[str, Any] = json.loads(place.joinpath("encoder.json").read_text("utf-8"))
         with place.joinpath("encoder.npz").open("rb") as file, np.load(file) as kept:
-            return read_encoder(kept), card
+            return read_encoder(kept, read_early(card["early"])), card
     except (OSError, ValueError, KeyError) as problem:
         raise ScreenUnavailable(
             f"The screen's encoder is missing from the installation or damaged ({problem}); "
@@ -132,7 +158,12 @@ def load_encoder() -> tuple[Encoder, dict[str, Any]]:
         ) from None
 
 
-def read_encoder(kept: Any) -> Encoder:  # noqa: ANN401 - an open .npz, or a mapping like it
+def read_early(card: Any) -> Early:  # noqa: ANN401 - JSON
+    """Raises KeyError or ValueError for what is none."""
+    return Early(clear=float(card["clear"]), sure=float(card["sure"]))
+
+
+def read_encoder(kept: Any, early: Early) -> Encoder:  # noqa: ANN401 - an open .npz, or a mapping like it
     """An encoder from the arrays of a file; raises KeyError or ValueError for another file's."""
 
     def exact(name: str) -> Floats:
@@ -162,8 +193,12 @@ def read_encoder(kept: Any) -> Encoder:  # noqa: ANN401 - an open .npz, or a map
             )
             for number in range(layers)
         ),
-        head=Linear(weight=exact("head.weight").T, bias=exact("head.bias")),
+        answers=tuple(
+            Linear(weight=exact(f"answers.{number}.weight").T, bias=exact(f"answers.{number}.bias"))
+            for number in range(layers)
+        ),
         heads=heads,
+        early=early,
     )
 
 

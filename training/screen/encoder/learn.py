@@ -25,16 +25,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mendwire.screen.classifier import Classifier, load_model
-from mendwire.screen.encoder import Encoder, read_encoder
+from mendwire.screen.encoder import NEVER, Early, Encoder, read_encoder
 from mendwire.screen.wordpieces import BEGIN, END, UNKNOWN, WordPieces
 from training.screen.corpus import data_files, fingerprint
-from training.screen.encoder.mixing import mixed
+from training.screen.encoder.mixing import GATE, mixed
 from training.screen.encoder.net import BASE, Net, vocabulary
-from training.screen.encoder.texts import HELD, held, learned
+from training.screen.encoder.texts import HELD, Held, held, learned
 
 PACKAGE: Final = Path(__file__).parents[3] / "src/mendwire/screen"
 _TOGETHER: Final = 32
 """Batches that are sorted by length at once."""
+_WRONG: Final = 0.01
+"""Share of the held-out author's passages that may be answered wrongly before the last layer."""
+_CLEAR: Final = -2.0
+_SURE: Final = 3.0
+"""Odds between which the next layer is asked in any case."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +58,8 @@ class Plan:
     head_rate: float = 1e-3
     decay: float = 0.01
     warm: int = 100
+    early: float = 0.4
+    """How much the answer after each layer counts beside the last one's."""
     sure: float = 0.98
     """Labels are not quite 0 and 1."""
     seed: int = 4
@@ -80,7 +87,9 @@ def main() -> None:
     train(net, [words.ids(text) for text in texts], labels, plan)
     arrays = net.arrays([vocabulary()[number] for number in kept])
     pack(arguments.out / "encoder.npz", arrays)
-    encoder = read_encoder(arrays)
+    others = held(classifier)
+    early = ends_early(read_encoder(arrays, NEVER), others)
+    encoder = read_encoder(arrays, early)
     card = {
         "name": "mendwire_encoder",
         "licence": "Apache-2.0",
@@ -88,7 +97,8 @@ def main() -> None:
         "data_sha256": fingerprint([*data_files(), HELD]),
         "passages": dict(Counter("attack" if one.attack else "harmless" for one in passages)),
         "plan": asdict(plan),
-        "mix": mixing(encoder, classifier),
+        "early": asdict(early),
+        "mix": mixing(encoder, others),
     }
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (arguments.out / "encoder.json").write_text(f"{text}\n", "utf-8")
@@ -118,8 +128,8 @@ def kept_pieces(texts: Sequence[str], most: int) -> list[int]:
 def train(net: Net, ids: Sequence[list[int]], labels: Sequence[float], plan: Plan) -> None:
     """Learn; in the later steps with the weights rounded as they will be kept."""
     drawn = random.Random(plan.seed)
-    head = list(net.head.parameters())
-    others = [part for name, part in net.named_parameters() if not name.startswith("head.")]
+    head = list(net.answers.parameters())
+    others = [part for name, part in net.named_parameters() if not name.startswith("answers.")]
     optimiser = torch.optim.AdamW(
         [{"params": others, "lr": plan.rate}, {"params": head, "lr": plan.head_rate}],
         weight_decay=plan.decay,
@@ -137,10 +147,12 @@ def train(net: Net, ids: Sequence[list[int]], labels: Sequence[float], plan: Pla
             if step == int(plan.exact * steps):
                 net.rounding()
             wanted = torch.tensor([labels[number] for number in chosen])
+            wanted = wanted * plan.sure + (1 - plan.sure) / 2
             optimiser.zero_grad()
-            odds = net([ids[number] for number in chosen])
-            loss = loss_of(odds, wanted * plan.sure + (1 - plan.sure) / 2)
-            loss.backward()
+            *early, last = net([ids[number] for number in chosen]).unbind(-1)
+            loss = loss_of(last, wanted)
+            whole = loss + plan.early * sum(loss_of(odds, wanted) for odds in early)
+            whole.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             pace.step()
@@ -166,10 +178,27 @@ def batches(ids: Sequence[list[int]], size: int, drawn: random.Random) -> list[l
     return found
 
 
-def mixing(encoder: Encoder, classifier: Classifier) -> dict[str, float]:
-    """How the odds of both are mixed, by the author who is held out."""
+def ends_early(encoder: Encoder, others: Sequence[Held]) -> Early:
+    """When the layers that are left need not be asked, by the author who is held out.
+
+    Of the passages that the classifier doubts, few attacks are answered below ``clear`` before the
+    last layer, and few harmless ones above ``sure``.
+    """
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for text in others:
+        for odds, passage in text.passages:
+            if odds > GATE:
+                found[text.attack] += encoder.answered(passage)[:-1]
+    return Early(
+        clear=min(_CLEAR, round(float(np.quantile(found[True], _WRONG)), 2)),
+        sure=max(_SURE, round(float(np.quantile(found[False], 1 - _WRONG)), 2)),
+    )
+
+
+def mixing(encoder: Encoder, others: Sequence[Held]) -> dict[str, float]:
+    """How the odds of both are mixed, by the same."""
     texts = []
-    for text in held(classifier):
+    for text in others:
         read = [(odds, encoder.odds(passage)) for odds, passage in text.passages]
         texts.append(([(odds, own) for odds, own in read if own is not None], text.attack))
     return mixed(texts)

@@ -84,7 +84,7 @@ class Block(nn.Module):
 
 
 class Net(nn.Module):
-    """Some layers of the base, its rows of some pieces, and a head."""
+    """Some layers of the base, its rows of some pieces, and an answer after each layer."""
 
     def __init__(self, layers: Sequence[int], pieces: Sequence[int]) -> None:
         super().__init__()
@@ -102,24 +102,29 @@ class Net(nn.Module):
         self.layers = nn.ModuleList(
             Block(given, f"encoder.layer.{number}", self.heads) for number in layers
         )
-        self.head = nn.Linear(rows.shape[1], 1)
+        self.answers = nn.ModuleList(nn.Linear(rows.shape[1], 1) for _ in layers)
 
     def forward(self, ids: Sequence[Sequence[int]]) -> Tensor:
-        """Log-odds of texts."""
+        """(texts, layers) log-odds."""
         longest = max(map(len, ids))
         padded = torch.zeros(len(ids), longest, dtype=torch.long)
         there = torch.zeros(len(ids), longest, dtype=torch.bool)
         for number, row in enumerate(ids):
             padded[number, : len(row)] = torch.tensor(row)
             there[number, : len(row)] = True
+        passed: list[Tensor] = []
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.training):
             x = functional.embedding(padded, self.pieces.now()) + self.places[:longest]
             x = self.begun(x)
             for layer in self.layers:
                 x = layer(x, there)
-        share = there.float() / there.sum(-1, keepdim=True)
-        odds: Tensor = self.head((x.float() * share[..., None]).sum(1)).squeeze(-1)
-        return odds
+                passed.append(x)
+        share = (there.float() / there.sum(-1, keepdim=True))[..., None]
+        told = [
+            answer((each.float() * share).sum(1))
+            for each, answer in zip(passed, self.answers, strict=True)
+        ]
+        return torch.cat(told, -1)
 
     def rounding(self) -> None:
         """From now on weights count as they will be kept."""
