@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -46,6 +47,10 @@ _LEFT_OUT: Final = (
     *("/tests/", "/test/", "/testing/", "/examples/", ".min.", ".d.ts"),
     *("/vendor/", "/_vendor/", "/node_modules/", "/third_party/"),
 )
+
+
+_HOME: Final = re.compile(r"/(?:root|work|home)/")
+"""Somebody's own folders."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,8 +136,8 @@ def _frames(path: Path, name: str, package: Package) -> Iterator[SourceFrame]:
     told: dict[str, SourceFrame] = {}
     source = path.read_text(encoding="utf-8", errors="replace")
     for function, lines in lines_of(source, path.suffix):
-        text = "\n".join(lines)
-        if any(pattern.search(text) for pattern in UNFIT) or "\ufffd" in text:
+        text = "\n".join((f"/{_short(name, package)}", *lines))
+        if any(pattern.search(text) for pattern in (*UNFIT, _HOME)) or "\ufffd" in text:
             continue
         frame = SourceFrame(
             file=_short(name, package),

@@ -29,6 +29,8 @@ GROUP: Final = 64
 """Weights of one row that share a scale."""
 HALF: Final = 7
 """The largest step: four bits hold -7 to 7."""
+CERTAIN: Final = 4.6
+"""Log-odds of 0.99: what it was taught is an attack was so with that probability."""
 _LETTERS: Final = 2.0
 """Letters of a piece, on average, below which a text cannot be read: English has four, identifiers
 three, numbers and other scripts one."""
@@ -91,7 +93,9 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Early:
-    """Log-odds below and above which an answer is the last one, whatever layers are left."""
+    """Log-odds at which an answer is the last one, whatever layers are left, and counts as
+    certain.
+    """
 
     clear: float
     sure: float
@@ -126,9 +130,12 @@ class Encoder:
         if len(ids) == MOST or len(text.replace(" ", "")) < _LETTERS * (len(ids) - 2):
             return None
         odds = 0.0
-        for odds in self._answers(ids):
-            if not self.early.clear < odds < self.early.sure:
-                break
+        for asked, odds in enumerate(self._answers(ids), 1):
+            if asked < len(self.layers):
+                if odds <= self.early.clear:
+                    return -CERTAIN
+                if odds >= self.early.sure:
+                    return CERTAIN
         return odds
 
     def answered(self, text: str) -> list[float]:

@@ -26,20 +26,18 @@ from torch import nn
 
 from mendwire.screen.classifier import Classifier, load_model
 from mendwire.screen.encoder import NEVER, Early, Encoder, read_encoder
+from mendwire.screen.second import Mix, read_mix
 from mendwire.screen.wordpieces import BEGIN, END, UNKNOWN, WordPieces
 from training.screen.corpus import data_files, fingerprint
-from training.screen.encoder.mixing import GATE, mixed
+from training.screen.encoder.mixing import mixed
 from training.screen.encoder.net import BASE, Net, vocabulary
 from training.screen.encoder.texts import HELD, Held, held, learned
 
 PACKAGE: Final = Path(__file__).parents[3] / "src/mendwire/screen"
 _TOGETHER: Final = 32
 """Batches that are sorted by length at once."""
-_WRONG: Final = 0.01
-"""Share of the held-out author's passages that may be answered wrongly before the last layer."""
-_CLEAR: Final = -2.0
-_SURE: Final = 3.0
-"""Odds between which the next layer is asked in any case."""
+_WRONG: Final = 0.02
+"""Share of the held-out author's passages that an earlier layer may answer wrongly."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,8 +86,8 @@ def main() -> None:
     arrays = net.arrays([vocabulary()[number] for number in kept])
     pack(arguments.out / "encoder.npz", arrays)
     others = held(classifier)
-    early = ends_early(read_encoder(arrays, NEVER), others)
-    encoder = read_encoder(arrays, early)
+    encoder = read_encoder(arrays, NEVER)
+    mix = mixing(encoder, others)
     card = {
         "name": "mendwire_encoder",
         "licence": "Apache-2.0",
@@ -97,8 +95,8 @@ def main() -> None:
         "data_sha256": fingerprint([*data_files(), HELD]),
         "passages": dict(Counter("attack" if one.attack else "harmless" for one in passages)),
         "plan": asdict(plan),
-        "early": asdict(early),
-        "mix": mixing(encoder, others),
+        "early": asdict(ends_early(encoder, read_mix(mix), others)),
+        "mix": mix,
     }
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (arguments.out / "encoder.json").write_text(f"{text}\n", "utf-8")
@@ -178,20 +176,26 @@ def batches(ids: Sequence[list[int]], size: int, drawn: random.Random) -> list[l
     return found
 
 
-def ends_early(encoder: Encoder, others: Sequence[Held]) -> Early:
+def ends_early(encoder: Encoder, mix: Mix, others: Sequence[Held]) -> Early:
     """When the layers that are left need not be asked, by the author who is held out.
 
-    Of the passages that the classifier doubts, few attacks are answered below ``clear`` before the
-    last layer, and few harmless ones above ``sure``.
+    Of the attack's passages that all layers together stop, few are clear to an earlier one; of the
+    harmless ones that they let go, few are an attack to an earlier one.
     """
-    found: dict[bool, list[float]] = {True: [], False: []}
+    lowest: list[float] = []
+    highest: list[float] = []
     for text in others:
         for odds, passage in text.passages:
-            if odds > GATE:
-                found[text.attack] += encoder.answered(passage)[:-1]
+            if odds <= mix.gate or encoder.odds(passage) is None:
+                continue
+            *early, last = encoder.answered(passage)
+            if text.attack and mix(odds, last) > 0:
+                lowest.append(min(early))
+            elif not text.attack and mix(odds, last) <= 0:
+                highest.append(max(early))
     return Early(
-        clear=min(_CLEAR, round(float(np.quantile(found[True], _WRONG)), 2)),
-        sure=max(_SURE, round(float(np.quantile(found[False], 1 - _WRONG)), 2)),
+        clear=round(float(np.quantile(lowest, _WRONG)), 2),
+        sure=round(float(np.quantile(highest, 1 - _WRONG)), 2),
     )
 
 

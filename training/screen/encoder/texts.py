@@ -27,7 +27,7 @@ _DULL: Final = -3.2
 """Odds of the classifier below which a harmless text of a package is seldom learned."""
 _DULL_SHARE: Final = 0.2
 _MOST: Final = 400
-_STACKS: Final = 8_000
+_STACKS: Final = 16_000
 """Stacks around nothing but a complaint, of whose passages those are learned that are not dull."""
 _TWINS: Final = frozenset({"twin", "hard", "advice", "field"})
 _WITH_CODE: Final = [

@@ -38,7 +38,7 @@ def of_trace(text: str, where: str, kind: Kind) -> Iterator[Segment]:
         if len(whole.text) > _LONG:
             yield from _sayings(prose, where, kind)
     if code:
-        source = _together(code, f"{where} code", Kind.STACK, where)
+        source = _together(code, f"{where} code", Kind.CODE, where)
         yield source
         yield from inside(source)
     yield from _named(names, where)
