@@ -17,11 +17,10 @@ SHARES: Final[Mapping[Kind, float]] = {
     Kind.QUOTED: 1.0,
     Kind.FIELD: 1.0,
     Kind.REACHABLE: 1.1,
-    Kind.CODE: 0.6,
+    Kind.CODE: 0.8,
     Kind.NAME: 0.8,
 }
-"""What a rule's weight counts by where it was found: strangers do not write our source, whose
-comments order people about."""
+"""What a rule's weight counts by where it was found: strangers do not write our source."""
 DISGUISE: Final = 1.2
 """The same for what had to be decoded first: errors do not encode their advice."""
 SPLIT: Final = 0.85
@@ -32,9 +31,9 @@ _LEANING: Final = 2.0
 """How much of the shares holds for log-odds: 0.8 is a shift by -0.45."""
 _HIDDEN: Final = 0.9
 """Log-odds for having been disguised."""
-_NAMES: Final = 3.0
-"""Log-odds that the classifier must have more in names: it learned sentences, and names of frames
-in a row, made of verbs and nouns, read like orders to it."""
+_SURER: Final[Mapping[Kind, float]] = {Kind.NAME: 3.0, Kind.CODE: 0.6}
+"""Log-odds that the classifier must have more. It learned sentences, and names of frames in a row,
+made of verbs and nouns, read like orders to it; so do comments in source."""
 FLOOR: Final = -2.2
 """Log-odds below which a piece is nothing to speak of."""
 MAX_REASONS: Final = 20
@@ -62,9 +61,8 @@ def weighed(weight: float, kind: Kind, *, disguised: bool = False, joined: bool 
 
 def believed(odds: float, kind: Kind, *, disguised: bool = False) -> float:
     """The classifier's log-odds as a weight, where it was found, at most 0.99."""
-    surer = _NAMES if kind is Kind.NAME else 0.0
     hidden = _HIDDEN if disguised else 0.0
-    shifted = min(odds - surer + hidden + _LEANING * math.log(SHARES[kind]), _MAX_ODDS)
+    shifted = min(odds - _SURER.get(kind, 0.0) + hidden + _LEANING * math.log(SHARES[kind]), _MAX_ODDS)
     return round(min(_CERTAIN, 1.0 / (1.0 + math.exp(-shifted))), 4)
 
 
