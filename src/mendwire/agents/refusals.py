@@ -36,5 +36,7 @@ def refused(
     if not _OURS.search(why) and (
         _AWAY.search(why) or (not spoken and code is not None and _PROVIDER.search(why))
     ):
-        return ProviderOutage(f"The agent's provider is away: {why}.", cost_usd=cost)
+        return ProviderOutage(
+            f"The agent's model could not be reached: its provider is away ({why}).", cost_usd=cost
+        )
     return AgentFailed(f"The agent's run failed: {why}.", cost_usd=cost)

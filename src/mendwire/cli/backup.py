@@ -115,8 +115,8 @@ def restore_command(
     others = ", ".join(one.name for one in findings.others)
     if others and not replace and not dry_run:
         raise ConfigError(
-            f"These streams are there and differ from the backup: {others}. Nothing was changed; "
-            "--replace restores them from the backup."
+            f"These streams differ from the backup: {others}. Nothing was changed; with --replace "
+            "they are restored from it."
         )
     if dry_run:
         _tell(wanted, findings, as_json=as_json, safety=None)

@@ -161,7 +161,7 @@ def _log(
 ) -> int:
     if arguments.jsonl or arguments.message is not None or arguments.stack is not None:
         raise ConfigError(
-            "--log reads standard input as a log; give no message, --stack or --jsonl with it."
+            "--log reads standard input as a log, so it takes no message, --stack or --jsonl."
         )
     from mendwire.cli.report_log import Stop, errors_in, send_log  # noqa: PLC0415 - loads the sender
 

@@ -121,4 +121,4 @@ def checked_origin(text: str) -> str:
     parts = urlsplit(text)
     if text == ANY_ORIGIN or (parts.scheme in {"http", "https"} and parts.netloc):
         return text if text == ANY_ORIGIN else f"{parts.scheme}://{parts.netloc.lower()}"
-    raise ConfigError(f"{text[:60]!r} is no origin: write it as https://shop.example.")
+    raise ConfigError(f"{text[:60]!r} is not an origin: https://shop.example is one.")

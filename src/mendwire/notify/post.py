@@ -99,8 +99,8 @@ def _plugin(name: str, url: Secret) -> Any:  # noqa: ANN401 - Apprise's own, of 
     plugin = Apprise.instantiate(url.reveal(), asset=asset)
     if plugin is None:
         raise ConfigError(
-            f"[alerts] to: Apprise does not know what to do with the destination {name}: see its "
-            "list of services, and write the whole address."
+            f"[alerts] to: Apprise does not know what to do with the destination {name}; its "
+            "list of services shows what a whole address looks like."
         )
     plugin.redirects = False  # an address cannot ask for them either
     return plugin

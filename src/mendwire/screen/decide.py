@@ -61,8 +61,8 @@ def weighed(weight: float, kind: Kind, *, disguised: bool = False, joined: bool 
 
 def believed(odds: float, kind: Kind, *, disguised: bool = False) -> float:
     """The classifier's log-odds as a weight, where it was found, at most 0.99."""
-    hidden = _HIDDEN if disguised else 0.0
-    shifted = min(odds - _SURER.get(kind, 0.0) + hidden + _LEANING * math.log(SHARES[kind]), _MAX_ODDS)
+    more = (_HIDDEN if disguised else 0.0) - _SURER.get(kind, 0.0)
+    shifted = min(odds + more + _LEANING * math.log(SHARES[kind]), _MAX_ODDS)
     return round(min(_CERTAIN, 1.0 / (1.0 + math.exp(-shifted))), 4)
 
 

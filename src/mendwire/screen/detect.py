@@ -20,6 +20,7 @@ from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdic
 from mendwire.screen.chains import Hit
 from mendwire.screen.decide import FLOOR, believed, decide, weighed
 from mendwire.screen.extensions import Extension, load_extensions
+from mendwire.screen.hints import without_hints
 from mendwire.screen.language import Pipeline, check, load_pipeline
 from mendwire.screen.normalise import hidden
 from mendwire.screen.normalise.ciphers import written
@@ -33,6 +34,8 @@ SECONDS: Final = 2.0
 
 _ORDER: Final = 16
 """Letters of the shortest order in an alphabet that the classifier could judge."""
+
+_NO_SENTENCES: Final = frozenset({Kind.NAME, Kind.CODE})
 
 Publish = Callable[[str, dict[str, str]], None]
 """Called with a subject and a body."""
@@ -175,7 +178,8 @@ class Detector:
             if hit.odds is not None:
                 if piece.is_disguised and _is_scrap(piece.text):
                     continue
-                doubt = Doubt(text=piece.text, odds=hit.odds, excerpt=hit.excerpt)
+                text = without_hints(piece.text)
+                doubt = Doubt(text=text, odds=hit.odds, excerpt=hit.excerpt)
                 begun.doubts.append((piece, doubt))
                 continue
             weight = weighed(
@@ -192,13 +196,13 @@ class Detector:
     def _second_look(self, begun: _Begun) -> Iterator[Reason]:
         """The doubts as reasons, those that the encoder read by its odds too.
 
-        Names it does not read: they are no sentences.
+        Names and source it does not read: they are no sentences.
         """
-        names = [one for one in begun.doubts if one[0].kind is Kind.NAME]
-        others = [one for one in begun.doubts if one[0].kind is not Kind.NAME]
+        others = [one for one in begun.doubts if one[0].kind not in _NO_SENTENCES]
         looked = self._second([doubt for _, doubt in others])
         read = zip((piece for piece, _ in others), looked, strict=True)
-        for piece, doubt in (*names, *read):
+        unread = [one for one in begun.doubts if one[0].kind in _NO_SENTENCES]
+        for piece, doubt in (*unread, *read):
             if doubt.odds > FLOOR:
                 weight = believed(doubt.odds, piece.kind, disguised=piece.is_disguised)
                 where = piece.segment.where
@@ -215,7 +219,7 @@ def _is_scrap(text: str) -> bool:
 
 
 def _texts(some: Iterable[Piece]) -> list[str]:
-    return [piece.text for piece in some]
+    return [without_hints(piece.text) for piece in some]
 
 
 def _of(text: str) -> tuple[list[Segment], str]:

@@ -14,7 +14,7 @@ Odds = tuple[float, float]
 GATE: Final = -0.85
 """The classifier's odds above which the encoder is asked: one genuine error in a hundred is there,
 and each costs milliseconds."""
-BUDGET: Final = 0.1
+BUDGET: Final = 0.12
 """Share of the held-out author's harmless texts that may be restricted: most of them were written
 to look like attacks, so of genuine errors it is a hundredth of that."""
 _ROUNDS: Final = 50

@@ -53,7 +53,7 @@ def _told(reply: ErrandReply, cost: float) -> AgentError:
         wish = reply.retry_after_s
         known = wish is not None and 0 <= wish <= _WISH_AT_MOST_S
         return ProviderOutage(
-            f"The agent's provider is away: {why}.",
+            f"The agent's model could not be reached: its provider is away ({why}).",
             cost_usd=cost,
             retry_after_s=wish if known else None,
         )
