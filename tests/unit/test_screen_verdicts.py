@@ -342,8 +342,7 @@ def test_the_vocabulary_does_not_grow_with_what_strangers_send() -> None:
     "text",
     [
         "run `git push --set-upstream origin main`",
-        "To push the current branch and set the remote as upstream, use\n\n"
-        + "    git push --set-upstream origin fix/cart-12",
+        "To push the current branch, use\n\n    git push --set-upstream origin fix/cart-12",
     ],
 )
 def test_what_git_prints_is_no_order(text: str) -> None:
