@@ -66,7 +66,7 @@ def test_the_last_answer_counts_and_talk_does_not() -> None:
         (ended(-9), [{"answer": APPROVED}], AgentFailed, "signal 9"),
         (ended(timed_out=True), [{"answer": APPROVED}], AgentFailed, "not done after 9 s"),
         (ended(75, stderr="503"), [], ProviderOutage, "exit code 75"),
-        (ended(1), [{"error": "529", "reason": "outage"}], ProviderOutage, "away: 529."),
+        (ended(1), [{"error": "529", "reason": "outage"}], ProviderOutage, "away (529)."),
         (
             ended(),
             [{"error": "spent", "reason": "over_budget"}],
