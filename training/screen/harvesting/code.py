@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Final
+
+from training.screen.harvesting.python_source import parsed
 
 Line = tuple[str, tuple[str, ...]]
 """A function's name, and five lines: the one that is called in the middle, without their margin."""
@@ -51,13 +52,9 @@ def _around(lines: Sequence[str], number: int) -> tuple[str, ...]:
 
 
 def _of_python(source: str) -> Iterator[tuple[str, int]]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    yield from _inside(tree, "")
+    tree = parsed(source)
+    if tree is not None:
+        yield from _inside(tree, "")
 
 
 def _inside(node: ast.AST, name: str) -> Iterator[tuple[str, int]]:

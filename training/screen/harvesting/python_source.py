@@ -27,11 +27,8 @@ _MIN_COMMENT: Final = 28
 
 def sayings(source: str) -> Iterator[Saying]:
     """Every text of the file that a person might meet in an error report."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(source)
+    if tree is None:
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
@@ -41,6 +38,16 @@ def sayings(source: str) -> Iterator[Saying]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
             yield from (("doc", text) for text in _advice(ast.get_docstring(node) or ""))
     yield from (("comment", text) for text in _comments(source))
+
+
+def parsed(source: str) -> ast.Module | None:
+    """The file's grammar; None where it has none that this Python reads."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _of_call(node: ast.Call) -> Iterator[Saying]:
