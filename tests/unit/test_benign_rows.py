@@ -95,7 +95,7 @@ def test_no_source_is_most_of_it(rows: list[Row]) -> None:
     sources = Counter(row.source for row in rows)
     own = sources.pop("own")
     assert sources.most_common(1)[0][1] < sources.total() / 10
-    assert own < len(rows) / 3
+    assert own < len(rows) * 2 / 5
 
 
 @pytest.mark.parametrize(

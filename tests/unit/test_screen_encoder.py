@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,20 +17,16 @@ from numpy.typing import NDArray
 from mendwire.errors import ScreenUnavailable
 from mendwire.screen.encoder import (
     CERTAIN,
-    GROUP,
-    HALF,
     NEVER,
     Early,
     Encoder,
-    Layer,
-    Linear,
-    Norm,
     load_encoder,
+    loaded_graph,
     read_encoder,
-    unpacked,
 )
 from mendwire.screen.wordpieces import BEGIN, END, MOST, UNKNOWN, WordPieces
 from training.screen.corpus import data_files, fingerprint
+from training.screen.encoder.graph import graphs
 from training.screen.encoder.texts import HELD
 
 VOCABULARY = [UNKNOWN, BEGIN, END, "run", "##ning", "##n", "r", "##u", "the", "-", "忽", "略"]
@@ -68,70 +64,97 @@ def test_every_text_has_pieces_and_never_too_many(text: str) -> None:
     assert words.ids(text) == ids
 
 
-@given(
-    st.lists(
-        st.lists(st.integers(-HALF, HALF), min_size=2 * GROUP, max_size=2 * GROUP),
-        min_size=1,
-        max_size=4,
-    )
-)
-def test_four_bits_are_read_as_they_were_packed(steps: list[list[int]]) -> None:
-    wanted = np.array(steps, np.float32)
-    shifted = (wanted + HALF + 1).astype(np.uint8)
-    packed = (shifted[:, ::2] | shifted[:, 1::2] << 4).astype(np.uint8)
-    scales = np.tile(np.array([0.5, 2.0], np.float16), (len(steps), 1))
-    assert np.array_equal(unpacked(packed, scales), wanted * np.repeat([0.5, 2.0], GROUP))
+@dataclass(frozen=True, kw_only=True)
+class _Layer:
+    """Weights of a layer that were drawn, and what they are once they were rounded."""
+
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    rows: dict[str, Floats] = field(default_factory=dict)
+
+    def map(self, name: str, inputs: int, outputs: int) -> None:
+        steps = RANDOM.integers(-7, 8, (outputs, inputs))
+        scales = RANDOM.uniform(0.02, 0.1, (outputs, inputs // GROUP)).astype(np.float16)
+        packed = (steps + 8).astype(np.uint8)
+        self.arrays[f"{name}.weight"] = packed[:, ::2] | packed[:, 1::2] << 4
+        self.arrays[f"{name}.scales"] = scales
+        whole = np.repeat(scales.astype(np.float32), GROUP, axis=1)
+        self.rows[name] = (steps * whole).astype(np.float32)
+
+    def plain(self, name: str, *shape: int) -> None:
+        self.arrays[name] = RANDOM.normal(size=shape).astype(np.float16)
+        self.rows[name] = self.arrays[name].astype(np.float32)
+
+    def norm(self, name: str) -> None:
+        self.plain(f"{name}.weight", SIZE)
+        self.plain(f"{name}.bias", SIZE)
 
 
-def test_a_layer_is_attention_and_two_maps_each_added_to_what_came_in() -> None:
-    random = np.random.default_rng(3)
-    size, heads, count = 8, 2, 5
-
-    def drawn(*shape: int) -> Floats:
-        return random.normal(size=shape).astype(np.float32)
-
-    norms = [Norm(scale=drawn(size), shift=drawn(size)) for _ in range(2)]
-    layer = Layer(
-        mixed=Linear(weight=drawn(size, 3 * size), bias=drawn(3 * size)),
-        joined=Linear(weight=drawn(size, size), bias=drawn(size)),
-        first=norms[0],
-        wide=Linear(weight=drawn(size, 2 * size), bias=drawn(2 * size)),
-        narrow=Linear(weight=drawn(2 * size, size), bias=drawn(size)),
-        second=norms[1],
-    )
-    x = drawn(count, size)
-    assert np.allclose(layer(x, heads, count), _by_hand(layer, x, heads), atol=1e-4)
-    filled = np.concatenate([x, drawn(3, size)])
-    assert np.allclose(layer(filled, heads, count)[:count], _by_hand(layer, x, heads), atol=1e-4)
+GROUP, SIZE, HEADS, COUNT = 4, 8, 2, 5
+RANDOM = np.random.default_rng(3)
 
 
-def _by_hand(layer: Layer, x: Floats, heads: int) -> Floats:
-    """The same one number after the other."""
-    count, size = x.shape
-    wide = size // heads
-    mixed = [row @ layer.mixed.weight + layer.mixed.bias for row in x]
-    seen = np.zeros((count, size))
-    for head in range(heads):
+@pytest.fixture(scope="module")
+def drawn() -> _Layer:
+    layer = _Layer(arrays={"shape": np.array([2, HEADS], np.uint8)})
+    layer.map("pieces", SIZE, 20)
+    layer.plain("places", 10, SIZE)
+    layer.norm("begun")
+    for number in range(2):
+        maps = {"mixed": (1, 3), "joined": (1, 1), "wide": (1, 2), "narrow": (2, 1)}
+        for name, (inputs, outputs) in maps.items():
+            layer.map(f"{number}.{name}", inputs * SIZE, outputs * SIZE)
+            layer.plain(f"{number}.{name}.bias", outputs * SIZE)
+        layer.norm(f"{number}.first")
+        layer.norm(f"{number}.second")
+        layer.plain(f"answers.{number}.weight", 1, SIZE)
+        layer.plain(f"answers.{number}.bias", 1)
+    return layer
+
+
+def test_a_graph_is_attention_and_two_maps_each_added_to_what_came_in(drawn: _Layer) -> None:
+    first, second = map(loaded_graph, graphs(drawn.arrays, GROUP))
+    ids = [3, 19, 0, 7, 3]
+    x = drawn.rows["pieces"][ids] + drawn.rows["places"][:COUNT]
+    rows, odds = first.run(None, {"ids": np.array(ids)})
+    x = np.array([_normed(row, drawn, "begun") for row in x], np.float32)
+    for number, found in enumerate((rows, second.run(None, {"before": rows})[0])):
+        x = _by_hand(drawn, str(number), x)
+        # Eight bits: a 255th of the widest value in each of four maps.
+        assert np.abs(found - x).max() < 0.1
+    answer = rows.mean(0) @ drawn.rows["answers.0.weight"][0] + drawn.rows["answers.0.bias"]
+    assert odds == pytest.approx(answer, abs=1e-4)
+
+
+def _by_hand(layer: _Layer, number: str, x: Floats) -> Floats:
+    """The same in full, one number after the other."""
+
+    def mapped(row: NDArray[np.floating], name: str) -> NDArray[np.floating]:
+        found: NDArray[np.floating] = layer.rows[f"{number}.{name}"] @ row
+        return found + layer.rows[f"{number}.{name}.bias"]
+
+    wide = SIZE // HEADS
+    mixed = [mapped(row, "mixed") for row in x]
+    seen = np.zeros((len(x), SIZE))
+    for head in range(HEADS):
         own = slice(head * wide, (head + 1) * wide)
-        for at in range(count):
-            asked = mixed[at][:size][own]
-            raw = [float(asked @ one[size : 2 * size][own]) / math.sqrt(wide) for one in mixed]
+        for at in range(len(x)):
+            asked = mixed[at][:SIZE][own]
+            raw = [float(asked @ one[SIZE : 2 * SIZE][own]) / math.sqrt(wide) for one in mixed]
             whole = sum(math.exp(each) for each in raw)
             for each, one in zip(raw, mixed, strict=True):
-                seen[at][own] += math.exp(each) / whole * one[2 * size :][own]
+                seen[at][own] += math.exp(each) / whole * one[2 * SIZE :][own]
     found = []
-    for row, given_ in zip(x, seen, strict=True):
-        first = _normed(row + given_ @ layer.joined.weight + layer.joined.bias, layer.first)
-        inner = first @ layer.wide.weight + layer.wide.bias
-        inner = np.array([each / (1 + math.exp(-1.702 * each)) for each in inner])
-        found.append(_normed(first + inner @ layer.narrow.weight + layer.narrow.bias, layer.second))
+    for row, told in zip(x, seen, strict=True):
+        first = _normed(row + mapped(told, "joined"), layer, f"{number}.first")
+        inner = np.array([each / (1 + math.exp(-1.702 * each)) for each in mapped(first, "wide")])
+        found.append(_normed(first + mapped(inner, "narrow"), layer, f"{number}.second"))
     return np.array(found, np.float32)
 
 
-def _normed(row: NDArray[np.float64], norm: Norm) -> NDArray[np.float64]:
+def _normed(row: NDArray[np.floating], layer: _Layer, name: str) -> NDArray[np.floating]:
     centred = row - row.mean()
-    found: NDArray[np.float64] = centred / math.sqrt((centred**2).mean()) * norm.scale + norm.shift
-    return found
+    found: NDArray[np.floating] = centred / math.sqrt((centred**2).mean())
+    return found * layer.rows[f"{name}.weight"] + layer.rows[f"{name}.bias"]
 
 
 def test_a_texts_odds_are_always_the_same(shipped: Encoder) -> None:

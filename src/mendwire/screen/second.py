@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from threadpoolctl import ThreadpoolController
-
 from mendwire.model.printable import printable
 from mendwire.screen.classifier import Classifier
 from mendwire.screen.encoder import Encoder, load_encoder
@@ -81,16 +79,11 @@ class Reader:
     encoder: Encoder
     mix: Mix
     _known: dict[str, float | None] = field(default_factory=dict)
-    _threads: ThreadpoolController = field(default_factory=ThreadpoolController)
 
     def looked(self, doubts: Sequence[Doubt]) -> list[Doubt]:
         """The doubts of one report, in their order, with the odds that count."""
         if not any(self.mix.gate < doubt.odds < SURE for doubt in doubts):
             return list(doubts)
-        with self._threads.limit(limits=1, user_api="blas"):
-            return self._looked(doubts)
-
-    def _looked(self, doubts: Sequence[Doubt]) -> list[Doubt]:
         found = list(doubts)
         left = READ
         for number in sorted(range(len(doubts)), key=lambda at: -doubts[at].odds):

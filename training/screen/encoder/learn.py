@@ -1,8 +1,8 @@
 """Trains the screen's encoder: ``python -m training.screen.encoder.learn``.
 
-Writes ``encoder.npz`` and ``encoder.json`` into the package. It needs what
-``requirements/encoder.txt`` names, some twenty minutes of two cores, and the classifier that is
-shipped, whose odds choose what is learned: train that one first.
+Writes ``encoder.npz`` and ``encoder.json`` into the package. It needs what ``requirements.txt``
+beside this file names, half an hour of two cores, and the classifier that is shipped, whose odds
+choose what is learned: train that one first.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from mendwire.screen.encoder import NEVER, Early, Encoder, read_encoder
 from mendwire.screen.second import Mix, read_mix
 from mendwire.screen.wordpieces import BEGIN, END, UNKNOWN, WordPieces
 from training.screen.corpus import data_files, fingerprint
+from training.screen.encoder.graph import graphs
 from training.screen.encoder.mixing import mixed
-from training.screen.encoder.net import BASE, Net, vocabulary
+from training.screen.encoder.net import BASE, GROUP, Net, vocabulary
 from training.screen.encoder.texts import HELD, Held, held, learned
 
 PACKAGE: Final = Path(__file__).parents[3] / "src/mendwire/screen"
@@ -83,7 +84,7 @@ def main() -> None:
     net = Net(plan.layers, kept)
     labels = [float(one.attack) for one in passages]
     train(net, [words.ids(text) for text in texts], labels, plan)
-    arrays = net.arrays([vocabulary()[number] for number in kept])
+    arrays = archive([vocabulary()[number] for number in kept], graphs(net.arrays(), GROUP))
     pack(arguments.out / "encoder.npz", arrays)
     others = held(classifier)
     encoder = read_encoder(arrays, NEVER)
@@ -208,7 +209,14 @@ def mixing(encoder: Encoder, others: Sequence[Held]) -> dict[str, float]:
     return mixed(texts)
 
 
-def pack(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+def archive(pieces: Sequence[str], layers: Sequence[bytes]) -> dict[str, NDArray[np.uint8]]:
+    """What ``mendwire.screen.encoder.read_encoder`` reads."""
+    texts = {"vocabulary": "\n".join(pieces).encode()}
+    texts |= {f"layer{number}": layer for number, layer in enumerate(layers)}
+    return {name: np.frombuffer(text, np.uint8) for name, text in texts.items()}
+
+
+def pack(path: Path, arrays: dict[str, NDArray[np.uint8]]) -> None:
     """An archive without a clock in it."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, array in arrays.items():

