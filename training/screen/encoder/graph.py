@@ -7,7 +7,7 @@ of whole numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -159,7 +159,7 @@ class _Graph:
         *given: str,
         name: str = "",
         domain: str = "",
-        **how: float | Sequence[int],
+        **how: Any,  # noqa: ANN401 - attributes, of each operator its own
     ) -> str:
         name = name or f"{kind} {len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, given, [name], domain=domain, **how))
