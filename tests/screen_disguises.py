@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import codecs
 import gzip
 import random
@@ -133,6 +134,11 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def _uuencoded(data: bytes) -> str:
+    lines = [binascii.b2a_uu(data[at : at + 45]).decode() for at in range(0, len(data), 45)]
+    return f"begin 644 note.txt\n{''.join(lines)}`\nend"
+
+
 def _tag(char: str) -> str:
     return chr(0xE0000 + ord(char))
 
@@ -197,6 +203,7 @@ ESCAPES: dict[str, Disguise] = {
     "code points": _each(lambda char: f"U+{ord(char):04X}", " "),
     "byte escapes": _bytes(lambda byte: f"\\x{byte:02x}"),
     "octal escapes": _bytes(lambda byte: f"\\{byte:03o}"),
+    "uuencoded": lambda text: _uuencoded(text.encode()),
     "quoted printable": _bytes(lambda byte: f"={byte:02X}"),
     "tags within words": lambda text: text.replace("o", "<b></b>o").replace("t", "t<!-- x -->"),
     "comment": lambda text: f"<!-- {text} -->",

@@ -121,7 +121,7 @@ def _said(data: bytes, depth: int) -> str:
         text = _text(unpacked)
     if not text or is_prose(text):
         return text
-    if _DISGUISED.search(text) and text.isprintable():
+    if _DISGUISED.search(text) and "".join(text.splitlines()).isprintable():
         return text
     inner = "".join(text.split())
     return text if depth > 1 and inner.isascii() and opened(inner, depth - 1)[1] else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import html
 import re
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from typing import Final
 
 from mendwire.screen.normalise.view import Piece
 
+_UUENCODED: Final = re.compile(
+    r"begin [0-7]{3,4} [^\n]{1,200}\n(?P<lines>(?:[!-M][ -`]{1,84}\n)+)(?:[ `]?\n)?end\b"
+)
 _ESCAPE: Final = re.compile(
     r"""(?P<bytes>(?:\\x[0-9a-fA-F]{2})+|(?:%[0-9a-fA-F]{2})+|(?:\\[0-3][0-7]{2})+)
     | (?P<units>(?:\\u[0-9a-fA-F]{4})+|(?:%u[0-9a-fA-F]{4})+)
@@ -82,6 +86,21 @@ def quoted_printable(text: str) -> list[Piece]:
     if text.count("=") < _MIN_QUOTED or not _SURELY_QUOTED.search(text):
         return []
     return _replaced(text, _QUOTED, lambda found: _utf8(_bytes(found["bytes"] or "")))
+
+
+def uuencoded(text: str) -> list[Piece]:
+    """A file as mail once carried it: ``begin 644 name``, and four letters for three bytes."""
+    return _replaced(text, _UUENCODED, _from_uu) if "begin " in text else []
+
+
+def _from_uu(mark: re.Match[str]) -> str:
+    data = b""
+    for line in mark["lines"].splitlines():
+        try:
+            data += binascii.a2b_uu(line)
+        except binascii.Error:  # a broken line says nothing, and hides nothing of the others
+            continue
+    return _utf8(data)
 
 
 def tags(text: str) -> list[Piece]:

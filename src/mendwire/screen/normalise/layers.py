@@ -28,6 +28,7 @@ from mendwire.screen.normalise.escapes import (
     overridden,
     quoted_printable,
     tags,
+    uuencoded,
 )
 from mendwire.screen.normalise.lines import chunks, reordered, turned_han, unbroken
 from mendwire.screen.normalise.mending import MOST_OF_NAME, unleet
@@ -99,6 +100,8 @@ def _of_signs(text: str) -> Layers:
         yield "escapes", pieces
     if "=" in text and (pieces := quoted_printable(text)):
         yield "quoted-printable", pieces
+    if pieces := uuencoded(text):
+        yield "uuencoded", pieces
     if pieces := tags(text):
         yield "tags", pieces
     if pieces := emphasis(text):
