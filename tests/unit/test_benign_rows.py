@@ -21,7 +21,7 @@ KINDS = {
     *("message", "log", "warning", "help", "doc", "comment", "i18n"),
     *("trace", "json", "header", "hard", "advice", "noise", "prose", "twin", "field"),
 }
-MOST_BYTES = 12_000_000
+MOST_BYTES = 14_000_000
 SECRETS = re.compile(
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|sk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,}|"
     r"xox[bpa]-\d+-\d+|AIza[0-9A-Za-z_-]{35}|-----BEGIN (?:RSA |EC |OPENSSH )?PRIVATE KEY-----"
