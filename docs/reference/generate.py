@@ -149,7 +149,6 @@ def model_part() -> str:
     facts = [
         ("licence", card["licence"]),
         ("data, sha256", f"`{card['data_sha256']}`"),
-        *(("since then", since["why"]) for since in [card.get("since")] if since),
         ("rows of attacks", _rows_of(card, "attack ")),
         ("rows of harmless texts", _rows_of(card, "harmless ")),
         *((f"plan: {name}", value) for name, value in card["plan"].items()),
@@ -166,7 +165,6 @@ def model_part() -> str:
         ("licence", second["licence"]),
         ("begins with", second["base"]),
         ("data, sha256", f"`{second['data_sha256']}`"),
-        *(("since then", since["why"]) for since in [second.get("since")] if since),
         *((f"passages: {name}", count) for name, count in second["passages"].items()),
         *((f"plan: {name}", value) for name, value in second["plan"].items()),
         *((f"mix: {name}", value) for name, value in second["mix"].items()),
