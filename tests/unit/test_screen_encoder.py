@@ -211,9 +211,7 @@ def test_the_shipped_weights_are_made_from_the_data_that_lie_here() -> None:
     place = resources.files("mendwire.screen") / "encoder.json"
     card = json.loads(place.read_text("utf-8"))
     wanted = fingerprint([*data_files(), HELD])
-    assert card["data_sha256"] == wanted, (
-        "python -m training.screen.encoder.learn"
-    )
+    assert card["data_sha256"] == wanted, "python -m training.screen.encoder.learn"
 
 
 def test_all_models_together_are_less_than_five_megabytes() -> None:
