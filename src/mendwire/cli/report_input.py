@@ -109,7 +109,7 @@ def lines_from(source: BinaryIO) -> Iterator[tuple[int, Body | Refused]]:
         except Undecodable as problem:
             yield number, Refused(why=str(problem))
     if not count:
-        raise ConfigError("Standard input is empty; give one JSON report on each line.")
+        raise ConfigError("Standard input is empty; one JSON report is read from each line.")
 
 
 def _lines(source: BinaryIO) -> Iterator[Body]:

@@ -286,7 +286,9 @@ def write_login(
 
 def _server(before: Tenancy | None, wanted: Wanted) -> Tenancy:
     if before is None and not wanted.address:
-        raise ConfigError("By which name do clients know the host? Say --address nats.example.org.")
+        raise ConfigError(
+            "The name by which clients know the host is missing: --address nats.example.org."
+        )
     now = before or Tenancy(address=str(wanted.address))
     given = {
         key: getattr(wanted, key)

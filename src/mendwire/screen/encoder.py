@@ -71,7 +71,7 @@ class Encoder:
                     return -CERTAIN
                 if odds >= self.early.sure:
                     return CERTAIN
-        return odds
+        return max(-CERTAIN, min(odds, CERTAIN))
 
     def answered(self, text: str) -> list[float]:
         """The log-odds after each layer."""
