@@ -19,7 +19,7 @@ from mendwire.screen.repeats import readable
 
 READ: Final = 768
 """Letters of one report that are read, and a passage more at most."""
-UNREAD: Final = -3.9
+UNREAD: Final = 0.0
 """The encoder's odds for what is doubtful and was not read: so a report is restricted where the
 classifier's odds for it are above -0.35, as hardly any harmless error's are. Else whoever writes
 much that only looks like an order would hide one behind it."""

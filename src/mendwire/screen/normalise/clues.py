@@ -27,6 +27,8 @@ _CODES: Final = re.compile(
 MANY: Final = 8
 """Codes in one word that make it worth a look by itself."""
 _SPACED: Final = re.compile(r"(?:[^\W_](?:[^\w\s]{1,3}|_)){3,}[^\W_]?")
+_ID: Final = re.compile(r"[0-9a-f-]{7,}|[0-9A-F-]{7,}")
+"""A hash, or a part of one: its digits stand for no letters."""
 _MORSE: Final = re.compile(r"[.\-_·•−–—]{1,6}|[/|]")
 _CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
 _MIXED: Final = re.compile(r"[a-z].*[A-Z]|[A-Z]{2}.*[a-z]|[0-9].*[A-Za-z]|[A-Za-z].*[0-9]")
@@ -105,7 +107,7 @@ def _clue(word: str) -> Clue:
     image = lower if lower in known else word.lower()
     better = mended(core)
     guess = "" if better else guessed(core)
-    if not core.isalpha() and is_leet(core):
+    if not core.isalpha() and not _ID.fullmatch(core) and is_leet(core):
         marks |= LEET
     if not (marks or better or guess or image in known):
         return _NOTHING

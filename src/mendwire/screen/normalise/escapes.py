@@ -33,8 +33,8 @@ _SHORT: Final = 32
 """Letters of the longest escape that is remembered."""
 _HEX: Final = re.compile(r"[0-9a-fA-F]{2}")
 _OCTAL: Final = re.compile(r"[0-7]{3}")
-_QUOTED: Final = re.compile(r"(?P<bytes>(?:=[0-9A-Fa-f]{2}(?:=\r?\n)?)+)|=\r?\n")
-_SURELY_QUOTED: Final = re.compile(r"(?:=[0-9A-Fa-f]{2}){2}|=20|=\r?\n")
+_QUOTED: Final = re.compile(r"(?P<bytes>(?:=[0-9A-Fa-f]{2}(?:=\r?\n)?)+)|(?<!=)=\r?\n")
+_SURELY_QUOTED: Final = re.compile(r"(?:=[0-9A-Fa-f]{2}){2}|=20|(?<!=)=\r?\n")
 _MIN_QUOTED: Final = 3
 _INLINE: Final = (
     "a|abbr|b|big|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strike|strong|sub|sup|tt|u|wbr"
