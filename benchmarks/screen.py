@@ -31,9 +31,10 @@ from mendwire.capture.traceback_text import body_of_text
 from mendwire.errors import MendwireError, ScreenBroken
 from mendwire.model.report import Trust
 from mendwire.model.screening import ScreenVerdict
-from mendwire.screen.child import asked, judged
-from mendwire.screen.detect import SECONDS, Detector, fresh_detector
+from mendwire.screen.child import judged
+from mendwire.screen.detect import Detector, fresh_detector
 from mendwire.screen.evaluation import wilson
+from mendwire.screen.exchange import SECONDS, asked
 from training.screen import compose
 
 ROOT = Path(__file__).parents[1]

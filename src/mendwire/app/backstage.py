@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mendwire.app.looking import Sight
 from mendwire.app.uptime import uptime
@@ -19,7 +19,6 @@ from mendwire.dashboard.backstage import Stand, TaskRow
 from mendwire.docket.audit import Audit
 from mendwire.docket.cases import Filed
 from mendwire.docket.switch import Halt, Switch
-from mendwire.errors import ScreenUnavailable
 from mendwire.model.report import Trust
 from mendwire.model.screening import Screening
 from mendwire.model.standing import HeldRow, Kept
@@ -27,14 +26,12 @@ from mendwire.ops import cases as on_cases
 from mendwire.ops import kept as on_kept
 from mendwire.ops.pulse import CaseBook, pulse
 from mendwire.ops.quarantine import Desk, Label
+from mendwire.screen import Screen
 from mendwire.settings.environment import Environment
 from mendwire.tasks.listing import listing, standing
 from mendwire.tasks.queue import TaskQueue
 from mendwire.wire.bus import Bucket
 from mendwire.wire.ending import ended
-
-if TYPE_CHECKING:
-    from mendwire.screen import Screen
 
 _IDLE_S: Final = 60.0
 """The screen's process takes memory, so it ends when nobody has looked at a report for so long."""
@@ -59,21 +56,12 @@ class Judge:
         async with self._turn:
             if key not in self._known:
                 if self._screen is None:
-                    self._screen = await self._loaded()
+                    self._screen = await Screen.load(self.rules, seconds=self.seconds)
                 self._known[key] = await self._screen.verdict(payload, trust)
                 self._used = time.monotonic()
                 while len(self._known) > _JUDGED:
                     self._known.popitem(last=False)
             return self._known[key]
-
-    async def _loaded(self) -> Screen:
-        try:
-            from mendwire.screen import Screen  # noqa: PLC0415 - pages are served without it, too
-        except ModuleNotFoundError as absent:
-            raise ScreenUnavailable(
-                f"The screen is not installed here ({absent.name}): pip install 'mendwire[screen]'"
-            ) from None
-        return await Screen.load(self.rules, seconds=self.seconds)
 
     @asynccontextmanager
     async def at_hand(self) -> AsyncIterator[None]:

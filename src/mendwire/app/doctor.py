@@ -25,6 +25,7 @@ from mendwire.model.screening import ScreenVerdict
 from mendwire.ops import machine_checks, queue_checks, server_checks
 from mendwire.ops.findings import Check, Finding, Found, aside, bad, check_up, ok, skipped, warn
 from mendwire.ops.shelf import Shelf
+from mendwire.screen import Screen
 from mendwire.settings.config import Config
 from mendwire.settings.environment import Environment
 from mendwire.wire.connection import Link, connected
@@ -283,11 +284,6 @@ async def _spooled(folder: Path) -> list[Found]:
 
 
 async def _screened(config: Config) -> list[Found]:
-    try:
-        from mendwire.screen import Screen  # noqa: PLC0415 - its absence is what is to be told
-    except ModuleNotFoundError as absent:
-        said = f"The screen's packages are not installed ({absent.name}): no worker runs."
-        return bad(said, "pip install 'mendwire[all]'")
     rules = config.screen.patterns
     screen = await Screen.load(config.root / rules if rules else None, seconds=_SCREEN_S)
     try:

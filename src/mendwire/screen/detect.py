@@ -19,6 +19,7 @@ from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import CLASSIFIER, Reason, Screening, ScreenVerdict
 from mendwire.screen.chains import Hit
 from mendwire.screen.decide import FLOOR, believed, decide, weighed
+from mendwire.screen.exchange import SECONDS
 from mendwire.screen.extensions import Extension, load_extensions
 from mendwire.screen.hints import without_hints
 from mendwire.screen.language import Pipeline, check, load_pipeline
@@ -28,9 +29,6 @@ from mendwire.screen.pieces import WINDOW, Piece, in_windows, pieces, segments_o
 from mendwire.screen.rules import Rules, load_rules
 from mendwire.screen.second import Doubt, SecondLook, as_they_are, load_second
 from mendwire.screen.segments import Kind, Segment, segments
-
-SECONDS: Final = 2.0
-"""Time for one report before it counts as broken."""
 
 _ORDER: Final = 16
 """Letters of the shortest order in an alphabet that the classifier could judge."""

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,11 @@ from mendwire.errors import ExecutionError, ScreenBroken, ScreenUnavailable
 from mendwire.execution.servant import Died, Outlasted, Servant
 from mendwire.model.report import ErrorReport, Trust
 from mendwire.model.screening import ScreenedReport, Screening, ScreenVerdict
-from mendwire.screen.child import answered, asked
 from mendwire.screen.core import redacted_core
-from mendwire.screen.detect import SECONDS
+from mendwire.screen.exchange import SECONDS, answered, asked
 
+_NEEDED: Final = ("numpy", "onnxruntime", "spacy")
+"""What the child imports of others; this process does not."""
 _GRACE: Final = 2.0
 """The child gives up by itself at its budget; at this many budgets it is killed."""
 _READY_S: Final = 60.0
@@ -70,6 +72,11 @@ class Screen:
 
         ``seconds`` is the time one report may take. Raises ScreenUnavailable (rules A13).
         """
+        absent = next((name for name in _NEEDED if find_spec(name) is None), None)
+        if absent:
+            raise ScreenUnavailable(
+                f"The screen is not installed here ({absent}): pip install 'mendwire[screen]'"
+            )
         # -P: a file of the working directory's must not become a module of ours.
         own = (str(rules.absolute()),) if rules else ()
         program = (sys.executable, "-P", "-m", "mendwire.screen.child", str(seconds), *own)

@@ -13,8 +13,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-import numpy as np
-
 from mendwire.screen.normalise.prose import is_prose
 
 MAX_DECODED: Final = 16_384
@@ -178,6 +176,8 @@ def _from_base58(body: str) -> bytes:
 
 def _from_ascii85(body: str) -> bytes:
     # In arrays: base64.a85decode loops in Python. A z is four zeros, at the end alone.
+    import numpy as np  # noqa: PLC0415 - 15 MB that the worker, who cuts stacks alone, does without
+
     body = "".join(body.split())
     zeros = body.endswith("z")
     digits = np.frombuffer(body.removesuffix("z").encode(), np.uint8).astype(np.uint64)
@@ -185,14 +185,14 @@ def _from_ascii85(body: str) -> bytes:
     if zeros and missing:
         raise ValueError("z inside a group of five")
     groups = np.pad(digits - np.uint64(33), (0, missing), constant_values=84).reshape(-1, 5)
-    values = groups @ _POWERS_OF_85
+    values = groups @ np.array(_POWERS_OF_85, np.uint64)
     if (values >> np.uint64(32)).any():
         raise ValueError("more than four bytes in a group of five")
     data = values.astype(">u4").tobytes()
     return (data[: len(data) - missing] if missing else data) + b"\0" * 4 * zeros
 
 
-_POWERS_OF_85: Final = np.array([85**4, 85**3, 85**2, 85, 1], np.uint64)
+_POWERS_OF_85: Final = (85**4, 85**3, 85**2, 85, 1)
 _Undo = Callable[[str], bytes]
 _Encoding = tuple[str, re.Pattern[str], int, _Undo]
 """Its name, its form, how many letters make a head that decodes by itself, and what undoes it."""
