@@ -89,7 +89,7 @@ class _Layer:
         self.plain(f"{name}.bias", SIZE)
 
 
-GROUP, SIZE, HEADS, COUNT = 4, 8, 2, 5
+GROUP, SIZE, HEADS, COUNT = 16, 32, 2, 5
 RANDOM = np.random.default_rng(3)
 
 

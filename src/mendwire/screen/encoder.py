@@ -117,5 +117,6 @@ def loaded_graph(graph: bytes) -> InferenceSession:
     options = SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS
+    options.enable_cpu_mem_arena = False  # it keeps what loading took, and gains nothing here
     options.add_session_config_entry(_FOLDED, "1")
     return InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -83,7 +83,9 @@ class _Graph:
         count = self.node("Squeeze", self.node("Shape", "ids"))
         at = self.node("Range", self.single(0), count, self.single(1))
         places = self.node("Gather", self.exact("places"), at)
-        pieces = self.node("Gather", self.weights("pieces"), "ids")
+        kept, scales = self.packed("pieces"), self.exact("pieces.scales")
+        how = {"block_size": self.group, "gather_axis": 0, "quantize_axis": 1}
+        pieces = self.node("GatherBlockQuantized", kept, "ids", scales, domain=_OWN, **how)
         return self.normed(self.node("Add", pieces, places), "begun")
 
     def attended(self, rows: str, layer: str, size: int) -> str:
@@ -124,7 +126,13 @@ class _Graph:
         return self.node("LayerNormalization", rows, scale, shift, axis=-1, epsilon=_TINY)
 
     def weights(self, name: str) -> str:
-        """Four bits each, with a scale for each group of a row."""
+        """Of all rows, from four bits each with a scale for each group of a row."""
+        scales = self.exact(f"{name}.scales")
+        how = {"axis": 1, "block_size": self.group}
+        return self.node("DequantizeLinear", self.packed(name), scales, **how)
+
+    def packed(self, name: str) -> str:
+        """Four bits each."""
         packed = self.arrays[f"{name}.weight"]
         # Ours count from 8, where the format's count from 0 in two's complement.
         raw = (packed ^ 0x88).astype(np.uint8).tobytes()
@@ -135,8 +143,7 @@ class _Graph:
             raw_data=raw,
         )
         self.constants[kept.name] = kept
-        scales = self.exact(f"{name}.scales")
-        return self.node("DequantizeLinear", kept.name, scales, axis=1, block_size=self.group)
+        return kept.name
 
     def exact(self, name: str) -> str:
         """A number as it is, of sixteen bits."""
