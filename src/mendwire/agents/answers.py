@@ -48,8 +48,8 @@ def with_tokens(ended: Callable[[], AgentAnswer], tokens: int) -> AgentAnswer:
 def out_of_tokens(used: int, *, cost_usd: float = 0.0) -> OverBudget:
     """The end of a run that used more than it may."""
     return OverBudget(
-        f"The agent's run met its token limit (used {used:,}): raise limits.run_tokens if it "
-        "needs more.",
+        f"The agent's run met its token limit (used {used:,}): raise limits.run_tokens in "
+        "mendwire.toml if it needs more.",
         cost_usd=cost_usd,
         tokens=used,
     )

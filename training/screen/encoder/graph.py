@@ -84,7 +84,7 @@ class _Graph:
         at = self.node("Range", self.single(0), count, self.single(1))
         places = self.node("Gather", self.exact("places"), at)
         kept, scales = self.packed("pieces"), self.exact("pieces.scales")
-        how = {"block_size": self.group, "gather_axis": 0, "quantize_axis": 1}
+        how: dict[str, Any] = {"block_size": self.group, "gather_axis": 0, "quantize_axis": 1}
         pieces = self.node("GatherBlockQuantized", kept, "ids", scales, domain=_OWN, **how)
         return self.normed(self.node("Add", pieces, places), "begun")
 
@@ -128,7 +128,7 @@ class _Graph:
     def weights(self, name: str) -> str:
         """Of all rows, from four bits each with a scale for each group of a row."""
         scales = self.exact(f"{name}.scales")
-        how = {"axis": 1, "block_size": self.group}
+        how: dict[str, Any] = {"axis": 1, "block_size": self.group}
         return self.node("DequantizeLinear", self.packed(name), scales, **how)
 
     def packed(self, name: str) -> str:

@@ -16,6 +16,11 @@ MOST_OF_NAME: Final = 6
 """Words up to which the names of a text may be just that; more are a sentence without blanks."""
 _WIDE: Final = "\u2e80"
 _LONGEST: Final = 400
+_PATH: Final = re.compile(
+    r"(?:[A-Za-z]:)?[\w.+~-]*(?:[/\\][\w.+~-]+)+\.(?:py|[cm]?[jt]sx?|rb|go|rs|java|kt|cs|php|exs?|cc?|cpp|h)"
+    r"(?:::[\w\[\]:.-]+|:\d+)*"
+)
+"""Of a file of source, and what of it: a test's name is a sentence that nobody disguised."""
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|[0-9]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _LEET: Final = (
@@ -58,7 +63,7 @@ _SKELETONS: Final = {
 
 def mended(core: str) -> str:
     """What an unknown word, without the punctuation around it, surely was; empty if nothing."""
-    if len(core) > _LONGEST:
+    if len(core) > _LONGEST or _PATH.fullmatch(core):
         return ""
     return _of_letters(core.lower()) if _is_plain(core) else _of_parts(core) or _leet(core)
 
