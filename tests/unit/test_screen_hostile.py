@@ -52,6 +52,7 @@ TEXTS: dict[str, str] = {
     ),
     "after at": "at " + "a" * _LARGE,
     "one bracket": "(" * _LARGE,
+    "paths": " ".join(f"/run{at}_all_the_tests.py{'::the' * 60}(b" for at in range(_LARGE // 300)),
     "spaces": "x" + " " * _LARGE + "y",
     "everything": "".join(random.Random(2).choices(_MIXED, k=_LARGE // 2)),
 }

@@ -8,17 +8,20 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from mendwire.errors import ScreenBroken, ScreenUnavailable
 from mendwire.model.report import ErrorReport, Trust, parse_report
 from mendwire.model.screening import ScreenVerdict
-from mendwire.screen import Screen, Screened
+from mendwire.screen import Screen, Screened, stage
 from mendwire.screen.child import judged
 from mendwire.screen.detect import Detector, load_detector
 from mendwire.screen.exchange import answered, asked
@@ -332,3 +335,29 @@ def test_only_the_screen_and_the_codec_make_screened_reports() -> None:
     }
     assert makers <= {"screen/stage.py", "model/codec.py"}
     assert "screen/stage.py" in makers
+
+
+async def test_without_its_packages_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage, "_NEEDED", ("json", "no_such_package"))
+    with pytest.raises(
+        ScreenUnavailable, match=r"\(no_such_package\): pip install 'mendwire\[screen\]'"
+    ):
+        await Screen.load()
+
+
+def test_it_looks_for_all_that_the_extra_brings() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extra = {Requirement(one).name for one in project["optional-dependencies"]["screen"]}
+    assert set(stage._NEEDED) == extra
+
+
+def test_the_worker_loads_no_model() -> None:
+    code = (
+        "import sys, mendwire.app.engine, mendwire.app.run;"
+        "models = {'numpy', 'onnxruntime', 'spacy', 'mendwire.screen.detect'};"
+        "print(sorted(models & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

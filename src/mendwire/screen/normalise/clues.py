@@ -12,7 +12,7 @@ from typing import Final
 
 from mendwire.screen.normalise.blobs import MIN_BLOB, candidates, opened
 from mendwire.screen.normalise.ciphers import written
-from mendwire.screen.normalise.mending import guessed, is_leet, is_name, mended
+from mendwire.screen.normalise.mending import guessed, is_leet, is_name, is_path, mended
 from mendwire.screen.normalise.prose import VOCABULARY
 
 _REMEMBERED: Final = 16_384
@@ -57,6 +57,8 @@ BLOB: Final = 128
 """It decodes to language by itself."""
 NAMED: Final = 256
 """It was mended by setting the parts of a name apart."""
+PATH: Final = 512
+"""It was mended by setting the parts of a path apart."""
 CHUNK: Final = 64
 """A few letters that are no word we know: part of one, or of another language."""
 
@@ -111,7 +113,9 @@ def _clue(word: str) -> Clue:
         marks |= LEET
     if not (marks or better or guess or image in known):
         return _NOTHING
-    if better and is_name(core, better):
+    if better and is_path(core):
+        marks |= PATH
+    elif better and is_name(core, better):
         marks |= NAMED
     many = (marks & NUMBER and _CODES.search(core)) or (marks & LETTER and len(core) > 1)
     weight = MANY if many else 1

@@ -17,6 +17,7 @@ from mendwire.screen.normalise.clues import (
     MORSE,
     NAMED,
     NUMBER,
+    PATH,
     SPELT,
     Clue,
     clues,
@@ -118,12 +119,14 @@ def _of_clues(text: str, words: Sequence[str], found: Sequence[Clue]) -> Layers:
     for clue in found:
         all_marks |= clue.marks
         weight += clue.weight
-        if clue.mended:
+        if clue.mended and not clue.marks & PATH:
             better += 1
             named += clue.mended.count(" ") + 1 if clue.marks & NAMED else MOST_OF_NAME + 1
             sentence = sentence or " " in clue.mended
     if all_marks & BLOB or (all_marks & CODED and _count(found, CODED) > 1):
         yield from _blobs(text, found)
+    if all_marks & PATH:
+        yield "paths", _of_paths(text, found)
     if weight >= _MIN_LETTERS:
         yield from _of_marks(text, found, all_marks)
     if len(found) > 1:
@@ -171,13 +174,24 @@ def _mended(text: str, found: Sequence[Clue], between: Callable[[str], str]) -> 
     at = 0
     for clue in found:
         better = clue.mended or clue.guess
-        if not better:
+        if not better or clue.marks & PATH:
             continue
         start = text.index(clue.word, at)
         end = start + len(clue.word)
         pieces += ((between(text[at:start]), at, start), (better, start, end))
         at = end
     return [*pieces, (between(text[at:]), at, len(text))]
+
+
+def _of_paths(text: str, found: Sequence[Clue]) -> list[Piece]:
+    """Their words by themselves, each path once: the text around them is not disguised."""
+    pieces: list[Piece] = []
+    end = 0
+    for clue in dict.fromkeys(clue for clue in found if clue.marks & PATH):
+        start = text.index(clue.word, end)
+        end = start + len(clue.word)
+        pieces += ((clue.mended, start, end), (" ", end, end))
+    return pieces
 
 
 def _blobs(text: str, found: Sequence[Clue]) -> Layers:

@@ -17,10 +17,10 @@ MOST_OF_NAME: Final = 6
 _WIDE: Final = "\u2e80"
 _LONGEST: Final = 400
 _PATH: Final = re.compile(
-    r"(?:[A-Za-z]:)?[\w.+~-]*(?:[/\\][\w.+~-]+)+\.(?:py|[cm]?[jt]sx?|rb|go|rs|java|kt|cs|php|exs?|cc?|cpp|h)"
-    r"(?:::[\w\[\]:.-]+|:\d+)*"
+    r"(?:[A-Za-z]:)?[\w.+~-]*(?:[/\\][\w.+~-]+)+"
+    r"\.(?:py|[cm]?[jt]sx?|rb|go|rs|java|kt|cs|php|exs?|cc?|cpp|h)(?::[\w\[\]:.-]*)?"
 )
-"""Of a file of source, and what of it: a test's name is a sentence that nobody disguised."""
+"""A file of source, and what of it: a line, a test."""
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|[0-9]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _LEET: Final = (
@@ -63,7 +63,7 @@ _SKELETONS: Final = {
 
 def mended(core: str) -> str:
     """What an unknown word, without the punctuation around it, surely was; empty if nothing."""
-    if len(core) > _LONGEST or _PATH.fullmatch(core):
+    if len(core) > _LONGEST:
         return ""
     return _of_letters(core.lower()) if _is_plain(core) else _of_parts(core) or _leet(core)
 
@@ -74,6 +74,11 @@ def is_name(core: str, better: str) -> bool:
         return False
     parts = _PARTS.findall(core)
     return len(parts) <= MOST_OF_NAME and " ".join(parts) == better
+
+
+def is_path(core: str) -> bool:
+    """Whether it is a file of source: its parts stand apart, and a test's name is a sentence."""
+    return len(core) <= _LONGEST and _PATH.fullmatch(core) is not None
 
 
 def guessed(core: str) -> str:
