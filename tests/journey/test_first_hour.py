@@ -86,8 +86,9 @@ async def test_a_persons_first_hour(tmp_path: Path) -> None:
     tutorial.end()
 
 
-IDLE_MB: Final = 250.0
-"""For server, gateway, worker with its screen and dashboard together (docs/operations.md)."""
+IDLE_MB: Final = 280.0
+"""For server, gateway, worker with its screen, dashboard and alerts together (docs/operations.md),
+alone on the machine: beside other tests, which share pages with them, it is less."""
 PATIENT_MS: Final = 60_000
 TITLE: Final = "[shop] critical: ValueError in total (shop.py)"
 

@@ -112,9 +112,12 @@ REVERSED_WORDS: Final = Cipher(name="reversed-words", made=_backwards, undo=_by_
 
 
 @cache
-def written() -> dict[str, tuple[int, ...]]:
-    """What common words look like in cipher, and the numbers of the ciphers; half a second once."""
-    table: dict[str, list[int]] = {}
+def written() -> dict[str, bytes]:
+    """What common words look like in cipher, and the numbers of the ciphers; half a second once.
+
+    As bytes, of which Python has each single one already: tuples would take twice the memory.
+    """
+    table: dict[str, bytes] = {}
     for word in COMMON:
         if len(word) < _MIN_LENGTH:
             continue
@@ -122,8 +125,8 @@ def written() -> dict[str, tuple[int, ...]]:
         for cipher in shown:
             image = cipher.made(word)
             if image not in COMMON:
-                table.setdefault(image, []).append(CIPHERS.index(cipher))
-    return {image: tuple(numbers) for image, numbers in table.items()}
+                table[image] = table.get(image, b"") + bytes((CIPHERS.index(cipher),))
+    return table
 
 
 def suspected(words: Iterable[str]) -> list[Cipher]:
